@@ -1,0 +1,1 @@
+"""Pitwall: lineups for NASCAR daily fantasy tournaments, proven optimal in the upper tail."""

@@ -1,0 +1,1 @@
+"""Messages shared by all contracts."""

@@ -1,0 +1,1 @@
+"""Contract of the contest-sim service."""

@@ -1,0 +1,1 @@
+"""Scenario matrices: codec and content-addressed store."""

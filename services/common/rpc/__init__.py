@@ -1,0 +1,1 @@
+"""The server runner and everything between a core and the wire."""

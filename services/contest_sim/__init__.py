@@ -1,0 +1,1 @@
+"""Contest-sim: what lineups are worth against a field."""

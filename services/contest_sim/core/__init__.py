@@ -1,0 +1,1 @@
+"""Field model and contest economics over arrays."""

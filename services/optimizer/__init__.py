@@ -1,0 +1,1 @@
+"""Optimizer: portfolios of provably optimal lineups."""

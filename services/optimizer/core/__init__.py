@@ -1,0 +1,1 @@
+"""Tail search and portfolio construction over arrays."""

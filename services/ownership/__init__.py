@@ -1,0 +1,1 @@
+"""Ownership: what the field will play."""

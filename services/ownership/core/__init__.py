@@ -1,0 +1,1 @@
+"""Estimators of ownership over arrays."""

@@ -1,0 +1,1 @@
+"""Scenario: races and their simulation."""

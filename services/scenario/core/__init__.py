@@ -1,0 +1,1 @@
+"""The race model over arrays, and the checks of a race."""
