@@ -1,0 +1,97 @@
+"""Salary files of the sites: DraftKings' DKSalaries.csv and FanDuel's player list.
+
+DraftKings' ``Game Info`` is the race name alone and ``TeamAbbrev`` one tag for all drivers, so neither team
+nor grid can come from it. ``AvgPointsPerGame`` is optional. Columns are found by name and may be more.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from services.common.domain.errors import FieldViolation, InvalidInput
+from services.common.domain.site_rules import Site
+from services.scenario.core.csv_table import Row, Table, parse_number, read_table
+
+MAX_SALARY_DOLLARS = 1_000_000
+_ID_FORM = re.compile(r"^[A-Za-z0-9_.-]{1,64}$")
+_NAME_AND_ID = re.compile(r"^(?P<name>.*\S)\s*\((?P<id>[^()]+)\)$")
+_ALIASES = {"nickname": "name", "fppg": "avgpointspergame", "game": "game info"}
+
+
+@dataclass(frozen=True)
+class SalaryRow:
+    """A driver as the site lists him, with the row that says so."""
+
+    row_number: int
+    name: str
+    driver_id: str
+    salary_dollars: int
+    average_points: float | None
+
+
+@dataclass(frozen=True)
+class SalaryFile:
+    """The drivers on offer and the race's title."""
+
+    file_name: str
+    race_name: str
+    rows: tuple[SalaryRow, ...]
+
+
+def read_salary_file(file_name: str, content: bytes, site: Site) -> SalaryFile:
+    """Read the salary file of a site.
+
+    Raises
+    ------
+    InvalidInput
+        Listing every row with a missing name or id, a salary that is not a positive whole number of dollars,
+        or a driver that stands twice.
+    """
+    table = read_table(file_name, content, _ALIASES)
+    if "name + id" not in table.columns:
+        table.require("Name", "Id" if site is Site.FANDUEL else "ID")
+    table.require("Salary")
+    violations: list[FieldViolation] = []
+    rows = [row for row in (_salary_row(table, row, violations) for row in table.rows) if row is not None]
+    violations += _duplicates(file_name, rows)
+    if violations:
+        raise InvalidInput.of(violations)
+    titles = {row.text("game info") for row in table.rows} - {""}
+    return SalaryFile(file_name, min(titles) if titles else "", tuple(rows))
+
+
+def _salary_row(table: Table, row: Row, violations: list[FieldViolation]) -> SalaryRow | None:
+    before = len(violations)
+    name, driver_id = _identity(row)
+    if not 1 <= len(name) <= 100:
+        violations.append(table.violation(row, "Name", "write the driver's name, at most 100 characters"))
+    if not _ID_FORM.match(driver_id):
+        violations.append(table.violation(row, "ID", f"{driver_id!r} is no site id; export the file again"))
+    salary = parse_number(row.text("salary"))
+    if salary is None or salary != int(salary) or not 1 <= salary <= MAX_SALARY_DOLLARS:
+        problem = f"{row.text('salary')!r} is no salary; write whole dollars from 1 to {MAX_SALARY_DOLLARS:,}"
+        violations.append(table.violation(row, "Salary", problem))
+    if len(violations) > before or salary is None:
+        return None
+    average = parse_number(row.text("avgpointspergame"))
+    return SalaryRow(row.number, name, driver_id, int(salary), average)
+
+
+def _identity(row: Row) -> tuple[str, str]:
+    combined = _NAME_AND_ID.match(row.text("name + id"))
+    name = row.text("name") or (combined["name"] if combined else "")
+    return name, row.text("id") or (combined["id"].strip() if combined else "")
+
+
+def _duplicates(file_name: str, rows: list[SalaryRow]) -> list[FieldViolation]:
+    violations: list[FieldViolation] = []
+    first_by_id: dict[str, int] = {}
+    first_by_name: dict[str, int] = {}
+    for row in rows:
+        for column, value, seen in (("ID", row.driver_id, first_by_id), ("Name", row.name, first_by_name)):
+            first = seen.setdefault(value, row.row_number)
+            if first != row.row_number:
+                where = f"{file_name}: row {row.row_number}, column {column}"
+                violations.append(FieldViolation(where, f"{value!r} stands in row {first} already; remove one row"))
+    return violations
