@@ -1,0 +1,90 @@
+# ruff: noqa: N803  # X is the name of scikit-learn's convention
+"""What the estimators of ownership have in common: scikit-learn's conventions over slates.
+
+An estimator is fitted on slates and the shares their fields had, and predicts the shares of another slate.
+``X`` is a sequence of `PlayedSlate` (to fit) or `Slate` (to predict), ``y`` a sequence of arrays of shares of
+shape (n_drivers,), each summing to the roster size. Parameters of the constructor are stored as given and read by
+``get_params``; what ``fit`` learns ends in an underscore. An estimator that was never fitted predicts from its
+documented defaults.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator
+
+from services.ownership.core.calibration import Batch, logit, shares_from_logits
+from services.ownership.core.slate import Floats, PlayedSlate, Slate
+from services.ownership.core.slate_logit import Design, fit_slate_logit
+
+
+class SlateEstimator(ABC, BaseEstimator):  # type: ignore[misc]
+    """Shares as a logistic function of some features, with one constant per slate.
+
+    Parameters
+    ----------
+    prior_races
+        Weight of the default coefficients, in races.
+    """
+
+    name: ClassVar[str]
+    prior: ClassVar[Mapping[str, float]]
+    """Features with their default coefficients, per standard deviation within the slate."""
+
+    prior_races: float
+    coefficients_: Floats
+
+    @abstractmethod
+    def features(self, slate: Slate) -> Floats:
+        """Features of a slate's drivers; shape (n_drivers, n_features), no NaN."""
+
+    @abstractmethod
+    def information(self, slate: Slate) -> Floats:
+        """How much of what the estimator looks at is known, per driver in [0, 1]."""
+
+    @property
+    def default_coefficients(self) -> Floats:
+        """The documented defaults; shape (n_features,)."""
+        return np.array(list(self.prior.values()))
+
+    @property
+    def coefficients(self) -> Floats:
+        """Fitted coefficients, the defaults before a fit; shape (n_features,)."""
+        return getattr(self, "coefficients_", self.default_coefficients)
+
+    def learn_history(self, X: Sequence[PlayedSlate], y: Sequence[Floats]) -> None:
+        """Take up the histories that features look back on; nothing by default."""
+
+    def training_features(self, X: Sequence[PlayedSlate]) -> list[Floats]:
+        """Features of the slates that are fitted, each seeing only what came before it."""
+        return [self.features(played.slate) for played in X]
+
+    def fit(self, X: Sequence[PlayedSlate], y: Sequence[Floats], sample_weight: Floats | None = None) -> Self:
+        """Learn histories and coefficients; ``sample_weight`` per slate, shape (n_slates,)."""
+        self.learn_history(X, y)
+        batch = Batch.of([played.slate.n_drivers for played in X], [float(shares.sum()) for shares in y])
+        weights = np.ones(len(X)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+        design = Design(batch, batch.stack(self.training_features(X)), batch.stack(y), weights)
+        self.coefficients_ = fit_slate_logit(design, self.default_coefficients, prior_races=self.prior_races)
+        return self
+
+    def logits(self, slate: Slate) -> Floats:
+        """Log odds of ownership, calibrated to the slate; shape (n_drivers,)."""
+        return logit(shares_from_logits(self.features(slate) @ self.coefficients, slate.roster_size))
+
+    def predict(self, X: Sequence[Slate]) -> list[Floats]:
+        """Shares of each slate, in (0, 1), summing to its roster size."""
+        return [shares_from_logits(self.features(s) @ self.coefficients, s.roster_size) for s in X]
+
+    def state(self) -> dict[str, Any]:
+        """What `fit` learnt, as plain values; `load_state` takes it back."""
+        return {"coefficients": self.coefficients.tolist()}
+
+    def load_state(self, state: Mapping[str, Any]) -> Self:
+        """Become the estimator whose `state` this is."""
+        self.coefficients_ = np.array(state["coefficients"], dtype=np.float64)
+        return self

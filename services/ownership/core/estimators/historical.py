@@ -1,0 +1,94 @@
+# ruff: noqa: N803  # X is the name of scikit-learn's convention
+"""Ownership from the ownership a driver had before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from services.ownership.core.calibration import Batch, logit
+from services.ownership.core.estimators.base import SlateEstimator
+from services.ownership.core.estimators.salary_skill import SALARY_SLOPE
+from services.ownership.core.features import salary_z
+from services.ownership.core.lookback import DriverHistory, Likeness
+from services.ownership.core.slate import Floats, PlayedSlate, Slate
+from services.ownership.core.slate_logit import Design, fit_slate_logit
+
+_LOGIT_FLOOR = 0.004
+"""Shares below this are noise of a handful of entries; their log odds would drown everything else."""
+
+
+class HistoricalEstimator(SlateEstimator):
+    """The price curve of the slate plus a driver's lasting popularity beyond his price.
+
+    Popularity is the mean of ``logit(share) - price curve`` over his earlier races, weighted by age, likeness of
+    the track and of the price band, and shrunk to zero by ``shrinkage_races``.
+    """
+
+    name: ClassVar[str] = "historical"
+    prior = {"salary": SALARY_SLOPE, "salary_squared": 0.0, "popularity": 1.0}  # noqa: RUF012
+
+    def __init__(
+        self,
+        prior_races: float = 2.0,
+        half_life_races: float = 15.0,
+        other_track_weight: float = 0.5,
+        price_band_sd: float = 1.5,
+        shrinkage_races: float = 1.5,
+    ) -> None:
+        self.prior_races = prior_races
+        self.half_life_races = half_life_races
+        self.other_track_weight = other_track_weight
+        self.price_band_sd = price_band_sd
+        self.shrinkage_races = shrinkage_races
+
+    @staticmethod
+    def _price(slate: Slate) -> Floats:
+        salary = salary_z(slate)
+        return np.stack([salary, salary**2 - np.mean(salary**2)], axis=1)
+
+    def _popularity(self, slates: Sequence[Slate]) -> list[tuple[Floats, Floats]]:
+        """Shrunk popularity and how much is known of it, per slate; zeros without any history."""
+        history: DriverHistory | None = getattr(self, "history_", None)
+        if history is None:
+            return [(np.zeros(slate.n_drivers), np.zeros(slate.n_drivers)) for slate in slates]
+        likeness = Likeness(self.half_life_races, self.other_track_weight, self.price_band_sd)
+        found = history.look_back(slates, likeness)
+        return [(s / (w + self.shrinkage_races), w / (w + self.shrinkage_races)) for s, w in found]
+
+    def learn_history(self, X: Sequence[PlayedSlate], y: Sequence[Floats]) -> None:
+        """Remember what of each field its prices did not explain."""
+        batch = Batch.of([played.slate.n_drivers for played in X], [float(shares.sum()) for shares in y])
+        curves = [self._price(played.slate) for played in X]
+        design = Design(batch, batch.stack(curves), batch.stack(y), np.ones(len(X)))
+        curve = fit_slate_logit(design, self.default_coefficients[:2], prior_races=self.prior_races)
+        fitted = batch.shares(batch.stack(curves) @ curve)
+        excess = [logit(s, _LOGIT_FLOOR) - logit(f[: len(s)], _LOGIT_FLOOR) for s, f in zip(y, fitted, strict=True)]
+        self.history_ = DriverHistory(X, excess)
+
+    def training_features(self, X: Sequence[PlayedSlate]) -> list[Floats]:
+        """Price curve and popularity as it stood before each race."""
+        slates = [played.slate for played in X]
+        popularity = [value for value, _ in self._popularity(slates)]
+        return [np.column_stack([self._price(s), p]) for s, p in zip(slates, popularity, strict=True)]
+
+    def features(self, slate: Slate) -> Floats:
+        """Salary, its square, and popularity."""
+        return np.column_stack([self._price(slate), self._popularity([slate])[0][0]])
+
+    def information(self, slate: Slate) -> Floats:
+        """How far the driver's own history outweighs the shrinkage."""
+        return self._popularity([slate])[0][1]
+
+    def state(self) -> dict[str, Any]:
+        """Coefficients and history."""
+        history: DriverHistory | None = getattr(self, "history_", None)
+        return super().state() | ({"history": history.state()} if history else {})
+
+    def load_state(self, state: Mapping[str, Any]) -> Self:
+        """Become the estimator whose `state` this is."""
+        if "history" in state:
+            self.history_ = DriverHistory.from_state(state["history"])
+        return super().load_state(state)

@@ -1,0 +1,49 @@
+"""Ownership from simulated points: what a player sees who reads projections."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+
+from services.ownership.core.estimators.base import SlateEstimator
+from services.ownership.core.features import points_per_dollar, standardise
+from services.ownership.core.slate import Floats, Slate
+
+
+class ProjectionEstimator(SlateEstimator):
+    """Mean, ceiling and both per dollar, and the share of best-in-hindsight lineups.
+
+    The defaults have no data behind them, for none is public: they are set so that slates simulated from real
+    races give fields as practitioners report them (most owned driver 43-56 %, rank correlation with projected points
+    and with points per dollar about 0.8 each).
+    """
+
+    name: ClassVar[str] = "projection"
+    prior = {  # noqa: RUF012
+        "mean_points": 0.35,
+        "ceiling_points": 0.10,
+        "mean_per_dollar": 0.40,
+        "ceiling_per_dollar": 0.10,
+        "optimal_rate": 0.10,
+    }
+
+    def __init__(self, prior_races: float = 2.0) -> None:
+        self.prior_races = prior_races
+
+    def features(self, slate: Slate) -> Floats:
+        """Standardised within the slate; what is not known counts as average."""
+        rate = np.log(np.maximum(slate.optimal_rate, 0.0) + 0.01)
+        columns = (
+            slate.mean_points,
+            slate.ceiling_points,
+            points_per_dollar(slate.mean_points, slate),
+            points_per_dollar(slate.ceiling_points, slate),
+            rate,
+        )
+        return np.stack([standardise(column) for column in columns], axis=1)
+
+    def information(self, slate: Slate) -> Floats:
+        """1 with simulated mean and ceiling, less without; the best-lineup share is a bonus."""
+        known = np.isfinite(slate.mean_points).astype(float), np.isfinite(slate.ceiling_points).astype(float)
+        return 0.75 * known[0] + 0.25 * known[1]

@@ -1,0 +1,85 @@
+"""The projection of a slate: what the ensemble says, made into a field that can exist, with intervals and reasons."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from services.ownership.core.calibration import shares_from_logits
+from services.ownership.core.constraints import field_shares, mean_lineup_salary
+from services.ownership.core.dispersion import interval
+from services.ownership.core.ensemble import OwnershipEnsemble
+from services.ownership.core.slate import Floats, Slate
+
+_EDGE = 1e-9
+
+
+@dataclass(frozen=True, eq=False)
+class Projection:
+    """Projected shares of a slate; arrays of shape (n_drivers,) unless said otherwise.
+
+    Attributes
+    ----------
+    member_shares, member_weights
+        What each member says alone and its weight for the driver; shape (n_drivers, n_members).
+    fixed
+        Shares that the user gave, NaN elsewhere.
+    warnings
+        What a careful user should know.
+    """
+
+    shares: Floats
+    lower: Floats
+    upper: Floats
+    member_names: tuple[str, ...]
+    member_shares: Floats
+    member_weights: Floats
+    fixed: Floats
+    concentration: float
+    warnings: tuple[str, ...]
+
+
+def project(
+    ensemble: OwnershipEnsemble, slate: Slate, *, fixed: Floats | None = None, level: float = 0.8
+) -> Projection:
+    """Project the field of a slate around the shares that the user fixed (NaN where free).
+
+    Raises
+    ------
+    InvalidInput
+        If no field can have the fixed shares.
+    """
+    given = np.full(slate.n_drivers, np.nan) if fixed is None else fixed
+    opinions = ensemble.opinions(slate)
+    result = field_shares(ensemble.blend_.logits(opinions), slate, given)
+    knowledge = ensemble.blend_.knowledge(opinions)
+    rate = ensemble.dispersion_.rate(knowledge, slate.contest.n_entries)
+    lower, upper = interval(np.clip(result.shares, _EDGE, 1.0 - _EDGE), rate, level)
+    alone = [shares_from_logits(column, slate.roster_size) for column in opinions.logits.T]
+    return Projection(
+        shares=result.shares,
+        lower=np.minimum(lower, result.shares),
+        upper=np.maximum(upper, result.shares),
+        member_names=tuple(member.name for member in ensemble.members_),
+        member_shares=np.stack(alone, axis=1),
+        member_weights=ensemble.blend_.driver_weights(opinions),
+        fixed=given,
+        concentration=ensemble.dispersion_.concentration,
+        warnings=_warnings(slate, result.cheaper_per_sd, result.rescaled_from, result.shares),
+    )
+
+
+def _warnings(slate: Slate, cheaper_per_sd: float, rescaled_from: float | None, shares: Floats) -> tuple[str, ...]:
+    found = []
+    missing = int((~np.isfinite(slate.mean_points)).sum())
+    if missing:
+        found.append(f"{missing} of {slate.n_drivers} drivers have no simulated points; their intervals are wider")
+    if cheaper_per_sd > 0.0:
+        found.append(
+            f"expensive drivers were lowered so that lineups fit the cap: ${mean_lineup_salary(shares, slate):,.0f} "
+            f"of ${slate.salary_cap_dollars:,.0f} on average"
+        )
+    if rescaled_from is not None:
+        found.append(f"the percentages given summed to {100 * rescaled_from:.2f} and were brought to the roster size")
+    return tuple(found)

@@ -1,0 +1,115 @@
+"""What is known of a slate before lock, and what its field did."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from services.common.domain.errors import InvalidInput
+
+Floats = npt.NDArray[np.float64]
+"""Float64 arrays; one value per driver of a slate unless said otherwise."""
+
+
+@dataclass(frozen=True)
+class Contest:
+    """The kind of contest; 0 where not known."""
+
+    n_entries: int = 0
+    entry_fee_dollars: float = 0.0
+    max_entries_per_user: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Slate:
+    """The inputs of a projection: arrays of shape (n_drivers,), NaN where a value is not known.
+
+    Attributes
+    ----------
+    day
+        Days since 1970 of the race, ``inf`` for one still to come: histories look at earlier days only.
+    driver_keys
+        What names a driver across slates, such as his evened-out name: site ids change every week.
+    ceiling_points
+        A high percentile of simulated points.
+    optimal_rate
+        Share of scenarios whose best lineup holds the driver, in [0, 1].
+    win_log_odds
+        Log odds of winning by the market.
+    """
+
+    race_id: str
+    driver_keys: tuple[str, ...]
+    salaries_dollars: Floats
+    mean_points: Floats
+    ceiling_points: Floats
+    optimal_rate: Floats
+    win_log_odds: Floats
+    rating: Floats
+    site_average_points: Floats
+    roster_size: int = 6
+    salary_cap_dollars: float = 50_000.0
+    track_type: str = ""
+    day: float = float("inf")
+    contest: Contest = field(default_factory=Contest)
+
+    def __post_init__(self) -> None:
+        if len(self.driver_keys) <= self.roster_size:
+            raise InvalidInput.field(
+                "race.drivers",
+                f"{len(self.driver_keys)} drivers start; ownership needs more than the {self.roster_size} roster slots",
+            )
+
+    @property
+    def n_drivers(self) -> int:
+        """Number of drivers that can be picked."""
+        return len(self.driver_keys)
+
+    def for_contest(self, contest: Contest) -> Slate:
+        """The same slate seen by the field of another contest."""
+        return replace(self, contest=contest)
+
+
+def make_slate(race_id: str, driver_keys: Sequence[str], **known: object) -> Slate:
+    """A slate from what is known of it; every array that is not given is NaN throughout."""
+    missing = np.full(len(driver_keys), np.nan)
+    arrays = {name: known.pop(name, missing) for name in SLATE_ARRAYS}
+    values = {name: np.asarray(value, dtype=np.float64) for name, value in arrays.items()}
+    return Slate(race_id=race_id, driver_keys=tuple(driver_keys), **values, **known)  # type: ignore[arg-type]
+
+
+SLATE_ARRAYS = (
+    "salaries_dollars",
+    "mean_points",
+    "ceiling_points",
+    "optimal_rate",
+    "win_log_odds",
+    "rating",
+    "site_average_points",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class PlayedSlate:
+    """A slate with what its field did.
+
+    Attributes
+    ----------
+    shares
+        Share of entries per driver in [0, 1]; shape (n_drivers,). They sum to the roster size, less
+        entries that were never filled.
+    points
+        Points the drivers scored, NaN where not known; shape (n_drivers,).
+    """
+
+    slate: Slate
+    shares: Floats
+    points: Floats
+
+    @property
+    def field_shares(self) -> Floats:
+        """Shares among filled entries: they sum to the roster size exactly."""
+        return self.shares * (self.slate.roster_size / self.shares.sum())
