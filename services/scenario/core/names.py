@@ -38,7 +38,7 @@ def plain_name(name: str) -> str:
     """The name in lower case without accents, punctuation and doubled blanks; the generation suffix stays."""
     decomposed = unicodedata.normalize("NFKD", name)
     letters = "".join(char for char in decomposed if not unicodedata.combining(char)).casefold()
-    return " ".join(re.sub(r"[^a-z0-9]+", " ", letters.replace(".", "").replace("'", "")).split())
+    return " ".join(re.sub(r"[^a-z0-9]+", " ", re.sub("[.'’`]", "", letters)).split())
 
 
 def name_key(name: str) -> str:

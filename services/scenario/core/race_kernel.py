@@ -1,0 +1,157 @@
+"""The kernel that runs whole races, one scenario after the other."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from services.scenario.core.incident_kernels import (
+    CRASHED,
+    RUNNING,
+    accident_laps,
+    draw_grid,
+    reverse_gumbel,
+    run_accidents,
+    run_failures,
+    slow_laps,
+)
+from services.scenario.core.lap_kernels import finish_order, run_laps
+from services.scenario.core.race_flow import STILL_RUNNING, BlockResult, Cars, Field, RaceFlow, Scoring
+
+OVERTIME_LAPS = 20
+"""Room for overtime after the scheduled distance."""
+NORMAL, DOMINATOR, CHAOS, FUEL_MILEAGE = 0, 1, 2, 3
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+
+@njit(cache=True, nogil=True)
+def race_distance(rng: np.random.Generator, flow: RaceFlow, scheduled_laps: int) -> int:
+    """Scheduled laps, or fewer when weather ends the race after half distance."""
+    if rng.random() < flow.shortened_chance:
+        return int(scheduled_laps * (0.55 + 0.42 * rng.random()))
+    return scheduled_laps
+
+
+@njit(cache=True, nogil=True)
+def new_cars(n: int) -> Cars:
+    """Room for the state of ``n`` cars."""
+    return Cars(
+        np.empty(n, np.int64),
+        np.empty(n),
+        np.empty(n),
+        np.empty(n),
+        np.empty(n, np.int64),
+        np.empty(n, np.int64),
+        np.empty(n),
+        np.empty(n, np.int64),
+        np.empty(n, np.int64),
+        np.empty(n, np.int64),
+        np.empty(n),
+        np.empty(n),
+    )
+
+
+@njit(cache=True, nogil=True)
+def line_up(rng: np.random.Generator, flow: RaceFlow, field: Field, cars: Cars) -> None:
+    """Put the cars on the grid and draw their day: strength, grid, the team's shock and each car's luck."""
+    draw_grid(rng, field, cars.grid)
+    n = cars.grid.size
+    shock = np.empty(n)
+    for k in range(n):
+        shock[k] = flow.team_sd * rng.standard_normal()
+    for i in range(n):
+        day = shock[field.team[i]] if field.team[i] >= 0 else flow.team_sd * rng.standard_normal()
+        place_score = field.start_score[cars.grid[i] - 1]
+        base = field.strength[i] + flow.start_effect * place_score + day
+        luck = reverse_gumbel(rng)
+        cars.early[i] = flow.grid_hold * place_score
+        cars.pace[i] = base + flow.race_day * luck
+        cars.score[i] = base + luck
+        cars.out[i], cars.out_lap[i], cars.damage[i] = RUNNING, STILL_RUNNING, 0.0
+        cars.led[i], cars.fastest[i] = 0, 0
+
+
+@njit(cache=True, nogil=True)
+def settle_scores(rng: np.random.Generator, flow: RaceFlow, fuel: bool, cars: Cars) -> None:
+    """Take damage, and the luck of the last fuel run, into pace and score."""
+    for i in range(cars.score.size):
+        cars.score[i] -= cars.damage[i]
+        cars.pace[i] -= 0.5 * cars.damage[i]
+        if fuel:
+            cars.score[i] += flow.fuel_sd * rng.standard_normal()
+
+
+@njit(cache=True, nogil=True)
+def classify(flow: RaceFlow, crashed: int, top_share: float, fuel: bool) -> int:
+    """The race flow, the most disruptive one first."""
+    if crashed >= flow.chaos_cars_out:
+        return CHAOS
+    if fuel:
+        return FUEL_MILEAGE
+    return DOMINATOR if top_share >= flow.dominator_share else NORMAL
+
+
+@njit(cache=True, nogil=True)
+def is_fuel_race(rng: np.random.Generator, flow: RaceFlow, yellow: npt.NDArray[np.bool_], laps: int) -> bool:
+    """Whether a last green run of at least a sixth of the race becomes a matter of fuel."""
+    for lap in range(laps - laps // 6, laps):
+        if yellow[lap]:
+            return False
+    return bool(rng.random() < flow.fuel_chance)
+
+
+@njit(cache=True, nogil=True)
+def count_leaders(leader_of: Ints, laps: int, cars: Cars) -> int:
+    """Fill the laps led and return the number of changes of the lead."""
+    changes = 0
+    for lap in range(laps):
+        cars.led[leader_of[lap]] += 1
+        changes += lap > 0 and leader_of[lap] != leader_of[lap - 1]
+    return changes
+
+
+@njit(cache=True, nogil=True)
+def write_cars(scoring: Scoring, order: Ints, cars: Cars, s: int, result: BlockResult) -> int:
+    """Score row ``s`` of the result; returns the number of cars that crashed out."""
+    crashed = 0
+    for place in range(order.size):
+        i = order[place]
+        crashed += cars.out[i] == CRASHED
+        points = scoring.finish[place] + scoring.place_differential * (cars.grid[i] - place - 1)
+        points += scoring.lap_led * cars.led[i] + scoring.fastest_lap * cars.fastest[i]
+        result.ticks[s, i] = points + scoring.lap_completed * cars.completed[i]
+        result.start[s, i], result.finish[s, i] = cars.grid[i], place + 1
+        result.laps_led[s, i], result.fastest_laps[s, i] = cars.led[i], cars.fastest[i]
+        result.laps_completed[s, i], result.out[s, i] = cars.completed[i], cars.out[i]
+    return crashed
+
+
+@njit(cache=True, nogil=True)
+def run_block(rng: np.random.Generator, flow: RaceFlow, field: Field, scoring: Scoring, result: BlockResult) -> None:
+    """Simulate ``result.ticks.shape[0]`` races and write them into ``result``.
+
+    Conserved in every scenario: finishes are a permutation of 1 .. n, laps led sum to the laps run, fastest
+    laps to the green laps, place differentials to zero.
+    """
+    cars = new_cars(field.strength.size)
+    room = field.scheduled_laps + OVERTIME_LAPS
+    yellow, leader_of = np.empty(room, np.bool_), np.empty(room, np.int64)
+    for s in range(result.ticks.shape[0]):
+        laps = race_distance(rng, flow, field.scheduled_laps)
+        line_up(rng, flow, field, cars)
+        when = accident_laps(rng, flow, laps)
+        run_failures(rng, flow, field.strength, laps, cars)
+        run_accidents(rng, flow, when, laps, cars)
+        laps, cautions = slow_laps(rng, flow, field, when, laps, yellow)
+        fuel = is_fuel_race(rng, flow, yellow, laps)
+        settle_scores(rng, flow, fuel, cars)
+        order = finish_order(flow, laps, cars)
+        # Should everybody crash, the first of them is scored to the flag.
+        cars.out_lap[order[0]] = STILL_RUNNING
+        green = run_laps(rng, flow, laps, yellow, order[0], leader_of, cars)
+        changes = count_leaders(leader_of, laps, cars)
+        crashed = write_cars(scoring, order, cars, s, result)
+        result.race[s, 0], result.race[s, 1], result.race[s, 2], result.race[s, 3] = laps, green, cautions, changes
+        result.regimes[s] = classify(flow, crashed, cars.led.max() / laps, fuel)
