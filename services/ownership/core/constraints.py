@@ -1,7 +1,8 @@
-"""What every field must obey: shares sum to the roster size, and lineups fit under the cap on average."""
+"""What every field obeys: shares sum to the roster size, and lineups use most of the cap but not more."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,13 +11,41 @@ from scipy.optimize import brentq
 from services.common.domain.errors import InvalidInput
 from services.ownership.core.calibration import logit, shares_from_logits
 from services.ownership.core.features import salary_z
-from services.ownership.core.slate import Floats, Slate
+from services.ownership.core.slate import Floats, PlayedSlate, Slate
 
-TYPICAL_CAP_USE = 0.995
-"""Mean salary used over the cap. Five DraftKings MMA fields of 4,411-5,882 entries used $49,731-49,769 of $50,000."""
 COMPLETE_TOLERANCE = 0.05
 """How far a complete set of the user's own shares may sum from the roster size and still be taken as rounding."""
-_STEEPEST = 50.0
+_DEAREST = -1.5
+_CHEAPEST = 50.0
+_PRIOR_RACES = 3.0
+_LEAST_MARGIN = 0.0025
+_MOST_CAP_USE = 0.998
+
+
+@dataclass(frozen=True)
+class CapUse:
+    """Mean salary of a field's lineups over the cap, as it is seen in real fields.
+
+    Fields that use less exist only on paper: whoever has money left takes a better driver. The defaults are judgement
+    around five DraftKings MMA fields of 4,411-5,882 entries (spring 2026), which used $49,731-49,769 of $50,000.
+    """
+
+    low: float = 0.980
+    high: float = 0.995
+
+
+def fit_cap_use(played: Sequence[PlayedSlate]) -> CapUse:
+    """What recorded fields used: mean and spread, shrunk to the defaults as if those were three races."""
+    uses = [mean_lineup_salary(p.field_shares, p.slate) / p.slate.salary_cap_dollars for p in played]
+    known = np.array([use for use in uses if np.isfinite(use)])
+    default = CapUse()
+    if not len(known):
+        return default
+    share = len(known) / (len(known) + _PRIOR_RACES)
+    margin = max(_LEAST_MARGIN, float(known.std()))
+    low = share * (known.mean() - margin) + (1.0 - share) * default.low
+    high = share * (known.mean() + margin) + (1.0 - share) * default.high
+    return CapUse(float(low), min(float(high), _MOST_CAP_USE))
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,19 +54,16 @@ class FieldShares:
 
     Attributes
     ----------
-    cheaper_per_sd
-        Log odds taken per standard deviation of salary so that lineups fit under the cap; 0 if they did.
     rescaled_from
         What the user's complete shares summed to, when they had to be brought to the roster size; else None.
     """
 
     shares: Floats
-    cheaper_per_sd: float = 0.0
     rescaled_from: float | None = None
 
 
 def mean_lineup_salary(shares: Floats, slate: Slate) -> float:
-    """Mean salary of the lineups of a field with these shares, in dollars."""
+    """Mean salary of the lineups of a field with these shares, in dollars; NaN where salaries are not known."""
     return float(shares @ slate.salaries_dollars)
 
 
@@ -65,18 +91,18 @@ def _check_fixed(fixed: Floats, slate: Slate, *, field: str) -> None:
     free = int(np.isnan(fixed).sum())
     given = float(np.nansum(fixed))
     rest = slate.roster_size - given
-    if free == 0:
-        if abs(rest) > COMPLETE_TOLERANCE * slate.roster_size:
-            raise InvalidInput.field(
-                field, f"percentages sum to {100 * given:.1f}; a complete set must sum to {100 * slate.roster_size}"
-            )
-    elif not 0.0 < rest < free:
+    if free == 0 and abs(rest) > COMPLETE_TOLERANCE * slate.roster_size:
+        raise InvalidInput.field(
+            field, f"percentages sum to {100 * given:.1f}; a complete set must sum to {100 * slate.roster_size}"
+        )
+    if free and not 0.0 < rest < free:
         raise InvalidInput.field(
             field,
             f"percentages sum to {100 * given:.1f}, which leaves {100 * rest:.1f} for {free} other drivers; "
             f"all must sum to {100 * slate.roster_size} with each between 0 and 100",
         )
-    _check_cap(cheapest_mean_salary(fixed, slate) if rest > 0 else 0.0, slate, field=field)
+    if free:
+        _check_cap(cheapest_mean_salary(fixed, slate), slate, field=field)
 
 
 def _complete(fixed: Floats, slate: Slate, *, field: str) -> FieldShares:
@@ -89,34 +115,46 @@ def _complete(fixed: Floats, slate: Slate, *, field: str) -> FieldShares:
     return FieldShares(shares, rescaled_from=rescaled_from)
 
 
-def field_shares(logits: Floats, slate: Slate, fixed: Floats, *, field: str = "overrides_percent") -> FieldShares:
+def field_shares(
+    logits: Floats, slate: Slate, *, cap_use: CapUse, fixed: Floats | None = None, field: str = "overrides_percent"
+) -> FieldShares:
     """Shares from logits around the fixed ones (NaN where free) that sum to the roster size and fit the cap.
 
-    Where the plain shares would cost more than `TYPICAL_CAP_USE` of the cap, log odds fall with salary just enough.
+    Where the plain shares would use less of the cap than fields do, or more, log odds move with salary just enough.
 
     Raises
     ------
     InvalidInput
         Naming ``field``, if no field can have the fixed shares; says by how much.
     """
-    _check_fixed(fixed, slate, field=field)
-    free = np.isnan(fixed)
+    given = np.full(slate.n_drivers, np.nan) if fixed is None else fixed
+    _check_fixed(given, slate, field=field)
+    free = np.isnan(given)
     if not free.any():
-        return _complete(fixed, slate, field=field)
-    rest = slate.roster_size - float(fixed[~free].sum())
+        return _complete(given, slate, field=field)
+    rest = slate.roster_size - float(given[~free].sum())
     price = salary_z(slate)[free]
-    shares = fixed.copy()
+    shares = given.copy()
 
     def cost(cheaper: float) -> float:
         shares[free] = shares_from_logits(logits[free] - cheaper * price, rest)
         return mean_lineup_salary(shares, slate)
 
-    limit = slate.salary_cap_dollars * TYPICAL_CAP_USE
-    if not cost(0.0) > limit:
-        return FieldShares(shares)
-    least = max(cheapest_mean_salary(fixed, slate), cost(_STEEPEST))
-    _check_cap(least, slate, field=field)
-    limit = limit if least < limit else 0.5 * (least + slate.salary_cap_dollars)
-    cheaper = float(brentq(lambda t: cost(t) - limit, 0.0, _STEEPEST, xtol=1e-10)) if cost(0.0) > limit else 0.0
-    cost(cheaper)
-    return FieldShares(shares, cheaper_per_sd=cheaper)
+    least = max(cheapest_mean_salary(given, slate), cost(_CHEAPEST))
+    cheaper = _price_tilt(cost, least, slate.salary_cap_dollars, cap_use)
+    _check_cap(cost(cheaper), slate, field=field)
+    return FieldShares(shares)
+
+
+def _price_tilt(cost: Callable[[float], float], least: float, cap: float, use: CapUse) -> float:
+    """Log odds to take per standard deviation of salary so that the cost falls into the usual band; 0 if it does."""
+    low, high = use.low * cap, use.high * cap
+    plain = cost(0.0)
+    if low <= plain <= high or not np.isfinite(plain):
+        return 0.0
+    if plain < low:
+        return _DEAREST if cost(_DEAREST) < low else float(brentq(lambda t: cost(t) - low, _DEAREST, 0.0))
+    reachable = max(high, 0.5 * (least + cap)) if least >= high else high
+    if plain <= reachable or cost(_CHEAPEST) >= reachable:
+        return 0.0 if plain <= reachable else _CHEAPEST
+    return float(brentq(lambda t: cost(t) - reachable, 0.0, _CHEAPEST))

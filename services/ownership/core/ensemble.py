@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, clone
 
 from services.common.domain.work import Checkpoint, ReportProgress, no_checkpoint, no_progress
-from services.ownership.core.calibration import shares_from_logits
+from services.ownership.core.constraints import CapUse, field_shares, fit_cap_use
 from services.ownership.core.dispersion import Dispersion, Residual, fit_dispersion
 from services.ownership.core.estimators import (
     HistoricalEstimator,
@@ -23,7 +23,7 @@ from services.ownership.core.estimators import (
 )
 from services.ownership.core.features import contest_features
 from services.ownership.core.slate import Floats, PlayedSlate, Slate
-from services.ownership.core.stacking import Blend, Opinions, fit_blend
+from services.ownership.core.stacking import DEFAULT_LOG_SHARPNESS, Blend, Opinions, fit_blend
 
 DEFAULT_WEIGHTS: Mapping[str, float] = {
     "historical": 0.25,
@@ -82,6 +82,7 @@ class OwnershipEnsemble(BaseEstimator):  # type: ignore[misc]
         self.members_: list[SlateEstimator] = self._fresh_members()
         self.blend_ = self._default_blend()
         self.dispersion_ = Dispersion()
+        self.cap_use_ = CapUse()
         self.n_races_ = 0
 
     def _fresh_members(self) -> list[SlateEstimator]:
@@ -92,7 +93,7 @@ class OwnershipEnsemble(BaseEstimator):  # type: ignore[misc]
     def _default_blend(self) -> Blend:
         known = self.default_weights or DEFAULT_WEIGHTS
         weights = np.array([known.get(member.name, 0.0) for member in self.members_])
-        return Blend(weights / weights.sum())
+        return Blend(weights / weights.sum(), DEFAULT_LOG_SHARPNESS)
 
     @property
     def weights(self) -> dict[str, float]:
@@ -110,7 +111,8 @@ class OwnershipEnsemble(BaseEstimator):  # type: ignore[misc]
         actual = [shares for _, shares, _ in left_out]
         self.members_ = self._fresh_members()
         self.blend_ = fit_blend([opinions for opinions, _, _ in left_out], actual, self._default_blend())
-        self.dispersion_ = fit_dispersion([_residual(self.blend_, *row) for row in left_out])
+        self.cap_use_ = fit_cap_use(X)
+        self.dispersion_ = fit_dispersion([self._residual(*row) for row in left_out])
         for member in self.members_:
             work.checkpoint()
             member.fit(X, y)
@@ -141,7 +143,11 @@ class OwnershipEnsemble(BaseEstimator):  # type: ignore[misc]
 
     def predict(self, X: Sequence[Slate]) -> list[Floats]:
         """Shares of each slate, in (0, 1), summing to its roster size."""
-        return [shares_from_logits(self.logits(slate), slate.roster_size) for slate in X]
+        return [field_shares(self.logits(slate), slate, cap_use=self.cap_use_).shares for slate in X]
+
+    def _residual(self, opinions: Opinions, actual: Floats, slate: Slate) -> Residual:
+        projected = field_shares(self.blend_.logits(opinions), slate, cap_use=self.cap_use_).shares
+        return Residual(projected, actual, self.blend_.knowledge(opinions), slate.contest.n_entries)
 
     def state(self) -> dict[str, Any]:
         """The fitted model as plain values; `load_state` takes it back."""
@@ -151,6 +157,7 @@ class OwnershipEnsemble(BaseEstimator):  # type: ignore[misc]
             "log_sharpness": self.blend_.log_sharpness,
             "sharpness_per_feature": self.blend_.sharpness_per_feature.tolist(),
             "concentration": self.dispersion_.concentration,
+            "cap_use": [self.cap_use_.low, self.cap_use_.high],
             "n_races": self.n_races_,
         }
 
@@ -161,6 +168,7 @@ class OwnershipEnsemble(BaseEstimator):  # type: ignore[misc]
         weights = np.array([state["weights"][member.name] for member in self.members_])
         self.blend_ = Blend(weights, state["log_sharpness"], np.array(state["sharpness_per_feature"]))
         self.dispersion_ = Dispersion(state["concentration"])
+        self.cap_use_ = CapUse(*state["cap_use"])
         self.n_races_ = state["n_races"]
         return self
 
@@ -171,8 +179,3 @@ def _opinions(members: Sequence[SlateEstimator], slate: Slate) -> Opinions:
         information=np.stack([member.information(slate) for member in members], axis=1),
         contest=contest_features(slate.contest),
     )
-
-
-def _residual(blend: Blend, opinions: Opinions, actual: Floats, slate: Slate) -> Residual:
-    projected = shares_from_logits(blend.logits(opinions), slate.roster_size)
-    return Residual(projected, actual, blend.knowledge(opinions), slate.contest.n_entries)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from services.ownership.core.calibration import shares_from_logits
-from services.ownership.core.constraints import field_shares, mean_lineup_salary
+from services.ownership.core.constraints import field_shares
 from services.ownership.core.dispersion import interval
 from services.ownership.core.ensemble import OwnershipEnsemble
 from services.ownership.core.slate import Floats, Slate
@@ -52,7 +52,7 @@ def project(
     """
     given = np.full(slate.n_drivers, np.nan) if fixed is None else fixed
     opinions = ensemble.opinions(slate)
-    result = field_shares(ensemble.blend_.logits(opinions), slate, given)
+    result = field_shares(ensemble.blend_.logits(opinions), slate, cap_use=ensemble.cap_use_, fixed=given)
     knowledge = ensemble.blend_.knowledge(opinions)
     rate = ensemble.dispersion_.rate(knowledge, slate.contest.n_entries)
     lower, upper = interval(np.clip(result.shares, _EDGE, 1.0 - _EDGE), rate, level)
@@ -66,20 +66,15 @@ def project(
         member_weights=ensemble.blend_.driver_weights(opinions),
         fixed=given,
         concentration=ensemble.dispersion_.concentration,
-        warnings=_warnings(slate, result.cheaper_per_sd, result.rescaled_from, result.shares),
+        warnings=_warnings(slate, result.rescaled_from),
     )
 
 
-def _warnings(slate: Slate, cheaper_per_sd: float, rescaled_from: float | None, shares: Floats) -> tuple[str, ...]:
+def _warnings(slate: Slate, rescaled_from: float | None) -> tuple[str, ...]:
     found = []
     missing = int((~np.isfinite(slate.mean_points)).sum())
     if missing:
         found.append(f"{missing} of {slate.n_drivers} drivers have no simulated points; their intervals are wider")
-    if cheaper_per_sd > 0.0:
-        found.append(
-            f"expensive drivers were lowered so that lineups fit the cap: ${mean_lineup_salary(shares, slate):,.0f} "
-            f"of ${slate.salary_cap_dollars:,.0f} on average"
-        )
     if rescaled_from is not None:
         found.append(f"the percentages given summed to {100 * rescaled_from:.2f} and were brought to the roster size")
     return tuple(found)
