@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.common.domain.errors import FieldViolation, InvalidInput
+from services.common.domain.names import NamePair, match_names, nearest_name
 from services.common.domain.race import Driver, Race, Series, Track
 from services.common.domain.site_rules import SiteRules
-from services.scenario.core.names import NamePair, match_names, nearest_name
 from services.scenario.core.race_checks import complete_race
 from services.scenario.core.race_sheet import RaceSheet, SheetRow, read_race_sheet
 from services.scenario.core.salary_files import SalaryFile, SalaryRow, read_salary_file
