@@ -1,0 +1,58 @@
+"""Calling a method: metadata in, errors out as classes."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from typing import Any, TypeVar
+
+import grpc
+from google.protobuf.message import Message
+
+from pitwall.errors import from_rpc_error
+
+R = TypeVar("R", bound=Message)
+
+
+class Caller:
+    """Makes calls with the token, the race id (for race-keyed balancing) and a request id for the logs."""
+
+    def __init__(self, token: str = "") -> None:
+        self._token = token
+
+    def _metadata(self, race_id: str) -> tuple[tuple[str, str | bytes], ...]:
+        token = (("authorization", f"Bearer {self._token}"),) if self._token else ()
+        # Headers hold printable ASCII only; an id beyond it is the service's to refuse, by name.
+        header = race_id if race_id.isascii() and race_id.isprintable() else ""
+        return (("race-id", header or "-"), ("x-request-id", uuid.uuid4().hex), *token)
+
+    def unary(
+        self,
+        method: grpc.UnaryUnaryMultiCallable[Any, R] | grpc.StreamUnaryMultiCallable[Any, R],
+        request: Any,
+        *,
+        race_id: str = "",
+        timeout_seconds: float | None = None,
+    ) -> R:
+        """One answer. ``timeout_seconds`` can only shorten the deadline of the channel's config."""
+        try:
+            return method(request, timeout=timeout_seconds, metadata=self._metadata(race_id))
+        except grpc.RpcError as error:
+            raise from_rpc_error(error) from None
+
+    def stream(
+        self,
+        method: grpc.UnaryStreamMultiCallable[Any, R],
+        request: Message,
+        *,
+        race_id: str = "",
+        timeout_seconds: float | None = None,
+    ) -> Iterator[R]:
+        """Answers as they come. Closing the iterator cancels the call."""
+        call = method(request, timeout=timeout_seconds, metadata=self._metadata(race_id))
+        try:
+            yield from call
+        except grpc.RpcError as error:
+            raise from_rpc_error(error) from None
+        finally:
+            call.cancel()

@@ -1,0 +1,115 @@
+"""Channels: where a service is, how calls are retried, and how long they may take."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import grpc
+from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
+
+from pitwall.contestsim.v1 import contestsim_service_pb2
+from pitwall.optimizer.v1 import optimizer_service_pb2
+from pitwall.ownership.v1 import ownership_service_pb2
+from pitwall.scenario.v1 import scenario_service_pb2
+
+Balancing = Literal["round_robin", "ring_hash", "pick_first"]
+
+_SERVICES: tuple[ServiceDescriptor, ...] = (
+    scenario_service_pb2.DESCRIPTOR.services_by_name["ScenarioService"],
+    ownership_service_pb2.DESCRIPTOR.services_by_name["OwnershipService"],
+    optimizer_service_pb2.DESCRIPTOR.services_by_name["OptimizerService"],
+    contestsim_service_pb2.DESCRIPTOR.services_by_name["ContestSimService"],
+)
+_RING_HASH_FLAG = "GRPC_EXPERIMENTAL_RING_HASH_SET_REQUEST_HASH_KEY"
+
+
+@dataclass(frozen=True)
+class ConnectionConfig:
+    """How calls reach the services.
+
+    Attributes
+    ----------
+    call_seconds
+        Deadline of short calls.
+    long_call_seconds
+        Deadline of calls that compute or stream.
+    max_attempts
+        Attempts of a call that finds the service unavailable, 1-5; a stream is retried until its first message.
+    balancing
+        How calls spread over the addresses of a ``dns:///`` target. ``ring_hash`` keeps all calls about a race on
+        one replica, whose caches are then warm.
+    token
+        Bearer token sent with every call; needs TLS.
+    tls_ca_path
+        PEM authorities of the server; turns TLS on.
+    tls_certificate_path, tls_key_path
+        PEM pair of the client for mutual TLS; set both or neither.
+    """
+
+    call_seconds: float = 60.0
+    long_call_seconds: float = 3600.0
+    max_attempts: int = 4
+    balancing: Balancing = "round_robin"
+    token: str = ""
+    tls_ca_path: Path | None = None
+    tls_certificate_path: Path | None = None
+    tls_key_path: Path | None = None
+
+
+def open_channel(address: str, config: ConnectionConfig | None = None) -> grpc.Channel:
+    """A channel to an address: ``host:port``, ``dns:///name:port`` or ``unix:/path``."""
+    config = config or ConnectionConfig()
+    if config.balancing == "ring_hash":
+        # Read by grpc when the first channel is made; without it calls fail for want of the hash header.
+        os.environ.setdefault(_RING_HASH_FLAG, "1")
+    options = [
+        ("grpc.service_config", json.dumps(service_config(config))),
+        ("grpc.keepalive_time_ms", 30_000),
+        ("grpc.keepalive_timeout_ms", 10_000),
+        # Streams of 1 MiB chunks: fewer, larger frames.
+        ("grpc.http2.max_frame_size", 1 << 20),
+    ]
+    if config.tls_ca_path is None:
+        return grpc.insecure_channel(address, options)
+    return grpc.secure_channel(address, _credentials(config, config.tls_ca_path), options)
+
+
+def _credentials(config: ConnectionConfig, ca_path: Path) -> grpc.ChannelCredentials:
+    key = config.tls_key_path.read_bytes() if config.tls_key_path else None
+    certificate = config.tls_certificate_path.read_bytes() if config.tls_certificate_path else None
+    return grpc.ssl_channel_credentials(ca_path.read_bytes(), key, certificate)
+
+
+def service_config(config: ConnectionConfig) -> dict[str, Any]:
+    """The gRPC service config: balancing, and deadline and retries per method."""
+    balancer: dict[str, Any] = {config.balancing: {}}
+    if config.balancing == "ring_hash":
+        balancer = {"ring_hash_experimental": {"requestHashHeader": "race-id"}}
+    methods = [method for service in _SERVICES for method in service.methods]
+    return {
+        "loadBalancingConfig": [balancer],
+        "methodConfig": [_method_config(method, config) for method in methods],
+    }
+
+
+def _method_config(method: MethodDescriptor, config: ConnectionConfig) -> dict[str, Any]:
+    long = method.server_streaming or method.client_streaming
+    seconds = config.long_call_seconds if long else config.call_seconds
+    entry: dict[str, Any] = {
+        "name": [{"service": method.containing_service.full_name, "method": method.name}],
+        "timeout": f"{seconds:.3f}s",
+    }
+    # An upload is not replayed: its chunks come from an iterator that is gone.
+    if config.max_attempts > 1 and not method.client_streaming:
+        entry["retryPolicy"] = {
+            "maxAttempts": config.max_attempts,
+            "initialBackoff": "0.1s",
+            "maxBackoff": "2s",
+            "backoffMultiplier": 2,
+            "retryableStatusCodes": ["UNAVAILABLE"],
+        }
+    return entry

@@ -1,0 +1,206 @@
+"""Errors of calls to Pitwall.
+
+Every error carries its data as properties. ``reason`` is one of the names of
+``pitwall.common.v1.ErrorReason``; the table at the end maps each to a class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
+
+
+@dataclass(frozen=True)
+class Violation:
+    """One thing wrong with the input: the field or the place in a file, and what to do about it."""
+
+    field: str
+    description: str
+
+
+class PitwallError(Exception):
+    """Base of all errors of calls.
+
+    Attributes
+    ----------
+    message
+        A sentence: what is wrong and what to do.
+    reason
+        Stable name of the kind of error.
+    metadata
+        The variables of the sentence, as text.
+    violations
+        What is wrong with the input, for ``InvalidInputError``.
+    retry_seconds
+        When to try again, if the service said so.
+    """
+
+    reason = "INTERNAL"
+    retriable = False
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        reason: str = "",
+        metadata: Mapping[str, str] | None = None,
+        violations: Sequence[Violation] = (),
+        retry_seconds: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.reason = reason or type(self).reason
+        self.metadata = dict(metadata or {})
+        self.violations = tuple(violations)
+        self.retry_seconds = retry_seconds
+
+
+class InvalidInputError(PitwallError):
+    """A field or file breaks a rule; see ``violations``."""
+
+    reason = "INVALID_INPUT"
+
+
+class NotFoundError(PitwallError):
+    """The race, set, model or portfolio named does not exist."""
+
+    reason = "NOT_FOUND"
+
+
+class FailedPreconditionError(PitwallError):
+    """Something has to be done first, such as generating scenarios."""
+
+    reason = "FAILED_PRECONDITION"
+
+
+class InfeasibleError(FailedPreconditionError):
+    """No lineup or portfolio satisfies all rules."""
+
+    reason = "INFEASIBLE"
+
+    @property
+    def conflict(self) -> tuple[str, ...]:
+        """Names of the rules that cannot hold together."""
+        return tuple(name for name in self.metadata.get("conflict", "").split("; ") if name)
+
+
+class UnavailableError(PitwallError):
+    """A service cannot be reached."""
+
+    reason = "UNAVAILABLE"
+    retriable = True
+
+
+class OverloadedError(PitwallError):
+    """Too many calls at once; see ``retry_seconds``."""
+
+    reason = "OVERLOADED"
+    retriable = True
+
+
+class ChecksumMismatchError(PitwallError):
+    """Bytes do not match their checksum."""
+
+    reason = "CHECKSUM_MISMATCH"
+    retriable = True
+
+
+class StorageFullError(PitwallError):
+    """The disk of the service is full."""
+
+    reason = "STORAGE_FULL"
+
+
+class DeadlineExceededError(PitwallError):
+    """The deadline passed before the work was done."""
+
+    reason = "DEADLINE_EXCEEDED"
+
+
+class CancelledError(PitwallError):
+    """The call was cancelled."""
+
+    reason = "CANCELLED"
+
+
+class UnauthenticatedError(PitwallError):
+    """The bearer token is missing or wrong."""
+
+    reason = "UNAUTHENTICATED"
+
+
+class ConflictError(PitwallError):
+    """What was read has changed meanwhile; read again and retry."""
+
+    reason = "CONFLICT"
+    retriable = True
+
+
+class UnimplementedError(PitwallError):
+    """The service's version does not do what was asked."""
+
+    reason = "UNIMPLEMENTED"
+
+
+ERRORS_BY_REASON: dict[str, type[PitwallError]] = {
+    cls.reason: cls
+    for cls in (
+        InvalidInputError,
+        NotFoundError,
+        FailedPreconditionError,
+        InfeasibleError,
+        UnavailableError,
+        OverloadedError,
+        ChecksumMismatchError,
+        StorageFullError,
+        DeadlineExceededError,
+        CancelledError,
+        UnauthenticatedError,
+        ConflictError,
+        UnimplementedError,
+        PitwallError,
+    )
+}
+
+_REASON_BY_CODE = {
+    grpc.StatusCode.INVALID_ARGUMENT: "INVALID_INPUT",
+    grpc.StatusCode.OUT_OF_RANGE: "INVALID_INPUT",
+    grpc.StatusCode.NOT_FOUND: "NOT_FOUND",
+    grpc.StatusCode.FAILED_PRECONDITION: "FAILED_PRECONDITION",
+    grpc.StatusCode.UNAVAILABLE: "UNAVAILABLE",
+    grpc.StatusCode.RESOURCE_EXHAUSTED: "OVERLOADED",
+    grpc.StatusCode.DATA_LOSS: "CHECKSUM_MISMATCH",
+    grpc.StatusCode.DEADLINE_EXCEEDED: "DEADLINE_EXCEEDED",
+    grpc.StatusCode.CANCELLED: "CANCELLED",
+    grpc.StatusCode.UNAUTHENTICATED: "UNAUTHENTICATED",
+    grpc.StatusCode.ABORTED: "CONFLICT",
+    grpc.StatusCode.UNIMPLEMENTED: "UNIMPLEMENTED",
+}
+
+
+def from_rpc_error(error: grpc.RpcError) -> PitwallError:
+    """The class and data of a failed call: by its ErrorInfo where there is one, else by its code."""
+    call: Any = error  # what calls raise is a grpc.Call too, which grpc's types cannot say
+    info, violations, retry_seconds = error_details_pb2.ErrorInfo(), list[Violation](), None
+    status = rpc_status.from_call(call)
+    for detail in status.details if status else ():
+        bad_request, retry = error_details_pb2.BadRequest(), error_details_pb2.RetryInfo()
+        if detail.Unpack(info):
+            continue
+        if detail.Unpack(bad_request):
+            violations = [Violation(item.field, item.description) for item in bad_request.field_violations]
+        elif detail.Unpack(retry):
+            retry_seconds = retry.retry_delay.ToNanoseconds() / 1e9
+    reason = info.reason or _REASON_BY_CODE.get(call.code(), "INTERNAL")
+    return ERRORS_BY_REASON.get(reason, PitwallError)(
+        call.details() or str(error),
+        reason=reason,
+        metadata=info.metadata,
+        violations=violations,
+        retry_seconds=retry_seconds,
+    )

@@ -1,0 +1,182 @@
+"""What stands around every call: a log line, the mapping of errors, the token, limits and validation.
+
+A guard is a context manager that surrounds the whole call. For streams that includes their iteration:
+a generator raises while it is iterated, long after the handler function has returned.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hmac
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import grpc
+import protovalidate
+import structlog
+from google.protobuf.message import Message
+
+from pitwall.errors import PitwallError
+from services.common.domain.errors import (
+    FieldViolation,
+    InvalidInput,
+    Overloaded,
+    ServiceError,
+    Unauthenticated,
+)
+from services.common.rpc.handlers import Continuation, Handler, with_behaviour
+from services.common.rpc.status import from_peer, to_status
+
+Guard = Callable[[str, grpc.ServicerContext], contextlib.AbstractContextManager[None]]
+
+_UNGUARDED = ("/grpc.health.", "/grpc.reflection.")
+_log = structlog.get_logger("pitwall.rpc")
+
+
+class GuardInterceptor(grpc.ServerInterceptor):
+    """Surrounds each call of Pitwall's own services by a guard; health and reflection pass freely."""
+
+    def __init__(self, guard: Guard) -> None:
+        self._guard = guard
+
+    def intercept_service(
+        self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
+    ) -> Handler | None:
+        """Wrap the handler of the call."""
+        handler = continuation(handler_call_details)
+        method = handler_call_details.method
+        if handler is None or method.startswith(_UNGUARDED):
+            return handler
+        return with_behaviour(handler, lambda inner: self._guarded(method, inner, handler.response_streaming))
+
+    def _guarded(self, method: str, inner: Callable[..., Any], streaming: bool) -> Callable[..., Any]:
+        def unary(request: Any, context: grpc.ServicerContext) -> Any:
+            with self._guard(method, context):
+                return inner(request, context)
+
+        def stream(request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
+            with self._guard(method, context):
+                yield from inner(request, context)
+
+        return stream if streaming else unary
+
+
+def _metadata(context: grpc.ServicerContext, key: str) -> str:
+    for name, value in context.invocation_metadata() or ():
+        if name == key:
+            return value if isinstance(value, str) else value.decode("latin-1")
+    return ""
+
+
+@contextlib.contextmanager
+def log_guard(method: str, context: grpc.ServicerContext) -> Iterator[None]:
+    """One line per call: method, race, request id, peer, code, milliseconds."""
+    request_id = _metadata(context, "x-request-id") or uuid.uuid4().hex
+    started = time.perf_counter()
+    with structlog.contextvars.bound_contextvars(request_id=request_id, method=method.rpartition("/")[2]):
+        try:
+            yield
+        finally:
+            code = context.code() or grpc.StatusCode.OK  # type: ignore[attr-defined]
+            if not context.is_active() and code is grpc.StatusCode.OK:
+                code = grpc.StatusCode.CANCELLED
+            _log.info(
+                "call",
+                race_id=_metadata(context, "race-id"),
+                peer=context.peer(),
+                code=code.name if isinstance(code, grpc.StatusCode) else str(code),
+                milliseconds=round((time.perf_counter() - started) * 1e3, 1),
+            )
+
+
+@contextlib.contextmanager
+def error_guard(method: str, context: grpc.ServicerContext) -> Iterator[None]:  # noqa: ARG001
+    """Turn errors into rich statuses; what is unknown becomes INTERNAL and is logged with its traceback."""
+    try:
+        yield
+    except ServiceError as error:
+        context.abort_with_status(to_status(error))
+    except PitwallError as error:
+        context.abort_with_status(to_status(from_peer(error)))
+    except Exception as error:
+        if context.code() is not None:  # type: ignore[attr-defined]
+            raise  # the handler has aborted by itself
+        _log.exception("unexpected error", error=repr(error))
+        internal = ServiceError("internal error; the service's log has the details under the request id")
+        context.abort_with_status(to_status(internal))
+
+
+def token_guard(token: str) -> Guard:
+    """Refuse calls whose ``authorization`` is not the bearer token."""
+
+    @contextlib.contextmanager
+    def guard(method: str, context: grpc.ServicerContext) -> Iterator[None]:  # noqa: ARG001
+        given = _metadata(context, "authorization")
+        if not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
+            raise Unauthenticated("send the metadata 'authorization: Bearer <token>' that this service was set up with")
+        yield
+
+    return guard
+
+
+def limit_guard(max_calls: int, heavy_methods: frozenset[str], max_heavy_calls: int) -> Guard:
+    """Refuse calls beyond a number at once, at once: queueing in silence would only hide the overload."""
+    calls = threading.BoundedSemaphore(max_calls)
+    heavy_calls = threading.BoundedSemaphore(max_heavy_calls)
+
+    @contextlib.contextmanager
+    def guard(method: str, context: grpc.ServicerContext) -> Iterator[None]:  # noqa: ARG001
+        with contextlib.ExitStack() as stack:
+            _enter(stack, calls, f"{max_calls} calls are being served already")
+            if method in heavy_methods:
+                name = method.rpartition("/")[2]
+                _enter(stack, heavy_calls, f"{max_heavy_calls} long computations are running already, {name} is one")
+            yield
+
+    return guard
+
+
+def _enter(stack: contextlib.ExitStack, semaphore: threading.BoundedSemaphore, full: str) -> None:
+    if not semaphore.acquire(blocking=False):
+        raise Overloaded(f"{full}; retry in a second", retry_seconds=1.0)
+    stack.callback(semaphore.release)
+
+
+class ValidationInterceptor(grpc.ServerInterceptor):
+    """Checks every request message against the rules in its proto."""
+
+    def __init__(self) -> None:
+        self._validator = protovalidate.Validator()
+
+    def intercept_service(
+        self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
+    ) -> Handler | None:
+        """Wrap the handler of the call."""
+        handler = continuation(handler_call_details)
+        if handler is None or handler_call_details.method.startswith(_UNGUARDED):
+            return handler
+        check = self._each if handler.request_streaming else self._one
+        return with_behaviour(handler, lambda inner: lambda request, context: inner(check(request), context))
+
+    def _one(self, request: Message) -> Message:
+        violations = self._validator.collect_violations(request)
+        if violations:
+            raise InvalidInput.of([FieldViolation(_path(item), item.proto.message) for item in violations])
+        return request
+
+    def _each(self, requests: Iterator[Message]) -> Iterator[Message]:
+        for request in requests:
+            yield self._one(request)
+
+
+def _path(violation: protovalidate.Violation) -> str:
+    """The violated field as ``race.drivers[3].salary_dollars``."""
+    parts: list[str] = []
+    for element in violation.proto.field.elements if violation.proto.field else ():
+        subscript = element.subscript
+        index = f"[{subscript.value}]" if subscript is not None else ""
+        parts.append(f"{element.field_name}{index}")
+    return ".".join(parts) or "request"

@@ -1,0 +1,222 @@
+"""The other services as a service sees them: domain types in and out, deadlines passed on, answers cached."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import grpc
+import numpy as np
+import numpy.typing as npt
+from cachetools import LRUCache
+
+from pitwall._calls import Caller
+from pitwall._matrix import download
+from pitwall.errors import PitwallError
+from pitwall.ownership.v1 import ownership_pb2, ownership_service_pb2
+from pitwall.ownership.v1.ownership_service_pb2_grpc import OwnershipServiceStub
+from pitwall.scenario.v1 import scenario_service_pb2, scenario_set_pb2
+from pitwall.scenario.v1.scenario_service_pb2_grpc import ScenarioServiceStub
+from services.common.domain.errors import FailedPrecondition, ServiceError
+from services.common.domain.race import Race
+from services.common.mapping import race_from_proto
+from services.common.matrix.scenario_matrix import ScenarioMatrix
+from services.common.rpc.calls import Call
+from services.common.rpc.status import from_peer
+
+DEFAULT_CACHE_BYTES = 512 << 20
+
+
+@contextmanager
+def _as_service_errors() -> Iterator[None]:
+    try:
+        yield
+    except PitwallError as error:
+        raise from_peer(error) from error
+
+
+class ScenarioPeer:
+    """The scenario service.
+
+    Matrices are cached by scenario set, whose id names its content, so a cached one is never out of date.
+    """
+
+    def __init__(self, channel: grpc.Channel, *, token: str = "", cache_bytes: int = DEFAULT_CACHE_BYTES) -> None:
+        self._stub = ScenarioServiceStub(channel)
+        self._caller = Caller(token)
+        self._lock = threading.Lock()
+        self._matrices: LRUCache[tuple[str, str], ScenarioMatrix] = LRUCache(
+            cache_bytes, getsizeof=lambda matrix: matrix.ticks.nbytes
+        )
+
+    def get_race(self, race_id: str, call: Call) -> Race:
+        """The race; ``NotFound`` when there is none."""
+        with _as_service_errors():
+            response = self._caller.unary(
+                self._stub.GetRace,
+                scenario_service_pb2.GetRaceRequest(race_id=race_id),
+                race_id=race_id,
+                timeout_seconds=call.timeout_seconds(),
+            )
+        return race_from_proto(response.race)
+
+    def get_scenario_set(self, race_id: str, scenario_set_id: str, call: Call) -> scenario_set_pb2.ScenarioSet:
+        """The set, by default the newest of the race as it stands now; ``NotFound`` when there is none."""
+        with _as_service_errors():
+            response = self._caller.unary(
+                self._stub.GetScenarioSet,
+                scenario_service_pb2.GetScenarioSetRequest(race_id=race_id, scenario_set_id=scenario_set_id),
+                race_id=race_id,
+                timeout_seconds=call.timeout_seconds(),
+            )
+        return response.scenario_set
+
+    def get_scenarios(self, race_id: str, scenario_set_id: str, call: Call) -> ScenarioMatrix:
+        """The matrix of a set, by default the newest of the race as it stands now.
+
+        Raises
+        ------
+        FailedPrecondition
+            If the race has no scenarios yet.
+        """
+        found = self._described(race_id, scenario_set_id, call)
+        key = (race_id, found.scenario_set_id)
+        with self._lock:
+            cached = self._matrices.get(key)
+        if cached is not None:
+            return cached
+        matrix = self._download(race_id, found.scenario_set_id, call)
+        with self._lock:
+            if matrix.ticks.nbytes <= self._matrices.maxsize:
+                self._matrices[key] = matrix
+        return matrix
+
+    def _described(self, race_id: str, scenario_set_id: str, call: Call) -> scenario_set_pb2.ScenarioSet:
+        try:
+            return self.get_scenario_set(race_id, scenario_set_id, call)
+        except ServiceError as error:
+            # Servicers have fetched the race before, so what is missing is the set.
+            if error.reason == "NOT_FOUND" and not scenario_set_id:
+                raise FailedPrecondition(
+                    f"race {race_id!r} has no scenarios as it stands now; call GenerateScenarios first",
+                    metadata={"race_id": race_id, "missing": "scenarios"},
+                ) from error
+            raise
+
+    def _download(self, race_id: str, scenario_set_id: str, call: Call) -> ScenarioMatrix:
+        def open_stream(
+            request: scenario_service_pb2.StreamMatrixRequest,
+        ) -> Iterator[scenario_service_pb2.StreamMatrixResponse]:
+            timeout = call.timeout_seconds()
+            return self._caller.stream(self._stub.StreamMatrix, request, race_id=race_id, timeout_seconds=timeout)
+
+        request = scenario_service_pb2.StreamMatrixRequest(
+            race_id=race_id, scenario_set_id=scenario_set_id, dtype=scenario_set_pb2.MATRIX_DTYPE_INT16
+        )
+        with _as_service_errors():
+            downloaded = download(open_stream, request, lambda _done, _total: call.checkpoint())
+        header = downloaded.header
+        return ScenarioMatrix(
+            race_id=race_id,
+            scenario_set_id=header.scenario_set_id,
+            content_hash=header.content_hash,
+            driver_ids=tuple(header.driver_ids),
+            ticks=downloaded.values.astype(np.int16, copy=False),
+            regime_names=tuple(header.regime_names),
+            regimes=downloaded.regimes,
+        )
+
+    def generate(self, race_id: str, n_scenarios: int, seed: int, call: Call) -> scenario_set_pb2.ScenarioSet:
+        """Have scenarios simulated; answers from the cache when the same were before."""
+        request = scenario_service_pb2.GenerateScenariosRequest(race_id=race_id, n_scenarios=n_scenarios, seed=seed)
+        with _as_service_errors():
+            responses = self._caller.stream(
+                self._stub.GenerateScenarios, request, race_id=race_id, timeout_seconds=call.timeout_seconds()
+            )
+            for response in responses:
+                call.checkpoint()
+                if response.HasField("scenario_set"):
+                    return response.scenario_set
+        raise ServiceError("the scenario service ended its stream without a scenario set")
+
+    def summarize(
+        self, race_id: str, scenario_set_id: str, call: Call, *, optimal_rates: bool = False
+    ) -> scenario_service_pb2.SummarizeScenariosResponse:
+        """The summary per driver of a set, by default the newest of the race as it stands now."""
+        request = scenario_service_pb2.SummarizeScenariosRequest(
+            race_id=race_id, scenario_set_id=scenario_set_id, include_optimal_rates=optimal_rates
+        )
+        with _as_service_errors():
+            return self._caller.unary(
+                self._stub.SummarizeScenarios, request, race_id=race_id, timeout_seconds=call.timeout_seconds()
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class ProjectedOwnership:
+    """Ownership of a race in per cent; arrays of shape (n_starters,) in the order of the race."""
+
+    percent: npt.NDArray[np.float64]
+    lower_percent: npt.NDArray[np.float64]
+    upper_percent: npt.NDArray[np.float64]
+    concentration: float
+    projection_id: str
+    model_version: str
+    warnings: tuple[str, ...] = ()
+
+
+class OwnershipPeer:
+    """The ownership service."""
+
+    def __init__(self, channel: grpc.Channel, *, token: str = "") -> None:
+        self._stub = OwnershipServiceStub(channel)
+        self._caller = Caller(token)
+
+    def project(
+        self,
+        race: Race,
+        scenario_set_id: str,
+        call: Call,
+        *,
+        contest: ownership_pb2.ContestProfile | None = None,
+    ) -> ProjectedOwnership:
+        """The projection for a race."""
+        request = ownership_service_pb2.ProjectOwnershipRequest(
+            race_id=race.race_id, scenario_set_id=scenario_set_id, contest=contest
+        )
+        with _as_service_errors():
+            response = self._caller.unary(
+                self._stub.ProjectOwnership,
+                request,
+                race_id=race.race_id,
+                timeout_seconds=call.timeout_seconds(),
+            )
+        return projected_ownership(race, response.projection)
+
+
+def projected_ownership(race: Race, projection: ownership_pb2.OwnershipProjection) -> ProjectedOwnership:
+    """A projection as arrays in the order of the race.
+
+    Raises
+    ------
+    FailedPrecondition
+        If the race has changed since: drivers of one are missing in the other.
+    """
+    by_id = {driver.driver_id: driver for driver in projection.drivers}
+    if set(by_id) != set(race.driver_ids):
+        raise FailedPrecondition(
+            f"the ownership projection and race {race.race_id!r} list different drivers; project again",
+            metadata={"race_id": race.race_id},
+        )
+    rows = [by_id[driver_id] for driver_id in race.driver_ids]
+    return ProjectedOwnership(
+        percent=np.array([row.percent for row in rows]),
+        lower_percent=np.array([row.lower_percent for row in rows]),
+        upper_percent=np.array([row.upper_percent for row in rows]),
+        concentration=projection.concentration,
+        projection_id=projection.projection_id,
+        model_version=projection.model_version,
+        warnings=tuple(projection.warnings),
+    )

@@ -1,0 +1,172 @@
+"""One way to run a server: health, reflection, guards, limits, TLS, drain."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent import futures
+from dataclasses import dataclass
+from types import FrameType
+
+import grpc
+import structlog
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from services.common.rpc.encoded import EncodedInterceptor
+from services.common.rpc.guards import (
+    Guard,
+    GuardInterceptor,
+    ValidationInterceptor,
+    error_guard,
+    limit_guard,
+    log_guard,
+    token_guard,
+)
+from services.common.rpc.logs import configure_logs
+from services.common.rpc.settings import ServerSettings
+
+_log = structlog.get_logger("pitwall.server")
+
+_SPARE_THREADS = 8
+"""Threads beyond the call limit, so that health checks and refusals are answered when all others are taken."""
+
+
+def _nothing() -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class ServiceBinding:
+    """A servicer ready to be served.
+
+    Attributes
+    ----------
+    name
+        Full name of the gRPC service, such as ``pitwall.scenario.v1.ScenarioService``.
+    add_to
+        Registers the servicer with a server.
+    heavy_methods
+        Short names of methods that compute for long; they share a limit of their own.
+    close
+        Frees what the servicer holds, after the last call.
+    """
+
+    name: str
+    add_to: Callable[[grpc.Server], None]
+    heavy_methods: frozenset[str] = frozenset()
+    close: Callable[[], None] = _nothing
+
+
+class Server:
+    """A gRPC server that listens from the start and serves once bindings are added.
+
+    The address is known before the servicers are built, because in an embedded stack they call each other
+    through it.
+    """
+
+    def __init__(self, settings: ServerSettings, *, heavy_methods: frozenset[str] = frozenset()) -> None:
+        self.settings = settings
+        self._bindings: list[ServiceBinding] = []
+        self._health = health.HealthServicer()
+        self._server = self._new_server(heavy_methods)
+        self.port, self.address = self._listen()
+
+    def _new_server(self, heavy_methods: frozenset[str]) -> grpc.Server:
+        settings = self.settings
+        guards: list[Guard] = [log_guard, error_guard]
+        if token := settings.bearer_token.get_secret_value():
+            guards.append(token_guard(token))
+        guards.append(limit_guard(settings.max_concurrent_rpcs, heavy_methods, settings.max_heavy_rpcs))
+        threads = settings.max_concurrent_rpcs + _SPARE_THREADS
+        return grpc.server(
+            futures.ThreadPoolExecutor(max_workers=threads, thread_name_prefix="rpc"),
+            interceptors=[EncodedInterceptor(), *map(GuardInterceptor, guards), ValidationInterceptor()],
+            maximum_concurrent_rpcs=threads,
+            options=[
+                # Without this a second server binds the same port in silence.
+                ("grpc.so_reuseport", 0),
+                # Clients ping every 30 s during long computations behind NAT.
+                ("grpc.http2.min_recv_ping_interval_without_data_ms", 20_000),
+                ("grpc.keepalive_permit_without_calls", 1),
+            ],
+        )
+
+    def _listen(self) -> tuple[int, str]:
+        settings = self.settings
+        target = f"unix:{settings.uds_path}" if settings.uds_path else f"{settings.host}:{settings.port}"
+        credentials = self._credentials()
+        port = (
+            self._server.add_secure_port(target, credentials) if credentials else self._server.add_insecure_port(target)
+        )
+        return port, target if settings.uds_path else f"{settings.host}:{port}"
+
+    def _credentials(self) -> grpc.ServerCredentials | None:
+        settings = self.settings
+        if not (settings.tls_key_path and settings.tls_certificate_path):
+            return None
+        pair = (settings.tls_key_path.read_bytes(), settings.tls_certificate_path.read_bytes())
+        authorities = settings.tls_client_ca_path.read_bytes() if settings.tls_client_ca_path else None
+        return grpc.ssl_server_credentials([pair], authorities, require_client_auth=authorities is not None)
+
+    def start(self, bindings: Sequence[ServiceBinding]) -> None:
+        """Register the servicers and serve; health says SERVING from now on."""
+        self._bindings.extend(bindings)
+        for binding in bindings:
+            binding.add_to(self._server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        names = [binding.name for binding in bindings]
+        if self.settings.reflection:
+            reflection.enable_server_reflection([*names, health.SERVICE_NAME, reflection.SERVICE_NAME], self._server)
+        self._server.start()
+        for name in ["", *names]:
+            self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+        _log.info("serving", address=self.address, services=names)
+
+    def stop(self, grace_seconds: float | None = None) -> None:
+        """Drain: NOT_SERVING, a pause for balancers, no new calls, wait for those in flight, close."""
+        grace = self.settings.grace_seconds if grace_seconds is None else grace_seconds
+        self._health.enter_graceful_shutdown()
+        if grace > 0:
+            time.sleep(min(self.settings.drain_pause_seconds, grace))
+        self._server.stop(grace).wait()
+        for binding in reversed(self._bindings):
+            binding.close()
+        _log.info("stopped", address=self.address)
+
+
+def qualified(name: str, methods: frozenset[str]) -> frozenset[str]:
+    """Methods as the wire names them: ``/package.Service/Method``."""
+    return frozenset(f"/{name}/{method}" for method in methods)
+
+
+def start_server(bindings: Sequence[ServiceBinding], settings: ServerSettings) -> Server:
+    """Serve some bindings at once."""
+    heavy = frozenset().union(*(qualified(binding.name, binding.heavy_methods) for binding in bindings))
+    server = Server(settings, heavy_methods=heavy)
+    server.start(bindings)
+    return server
+
+
+def serve_forever(build: Callable[[], tuple[Sequence[ServiceBinding], ServerSettings]], settings_text: str) -> None:
+    """Body of every ``__main__``: print the configuration when asked, else serve until SIGTERM or SIGINT."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--print-config", action="store_true", help="print the settings in force and exit")
+    if parser.parse_args().print_config:
+        print(settings_text)
+        return
+    stopping = threading.Event()
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        stopping.set()
+
+    signal.signal(signal.SIGTERM, on_signal)
+    signal.signal(signal.SIGINT, on_signal)
+    bindings, settings = build()
+    configure_logs(settings)
+    server = start_server(bindings, settings)
+    stopping.wait()
+    server.stop()

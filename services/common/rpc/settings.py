@@ -1,0 +1,53 @@
+"""What can be set on any server, read from the environment with a prefix per service."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class ServerSettings(BaseSettings):
+    """Where a server listens, what it admits and how it stops."""
+
+    model_config = SettingsConfigDict(env_prefix="PITWALL_", extra="ignore")
+
+    host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 in a container.")
+    port: int = Field(0, ge=0, le=65535, description="TCP port; 0 takes a free one. Not used with uds_path.")
+    uds_path: str = Field("", description="Unix domain socket to listen on instead of TCP.")
+    max_concurrent_rpcs: int = Field(
+        32, ge=1, le=1000, description="Calls served at once; more are refused with RESOURCE_EXHAUSTED."
+    )
+    max_heavy_rpcs: int = Field(4, ge=1, le=100, description="Of these, calls that compute for long.")
+    grace_seconds: float = Field(
+        20.0, ge=0, le=600, description="Time for calls in flight after SIGTERM. Keep it below the orchestrator's."
+    )
+    drain_pause_seconds: float = Field(
+        0.5, ge=0, le=60, description="Pause between NOT_SERVING and refusing calls, for balancers to notice."
+    )
+    reflection: bool = Field(True, description="Let grpcurl and other tools ask for the contract.")
+    bearer_token: SecretStr = Field(SecretStr(""), description="Token every call but health must carry; needs TLS.")
+    tls_certificate_path: Path | None = Field(None, description="PEM chain of the server; with tls_key_path.")
+    tls_key_path: Path | None = Field(None, description="PEM key of the server.")
+    tls_client_ca_path: Path | None = Field(None, description="PEM authorities of clients: turns on mutual TLS.")
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["json", "console"] = "json"
+
+    @model_validator(mode="after")
+    def _tls_is_complete(self) -> ServerSettings:
+        if (self.tls_certificate_path is None) != (self.tls_key_path is None):
+            raise ValueError("tls_certificate_path and tls_key_path go together: set both or neither")
+        if self.tls_client_ca_path and not self.tls_certificate_path:
+            raise ValueError("tls_client_ca_path needs tls_certificate_path and tls_key_path")
+        return self
+
+
+class PeerSettings(BaseSettings):
+    """How a service reaches the others."""
+
+    model_config = SettingsConfigDict(env_prefix="PITWALL_PEER_", extra="ignore")
+
+    tls_ca_path: Path | None = Field(None, description="PEM authorities of the peers; unset means plaintext.")
+    bearer_token: SecretStr = Field(SecretStr(""), description="Token the peers ask for.")

@@ -1,0 +1,81 @@
+"""Errors to ``google.rpc.Status`` and back: the only place that knows both sides."""
+
+from __future__ import annotations
+
+import grpc
+from google.protobuf import any_pb2, duration_pb2
+from google.rpc import code_pb2, error_details_pb2, status_pb2
+from grpc_status import rpc_status
+
+from pitwall.errors import PitwallError
+from services.common.domain import errors
+
+DOMAIN = "pitwall"
+
+ERRORS_BY_REASON: dict[str, type[errors.ServiceError]] = {
+    cls.reason: cls
+    for cls in (
+        errors.InvalidInput,
+        errors.NotFound,
+        errors.FailedPrecondition,
+        errors.Infeasible,
+        errors.Unavailable,
+        errors.Overloaded,
+        errors.ChecksumMismatch,
+        errors.StorageFull,
+        errors.DeadlineExceeded,
+        errors.Cancelled,
+        errors.Unauthenticated,
+        errors.Conflict,
+        errors.Unimplemented,
+        errors.ServiceError,
+    )
+}
+
+
+def _packed(message: error_details_pb2.ErrorInfo) -> any_pb2.Any:
+    packed = any_pb2.Any()
+    packed.Pack(message)
+    return packed
+
+
+def _details(error: errors.ServiceError) -> list[any_pb2.Any]:
+    info = error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=error.metadata)
+    details = [_packed(info)]
+    if isinstance(error, errors.InvalidInput) and error.violations:
+        bad_request = error_details_pb2.BadRequest()
+        for violation in error.violations:
+            bad_request.field_violations.add(field=violation.field, description=violation.description)
+        details.append(_packed(bad_request))
+    if isinstance(error, errors.Overloaded):
+        delay = duration_pb2.Duration()
+        delay.FromNanoseconds(int(error.retry_seconds * 1e9))
+        details.append(_packed(error_details_pb2.RetryInfo(retry_delay=delay)))
+    return details
+
+
+def to_status(error: errors.ServiceError) -> grpc.Status:
+    """The wire form of an error: code, sentence, ErrorInfo always, BadRequest and RetryInfo when they apply."""
+    return rpc_status.to_status(
+        status_pb2.Status(
+            code=code_pb2.Code.Value(error.status),
+            message=error.message,
+            details=_details(error),
+        )
+    )
+
+
+def from_peer(error: PitwallError) -> errors.ServiceError:
+    """The error of a downstream call, to be raised by the service that made it.
+
+    What the caller of *this* service cannot act on keeps its reason: a race that the scenario service does
+    not know is not found here either.
+    """
+    if error.reason == errors.InvalidInput.reason:
+        violations = [errors.FieldViolation(item.field, item.description) for item in error.violations]
+        return errors.InvalidInput(error.message, violations=violations, metadata=error.metadata)
+    if error.reason == errors.Infeasible.reason:
+        return errors.Infeasible(error.message, conflict=error.metadata.get("conflict", "").split("; "))
+    if error.reason == errors.Overloaded.reason:
+        return errors.Overloaded(error.message, retry_seconds=error.retry_seconds or 1.0)
+    return ERRORS_BY_REASON.get(error.reason, errors.ServiceError)(error.message, metadata=error.metadata)
