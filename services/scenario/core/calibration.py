@@ -1,0 +1,116 @@
+"""The fitted coefficients of the race model, series by series and track type by track type."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from services.common.domain.errors import InvalidInput
+from services.common.domain.race import Series, TrackType
+from services.scenario.core.race_flow import RaceFlow
+
+FORMAT = 1
+"""Layout of calibration documents that this version reads."""
+
+
+@dataclass(frozen=True)
+class DriverForm:
+    """What history says about a driver, on the scale of standard normal scores within a field.
+
+    ``n_races`` is the decayed number of races behind ``overall``; ``by_type`` holds the difference that a track
+    type makes, already shrunk.
+    """
+
+    overall: float
+    n_races: float
+    by_type: Mapping[TrackType, float]
+
+    def at(self, track_type: TrackType) -> float:
+        """Form at a type of track."""
+        return self.overall + self.by_type.get(track_type, 0.0)
+
+
+@dataclass(frozen=True)
+class TrackCalibration:
+    """Race flow of a track type, and the score that one standard deviation of skill is worth there."""
+
+    flow: RaceFlow
+    skill_score: float
+
+
+@dataclass(frozen=True)
+class SeriesCalibration:
+    """Coefficients of one championship; ``forms`` by ``name_key`` of the driver."""
+
+    tracks: Mapping[TrackType, TrackCalibration]
+    forms: Mapping[str, DriverForm]
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """All coefficients. ``version`` names their values, so it is part of a scenario set's identity."""
+
+    version: str
+    series: Mapping[Series, SeriesCalibration]
+    provenance: Mapping[str, Any]
+
+    def track(self, series: Series, track_type: TrackType) -> TrackCalibration:
+        """Coefficients of a race; where a series has none of its own, those of the Cup.
+
+        Raises
+        ------
+        InvalidInput
+            If the calibration knows the track type in neither.
+        """
+        for candidate in (series, Series.CUP):
+            found = self.series.get(candidate)
+            if found and track_type in found.tracks:
+                return found.tracks[track_type]
+        raise InvalidInput.field("race.track.type", f"the calibration has no {track_type.value} tracks; fit them first")
+
+    def forms(self, series: Series) -> Mapping[str, DriverForm]:
+        """Drivers known from the history of a series."""
+        found = self.series.get(series)
+        return found.forms if found else {}
+
+
+def calibration_version(document: Mapping[str, Any]) -> str:
+    """Version of a document: the format and a hash of its coefficients, not of its provenance."""
+    text = json.dumps(document["series"], sort_keys=True, separators=(",", ":"))
+    return f"{FORMAT}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+
+
+def calibration_from_document(document: Mapping[str, Any]) -> Calibration:
+    """A calibration from its JSON document.
+
+    Raises
+    ------
+    InvalidInput
+        If the document has another layout.
+    """
+    if document.get("format") != FORMAT:
+        raise InvalidInput.field("calibration.format", f"is {document.get('format')!r}; expected {FORMAT}: fit again")
+    try:
+        series = {Series(name): _series(content) for name, content in document["series"].items()}
+    except (KeyError, TypeError, ValueError) as error:
+        raise InvalidInput.field("calibration.series", f"cannot be read ({error}); fit again") from error
+    return Calibration(calibration_version(document), series, document.get("provenance", {}))
+
+
+def _series(content: Mapping[str, Any]) -> SeriesCalibration:
+    tracks = {
+        TrackType(name): TrackCalibration(RaceFlow(**track["flow"]), float(track["skill_score"]))
+        for name, track in content["tracks"].items()
+    }
+    forms = {
+        key: DriverForm(
+            float(form["overall"]),
+            float(form["n_races"]),
+            {TrackType(name): float(value) for name, value in form.get("by_type", {}).items()},
+        )
+        for key, form in content.get("drivers", {}).items()
+    }
+    return SeriesCalibration(tracks, forms)

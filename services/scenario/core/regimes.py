@@ -1,0 +1,58 @@
+"""Race flow of scenarios that carry no label: classified from the variance and dominance of their points."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from services.scenario.core.race_kernel import CHAOS, DOMINATOR, NORMAL
+
+CHAOS_QUANTILE = 0.85
+DOMINANCE_QUANTILE = 0.85
+_BLOCK = 65_536
+
+
+def classify_regimes(ticks: npt.NDArray[np.int16]) -> npt.NDArray[np.uint8]:
+    """A label per scenario: chaos, dominator or normal; shape (n_scenarios,), uint8.
+
+    Chaos: the correlation of points with each driver's own mean is among the lowest 15 % (who is good decides
+    little). Dominator: the best score stands out from the third by the most, in standard deviations of its
+    scenario (the best 15 %). Fuel races cannot be told from points alone. Constant matrices are normal.
+
+    Parameters
+    ----------
+    ticks
+        ``ticks[scenario, driver]``, at least one row.
+    """
+    form, dominance = _order_kept(ticks), _dominance(ticks)
+    labels = np.full(ticks.shape[0], NORMAL, dtype=np.uint8)
+    labels[dominance > np.quantile(dominance, DOMINANCE_QUANTILE)] = DOMINATOR
+    labels[form < np.quantile(form, 1.0 - CHAOS_QUANTILE)] = CHAOS
+    return labels
+
+
+def _order_kept(ticks: npt.NDArray[np.int16]) -> npt.NDArray[np.float64]:
+    """Correlation of each row with the column means, 0 where either is constant."""
+    mean = ticks.mean(axis=0, dtype=np.float64)
+    mean -= mean.mean()
+    kept = np.zeros(ticks.shape[0])
+    for first in range(0, ticks.shape[0], _BLOCK):
+        rows = ticks[first : first + _BLOCK].astype(np.float64)
+        rows -= rows.mean(axis=1, keepdims=True)
+        scale = np.sqrt((rows**2).sum(axis=1) * (mean**2).sum())
+        kept[first : first + _BLOCK] = np.divide(rows @ mean, scale, out=np.zeros(scale.size), where=scale > 0)
+    return kept
+
+
+def _dominance(ticks: npt.NDArray[np.int16]) -> npt.NDArray[np.float64]:
+    """Lead of the best over the third best in standard deviations of the row; 0 for fewer than three drivers."""
+    lead = np.zeros(ticks.shape[0])
+    if ticks.shape[1] < 3:
+        return lead
+    for first in range(0, ticks.shape[0], _BLOCK):
+        rows = ticks[first : first + _BLOCK].astype(np.float64)
+        top = np.partition(rows, (-3, -1), axis=1)
+        spread = rows.std(axis=1)
+        gap = top[:, -1] - top[:, -3]
+        lead[first : first + _BLOCK] = np.divide(gap, spread, out=np.zeros(spread.size), where=spread > 0)
+    return lead
