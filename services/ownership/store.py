@@ -1,0 +1,228 @@
+"""Records of actual ownership and fitted models in SQL: a SQLite file by default, PostgreSQL by URL."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import sqlalchemy as sa
+from sqlalchemy.pool import StaticPool
+
+from services.common.domain.errors import NotFound, StorageFull
+from services.ownership.core.slate import SLATE_ARRAYS, Contest, PlayedSlate, Slate
+
+_metadata = sa.MetaData()
+_records = sa.Table(
+    "ownership_records",
+    _metadata,
+    sa.Column("record_id", sa.String(64), primary_key=True),
+    sa.Column("race_id", sa.String(64), nullable=False, index=True),
+    sa.Column("contest_id", sa.String(64), nullable=False),
+    sa.Column("created_at", sa.Float, nullable=False, index=True),
+    sa.Column("body", sa.Text, nullable=False),
+)
+_models = sa.Table(
+    "ownership_models",
+    _metadata,
+    sa.Column("model_version", sa.String(64), primary_key=True),
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("active", sa.Boolean, nullable=False),
+    sa.Column("n_races", sa.Integer, nullable=False),
+    sa.Column("weights", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class StoredRecord:
+    """Actual ownership of one contest with all that was known of the slate when it was recorded."""
+
+    record_id: str
+    contest_id: str
+    created_at: float
+    driver_ids: tuple[str, ...]
+    played: PlayedSlate
+
+    @property
+    def race_id(self) -> str:
+        """The race."""
+        return self.played.slate.race_id
+
+
+@dataclass(frozen=True)
+class StoredModel:
+    """A fitted model without its parameters."""
+
+    model_version: str
+    created_at: float
+    active: bool
+    n_races: int
+    weights: Mapping[str, float]
+
+
+def record_id(race_id: str, contest_id: str) -> str:
+    """Id of the record of a contest: recording it again replaces it."""
+    return hashlib.sha256(f"{race_id}\n{contest_id}".encode()).hexdigest()[:16]
+
+
+def _plain(values: np.ndarray[Any, Any]) -> list[float | None]:
+    return [float(value) if np.isfinite(value) else None for value in values]
+
+
+def _array(values: list[float | None]) -> np.ndarray[Any, Any]:
+    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+
+
+def _record_body(record: StoredRecord) -> str:
+    slate = record.played.slate
+    known = {name: _plain(getattr(slate, name)) for name in SLATE_ARRAYS}
+    body = known | {
+        "driver_ids": record.driver_ids,
+        "driver_keys": slate.driver_keys,
+        "roster_size": slate.roster_size,
+        "salary_cap_dollars": slate.salary_cap_dollars,
+        "track_type": slate.track_type,
+        "day": slate.day,
+        "contest": asdict(slate.contest),
+        "shares": _plain(record.played.shares),
+        "points": _plain(record.played.points),
+    }
+    return json.dumps(body)
+
+
+def _record(row: sa.Row[Any]) -> StoredRecord:
+    body = json.loads(row.body)
+    slate = Slate(
+        race_id=row.race_id,
+        driver_keys=tuple(body["driver_keys"]),
+        roster_size=body["roster_size"],
+        salary_cap_dollars=body["salary_cap_dollars"],
+        track_type=body["track_type"],
+        day=body["day"],
+        contest=Contest(**body["contest"]),
+        **{name: _array(body[name]) for name in SLATE_ARRAYS},
+    )
+    played = PlayedSlate(slate, _array(body["shares"]), _array(body["points"]))
+    return StoredRecord(row.record_id, row.contest_id, row.created_at, tuple(body["driver_ids"]), played)
+
+
+def open_engine(url: str) -> sa.Engine:
+    """An engine for a URL; SQLite waits for a writer instead of failing."""
+    if not url.startswith("sqlite"):
+        return sa.create_engine(url, pool_pre_ping=True)
+    in_memory = url in ("sqlite://", "sqlite:///:memory:")
+    options: dict[str, Any] = {"poolclass": StaticPool} if in_memory else {}
+    engine = sa.create_engine(url, connect_args={"timeout": 30.0, "check_same_thread": False}, **options)
+
+    @sa.event.listens_for(engine, "connect")
+    def _on_connect(connection: Any, _record: Any) -> None:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
+
+    return engine
+
+
+class OwnershipStore:
+    """All access to the tables; every method is one transaction."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        _metadata.create_all(engine)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+    def put_record(self, record: StoredRecord) -> None:
+        """Store a record in place of an earlier one of the same contest.
+
+        Raises
+        ------
+        StorageFull
+            If the disk is full; nothing is stored then.
+        """
+        row = {
+            "record_id": record.record_id,
+            "race_id": record.race_id,
+            "contest_id": record.contest_id,
+            "created_at": record.created_at,
+            "body": _record_body(record),
+        }
+        try:
+            with self._engine.begin() as connection:
+                connection.execute(_records.delete().where(_records.c.record_id == record.record_id))
+                connection.execute(_records.insert().values(row))
+        except sa.exc.OperationalError as error:
+            if "full" in str(error.orig):
+                raise StorageFull("the disk that holds ownership records is full; free some space") from error
+            raise
+
+    def records(self) -> list[StoredRecord]:
+        """All records, oldest race first."""
+        with self._engine.connect() as connection:
+            found = [_record(row) for row in connection.execute(_records.select())]
+        return sorted(found, key=lambda record: (record.played.slate.day, record.race_id, record.contest_id))
+
+    def page(self, race_id: str, after: tuple[float, str] | None, size: int) -> list[StoredRecord]:
+        """Records, newest first, behind a position (creation time, id) in that order."""
+        order = (_records.c.created_at.desc(), _records.c.record_id)
+        query = _records.select().order_by(*order).limit(size)
+        if race_id:
+            query = query.where(_records.c.race_id == race_id)
+        if after:
+            created, last = after
+            same = sa.and_(_records.c.created_at == created, _records.c.record_id > last)
+            query = query.where(sa.or_(_records.c.created_at < created, same))
+        with self._engine.connect() as connection:
+            return [_record(row) for row in connection.execute(query)]
+
+    def day_of_race(self, race_id: str) -> float | None:
+        """Day under which a race was recorded, None if it never was."""
+        query = sa.select(_records.c.body).where(_records.c.race_id == race_id).limit(1)
+        with self._engine.connect() as connection:
+            body = connection.execute(query).scalar()
+        return None if body is None else float(json.loads(body)["day"])
+
+    def put_model(self, model: StoredModel, state: Mapping[str, Any]) -> None:
+        """Store a model and make it the active one, both or neither."""
+        with self._engine.begin() as connection:
+            connection.execute(_models.update().values(active=False))
+            connection.execute(_models.delete().where(_models.c.model_version == model.model_version))
+            row = asdict(model) | {"weights": json.dumps(dict(model.weights)), "state": json.dumps(state)}
+            connection.execute(_models.insert().values(row))
+
+    def active_version(self) -> str | None:
+        """Version of the active model, None while it is the built-in one."""
+        query = sa.select(_models.c.model_version).where(_models.c.active)
+        with self._engine.connect() as connection:
+            return connection.execute(query).scalar()
+
+    def model_state(self, model_version: str) -> dict[str, Any]:
+        """Parameters of a model.
+
+        Raises
+        ------
+        NotFound
+            If there is no such model.
+        """
+        query = sa.select(_models.c.state).where(_models.c.model_version == model_version)
+        with self._engine.connect() as connection:
+            state = connection.execute(query).scalar()
+        if state is None:
+            raise NotFound(f"there is no ownership model {model_version!r}", metadata={"model_version": model_version})
+        return json.loads(state)
+
+    def models(self) -> list[StoredModel]:
+        """All fitted models, newest first."""
+        columns = [_models.c[name] for name in ("model_version", "created_at", "active", "n_races", "weights")]
+        query = sa.select(*columns).order_by(_models.c.created_at.desc(), _models.c.model_version)
+        with self._engine.connect() as connection:
+            rows = connection.execute(query).all()
+        return [
+            StoredModel(row.model_version, row.created_at, row.active, row.n_races, json.loads(row.weights))
+            for row in rows
+        ]
