@@ -84,7 +84,7 @@ def _best_lineup(
     unbound = np.argsort(-values)[:size]
     if salaries[unbound].sum() <= cap:
         lineup[:] = unbound
-        return values[unbound].sum()
+        return int(values[unbound].sum())
     price = _price(values, salaries, size, cap)
     reduced = values - price * salaries
     order = np.argsort(-reduced)
@@ -101,7 +101,7 @@ def _best_lineup(
         bound = price * cap + gain + prefix[min(n, k + need)] - prefix[k]
         if k + need > n or bound < best + 1 - 1e-6:
             if depth == 0:
-                return best
+                return int(best)
             depth -= 1
             k = pick[depth]
             driver = order[k]

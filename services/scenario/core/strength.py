@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from services.common.domain.names import name_key
 from services.common.domain.race import Driver, Race
 from services.scenario.core.calibration import Calibration, DriverForm
-from services.scenario.core.names import name_key
 from services.scenario.core.scores import rank_scores, standardise
 
 Floats = npt.NDArray[np.float64]

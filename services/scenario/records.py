@@ -1,0 +1,269 @@
+"""Races and records of scenario sets in SQL: an SQLite file by default, PostgreSQL by URL."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import datetime as dt
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from google.protobuf import json_format
+from sqlalchemy import ForeignKey, Index, create_engine, delete, event, select, tuple_
+from sqlalchemy.engine import Engine, make_url
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+
+from pitwall.scenario.v1 import race_pb2
+from services.common.domain.errors import InvalidInput, NotFound
+from services.common.domain.race import Race
+from services.common.mapping import race_from_proto, race_to_proto
+
+Clock = Callable[[], dt.datetime]
+
+
+def utc_now() -> dt.datetime:
+    """The time in UTC."""
+    return dt.datetime.now(dt.UTC)
+
+
+class _Base(DeclarativeBase):
+    """Tables of this service."""
+
+
+class _RaceRow(_Base):
+    __tablename__ = "races"
+    __table_args__ = (Index("races_by_change", "update_time", "race_id"),)
+
+    race_id: Mapped[str] = mapped_column(primary_key=True)
+    document: Mapped[str]
+    create_time: Mapped[str]
+    update_time: Mapped[str]
+
+
+class _SetRow(_Base):
+    __tablename__ = "scenario_sets"
+    __table_args__ = (Index("sets_by_race", "race_id", "create_time"),)
+
+    scenario_set_id: Mapped[str] = mapped_column(primary_key=True)
+    race_id: Mapped[str] = mapped_column(ForeignKey("races.race_id"))
+    race_document: Mapped[str]
+    facts: Mapped[str]
+    create_time: Mapped[str]
+
+
+@dataclass(frozen=True)
+class RaceRecord:
+    """A stored race and when it was stored and changed."""
+
+    race: Race
+    create_time: dt.datetime
+    update_time: dt.datetime
+
+
+@dataclass(frozen=True)
+class SetRecord:
+    """A scenario set as recorded: all but its matrix.
+
+    Attributes
+    ----------
+    race
+        The race as it stood when the set was made: with the recipe it rebuilds the set.
+    uploaded
+        The numbers are the user's; ``model_version`` and ``calibration_version`` are then empty.
+    regimes
+        Scenarios per race flow.
+    """
+
+    scenario_set_id: str
+    race: Race
+    uploaded: bool
+    model_version: str
+    calibration_version: str
+    n_scenarios: int
+    seed: int
+    content_hash: str
+    size_bytes: int
+    regimes: tuple[tuple[str, int], ...]
+    create_time: dt.datetime
+
+
+_FACTS = (
+    "uploaded",
+    "model_version",
+    "calibration_version",
+    "n_scenarios",
+    "seed",
+    "content_hash",
+    "size_bytes",
+    "regimes",
+)
+
+
+class Records:
+    """Races and sets; every method is one transaction."""
+
+    def __init__(self, url: str, *, clock: Clock = utc_now) -> None:
+        self._engine = _open_engine(url)
+        self._clock = clock
+        _Base.metadata.create_all(self._engine)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+    def put_race(self, race: Race) -> RaceRecord:
+        """Store a race, replacing one of the same id."""
+        now = _text(self._clock())
+        with Session(self._engine) as session, session.begin():
+            row = session.get(_RaceRow, race.race_id)
+            if row is None:
+                row = _RaceRow(race_id=race.race_id, create_time=now)
+                session.add(row)
+            row.document, row.update_time = _document(race), now
+            return _race_record(row)
+
+    def get_race(self, race_id: str) -> RaceRecord:
+        """The race; ``NotFound`` when there is none."""
+        with Session(self._engine) as session:
+            return _race_record(_race_row(session, race_id))
+
+    def list_races(self, page_size: int, page_token: str) -> tuple[list[RaceRecord], str]:
+        """A page of races, newest change first, and the token of the next, empty at the end."""
+        query = select(_RaceRow).order_by(_RaceRow.update_time.desc(), _RaceRow.race_id.desc()).limit(page_size + 1)
+        if page_token:
+            query = query.where(tuple_(_RaceRow.update_time, _RaceRow.race_id) < tuple_(*_read_token(page_token)))
+        with Session(self._engine) as session:
+            rows = list(session.scalars(query))
+            more = len(rows) > page_size
+            page = rows[:page_size]
+            return [_race_record(row) for row in page], _token(page[-1]) if more else ""
+
+    def delete_race(self, race_id: str) -> list[str]:
+        """Delete a race with the records of its sets; returns the ids of these sets."""
+        with Session(self._engine) as session, session.begin():
+            row = _race_row(session, race_id)
+            ids = list(session.scalars(select(_SetRow.scenario_set_id).where(_SetRow.race_id == race_id)))
+            session.execute(delete(_SetRow).where(_SetRow.race_id == race_id))
+            session.delete(row)
+            return ids
+
+    def add_set(self, record: SetRecord) -> SetRecord:
+        """Record a set unless it is there, and return what is recorded.
+
+        Raises
+        ------
+        NotFound
+            If the race was deleted meanwhile.
+        """
+        facts = json.dumps({name: getattr(record, name) for name in _FACTS})
+        row = _SetRow(
+            scenario_set_id=record.scenario_set_id,
+            race_id=record.race.race_id,
+            race_document=_document(record.race),
+            facts=facts,
+            create_time=_text(self._clock()),
+        )
+        try:
+            with Session(self._engine) as session, session.begin():
+                if session.get(_SetRow, record.scenario_set_id) is None:
+                    _race_row(session, record.race.race_id)
+                    session.add(row)
+        except IntegrityError:
+            # Another call has recorded the same set, or the race is gone: what follows tells which.
+            pass
+        return self.get_set(record.race.race_id, record.scenario_set_id)
+
+    def get_set(self, race_id: str, scenario_set_id: str) -> SetRecord:
+        """A set of a race; ``NotFound`` when there is none."""
+        with Session(self._engine) as session:
+            _race_row(session, race_id)
+            row = session.get(_SetRow, scenario_set_id)
+            if row is None or row.race_id != race_id:
+                raise NotFound(
+                    f"race {race_id!r} has no scenario set {scenario_set_id!r}",
+                    metadata={"race_id": race_id, "scenario_set_id": scenario_set_id},
+                )
+            return _set_record(row)
+
+    def list_sets(self, race_id: str) -> list[SetRecord]:
+        """The sets of a race, newest first; ``NotFound`` for the race."""
+        query = (
+            select(_SetRow)
+            .where(_SetRow.race_id == race_id)
+            .order_by(_SetRow.create_time.desc(), _SetRow.scenario_set_id.desc())
+        )
+        with Session(self._engine) as session:
+            _race_row(session, race_id)
+            return [_set_record(row) for row in session.scalars(query)]
+
+
+def _open_engine(url: str) -> Engine:
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        return create_engine(parsed, pool_pre_ping=True)
+    if parsed.database:
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(parsed, connect_args={"timeout": 30})
+    event.listen(engine, "connect", _set_pragmas)
+    return engine
+
+
+def _set_pragmas(connection: Any, _record: Any) -> None:
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _race_row(session: Session, race_id: str) -> _RaceRow:
+    row = session.get(_RaceRow, race_id)
+    if row is None:
+        raise NotFound(
+            f"there is no race {race_id!r}; import it first or list the races there are", metadata={"race_id": race_id}
+        )
+    return row
+
+
+def _race_record(row: _RaceRow) -> RaceRecord:
+    return RaceRecord(_race(row.document), _time(row.create_time), _time(row.update_time))
+
+
+def _set_record(row: _SetRow) -> SetRecord:
+    facts = json.loads(row.facts)
+    facts["regimes"] = tuple((name, count) for name, count in facts["regimes"])
+    return SetRecord(
+        scenario_set_id=row.scenario_set_id,
+        race=_race(row.race_document),
+        create_time=_time(row.create_time),
+        **facts,
+    )
+
+
+def _document(race: Race) -> str:
+    return json_format.MessageToJson(race_to_proto(race), indent=None)
+
+
+def _race(document: str) -> Race:
+    return race_from_proto(json_format.Parse(document, race_pb2.Race()))
+
+
+def _text(time: dt.datetime) -> str:
+    return time.astimezone(dt.UTC).isoformat(timespec="microseconds")
+
+
+def _time(text: str) -> dt.datetime:
+    return dt.datetime.fromisoformat(text)
+
+
+def _token(row: _RaceRow) -> str:
+    return base64.urlsafe_b64encode(json.dumps([row.update_time, row.race_id]).encode()).decode()
+
+
+def _read_token(token: str) -> Sequence[str]:
+    try:
+        update_time, race_id = json.loads(base64.urlsafe_b64decode(token.encode()))
+        return [str(update_time), str(race_id)]
+    except (ValueError, TypeError, binascii.Error, UnicodeDecodeError) as error:
+        raise InvalidInput.field("page_token", "is not one that this service issued; start without it") from error
