@@ -1,0 +1,51 @@
+"""Runs the ownership service: ``python -m services.ownership [--print-config]``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from pitwall._channel import open_channel
+from pitwall.ownership.v1.ownership_service_pb2_grpc import add_OwnershipServiceServicer_to_server
+from services.common.rpc.peers import ScenarioPeer
+from services.common.rpc.server import ServiceBinding, serve_forever
+from services.ownership.application import Ownership
+from services.ownership.facts import ModelShelf, ScenarioFacts
+from services.ownership.servicer import OwnershipServicer
+from services.ownership.settings import OwnershipSettings
+from services.ownership.store import OwnershipStore, open_engine
+
+NAME = "pitwall.ownership.v1.OwnershipService"
+HEAVY_METHODS = frozenset({"FitModel", "EvaluateModel"})
+
+
+def build(settings: OwnershipSettings, scenario: ScenarioPeer) -> ServiceBinding:
+    """The service over a scenario service; its database is created when absent."""
+    url = sa.make_url(settings.database_url)
+    if url.get_backend_name() == "sqlite" and url.database:
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    store = OwnershipStore(open_engine(settings.database_url))
+    facts = ScenarioFacts(scenario, settings.max_cached_summaries)
+    servicer = OwnershipServicer(Ownership(facts, store, ModelShelf(store, settings.max_cached_models)))
+    return ServiceBinding(
+        name=NAME,
+        add_to=lambda server: add_OwnershipServiceServicer_to_server(servicer, server),
+        heavy_methods=HEAVY_METHODS,
+        close=store.close,
+    )
+
+
+def main() -> None:
+    """Serve until told to stop."""
+    settings = OwnershipSettings()
+
+    def built() -> tuple[Sequence[ServiceBinding], OwnershipSettings]:
+        return [build(settings, ScenarioPeer(open_channel(settings.scenario_address)))], settings
+
+    serve_forever(built, settings.model_dump_json(indent=2))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+"""What the service does, between the wire and the core: fetch, compute, keep."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable
+
+from services.common.domain.errors import FailedPrecondition
+from services.common.domain.race import Race
+from services.common.rpc.calls import Call
+from services.ownership.answers import ActualOwnership, ProjectionAnswer, ProjectionQuery
+from services.ownership.core.ensemble import OwnershipEnsemble, Work
+from services.ownership.core.evaluation import Accuracy, leave_one_race_out, summarise
+from services.ownership.core.inputs import race_day, slate_of
+from services.ownership.core.projection import project
+from services.ownership.core.slate import Floats, PlayedSlate
+from services.ownership.facts import DEFAULT_MODEL, ModelShelf, ScenarioFacts
+from services.ownership.store import OwnershipStore, StoredModel, StoredRecord, record_id
+
+_SECONDS_PER_DAY = 86_400.0
+
+
+class Ownership:
+    """The operations of the service."""
+
+    def __init__(
+        self, facts: ScenarioFacts, store: OwnershipStore, shelf: ModelShelf, clock: Callable[[], float] = time.time
+    ) -> None:
+        self.facts = facts
+        self.store = store
+        self.shelf = shelf
+        self._clock = clock
+
+    def project(self, query: ProjectionQuery, overrides: Callable[[Race], Floats], call: Call) -> ProjectionAnswer:
+        """Project a race around the shares that ``overrides`` fixes."""
+        race = self.facts.race(query.race_id, call)
+        fixed = overrides(race)
+        version, model = self.shelf.get(query.model_version)
+        set_id, simulated = self.facts.simulated(query.race_id, query.scenario_set_id, call)
+        slate = slate_of(race, simulated, contest=query.contest, day=self._day(race))
+        projection = project(model, slate, fixed=fixed, level=query.interval_level)
+        named = [race.snapshot_hash, set_id, version, str(slate.day), str(query.contest), repr(fixed.tolist())]
+        text = json.dumps([*named, query.interval_level])
+        return ProjectionAnswer(race, set_id, version, projection, hashlib.sha256(text.encode()).hexdigest()[:32])
+
+    def _day(self, race: Race) -> float:
+        """When a race is run, so that its own records do not inform it; ``inf`` for one still to come."""
+        known = race_day(race)
+        recorded = known if known is not None else self.store.day_of_race(race.race_id)
+        return float("inf") if recorded is None else recorded
+
+    def record(self, race: Race, contest_id: str, actual: ActualOwnership, call: Call) -> StoredRecord:
+        """Store what a field did, with what was known of the race; a race without scenarios is stored without."""
+        try:
+            simulated = self.facts.simulated(race.race_id, "", call)[1]
+        except FailedPrecondition:
+            simulated = {}
+        now = self._clock()
+        day = race_day(race)
+        recorded = self.store.day_of_race(race.race_id) if day is None else day
+        slate = slate_of(
+            race, simulated, contest=actual.contest, day=now / _SECONDS_PER_DAY if recorded is None else recorded
+        )
+        played = PlayedSlate(slate, actual.shares, actual.points)
+        record = StoredRecord(record_id(race.race_id, contest_id), contest_id, now, race.driver_ids, played)
+        self.store.put_record(record)
+        return record
+
+    def fit(self, work: Work) -> StoredModel:
+        """Fit on all records, then store the model and make it the active one.
+
+        Raises
+        ------
+        FailedPrecondition
+            Without records.
+        """
+        played = [record.played for record in self.store.records()]
+        if not played:
+            raise FailedPrecondition("there are no ownership records to fit; record the ownership of a contest first")
+        model = OwnershipEnsemble().fit(played, [p.field_shares for p in played], work=work)
+        state = model.state()
+        version = "fit-" + hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()[:16]
+        stored = StoredModel(version, self._clock(), True, model.n_races_, model.weights)
+        work.checkpoint()
+        self.store.put_model(stored, state)
+        return stored
+
+    def evaluate(self, level: float, work: Work) -> tuple[list[Accuracy], int]:
+        """Accuracy by leaving races out, and how many there were."""
+        rows = list(leave_one_race_out(OwnershipEnsemble(), [r.played for r in self.store.records()], work))
+        return summarise(rows, level=level), len({row.race_id for row in rows})
+
+    def models(self) -> list[StoredModel]:
+        """Fitted models, newest first, then the built-in one."""
+        fitted = self.store.models()
+        active = not any(model.active for model in fitted)
+        return [*fitted, StoredModel(DEFAULT_MODEL, 0.0, active, 0, OwnershipEnsemble().weights)]

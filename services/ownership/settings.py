@@ -1,0 +1,30 @@
+"""What can be set on the ownership service."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from platformdirs import user_data_path
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from services.common.rpc.settings import ServerSettings
+
+
+def _default_database() -> str:
+    return f"sqlite:///{Path(user_data_path('pitwall')) / 'ownership.sqlite'}"
+
+
+class OwnershipSettings(ServerSettings):
+    """The server's settings, where records are kept, and where scenarios come from."""
+
+    model_config = SettingsConfigDict(env_prefix="PITWALL_OWNERSHIP_", extra="ignore")
+
+    port: int = Field(50052, ge=0, le=65535, description="TCP port; 0 takes a free one. Not used with uds_path.")
+    scenario_address: str = Field("127.0.0.1:50051", description="Where the scenario service is.")
+    database_url: str = Field(
+        default_factory=_default_database,
+        description="SQLAlchemy URL of records and models: a SQLite file, or postgresql+psycopg://...",
+    )
+    max_cached_summaries: int = Field(256, ge=1, le=100_000, description="Scenario summaries kept in memory.")
+    max_cached_models: int = Field(8, ge=1, le=1_000, description="Fitted models kept in memory.")
