@@ -1,1 +1,54 @@
-"""Pitwall: lineups for NASCAR daily fantasy tournaments, proven optimal in the upper tail."""
+"""Pitwall: lineups for NASCAR daily fantasy tournaments, proven optimal in the upper tail.
+
+import pitwall
+with pitwall.local() as client: ...
+"""
+
+from pitwall._channel import ConnectionConfig
+from pitwall.client import Addresses, Client, connect, local
+from pitwall.config import Contest, FieldConfig, Group, PortfolioConfig, PrizeShape
+from pitwall.errors import (
+    CancelledError,
+    ChecksumMismatchError,
+    ConflictError,
+    DeadlineExceededError,
+    FailedPreconditionError,
+    InfeasibleError,
+    InvalidInputError,
+    NotFoundError,
+    OverloadedError,
+    PitwallError,
+    StorageFullError,
+    UnauthenticatedError,
+    UnavailableError,
+    UnimplementedError,
+    Violation,
+)
+
+__all__ = [
+    "Addresses",
+    "CancelledError",
+    "ChecksumMismatchError",
+    "Client",
+    "ConflictError",
+    "ConnectionConfig",
+    "Contest",
+    "DeadlineExceededError",
+    "FailedPreconditionError",
+    "FieldConfig",
+    "Group",
+    "InfeasibleError",
+    "InvalidInputError",
+    "NotFoundError",
+    "OverloadedError",
+    "PitwallError",
+    "PortfolioConfig",
+    "PrizeShape",
+    "StorageFullError",
+    "UnauthenticatedError",
+    "UnavailableError",
+    "UnimplementedError",
+    "Violation",
+    "connect",
+    "local",
+]

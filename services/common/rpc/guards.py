@@ -11,7 +11,7 @@ import hmac
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import grpc
@@ -122,21 +122,32 @@ def token_guard(token: str) -> Guard:
     return guard
 
 
-def limit_guard(max_calls: int, heavy_methods: frozenset[str], max_heavy_calls: int) -> Guard:
-    """Refuse calls beyond a number at once, at once: queueing in silence would only hide the overload."""
-    calls = threading.BoundedSemaphore(max_calls)
-    heavy_calls = threading.BoundedSemaphore(max_heavy_calls)
+class CallLimits:
+    """Refuses calls beyond a number at once, at once: queueing in silence would only hide the overload.
+
+    Methods that compute for long share a second, smaller number.
+    """
+
+    def __init__(self, max_calls: int, max_heavy_calls: int) -> None:
+        self._max_calls, self._max_heavy_calls = max_calls, max_heavy_calls
+        self._calls = threading.BoundedSemaphore(max_calls)
+        self._heavy_calls = threading.BoundedSemaphore(max_heavy_calls)
+        self._heavy_methods: set[str] = set()
+
+    def add_heavy(self, methods: Iterable[str]) -> None:
+        """Count some methods, named as on the wire, as long computations."""
+        self._heavy_methods.update(methods)
 
     @contextlib.contextmanager
-    def guard(method: str, context: grpc.ServicerContext) -> Iterator[None]:  # noqa: ARG001
+    def guard(self, method: str, context: grpc.ServicerContext) -> Iterator[None]:  # noqa: ARG002
+        """Hold a place for the time of the call."""
         with contextlib.ExitStack() as stack:
-            _enter(stack, calls, f"{max_calls} calls are being served already")
-            if method in heavy_methods:
+            _enter(stack, self._calls, f"{self._max_calls} calls are being served already")
+            if method in self._heavy_methods:
                 name = method.rpartition("/")[2]
-                _enter(stack, heavy_calls, f"{max_heavy_calls} long computations are running already, {name} is one")
+                running = f"{self._max_heavy_calls} long computations are running already, {name} would be another"
+                _enter(stack, self._heavy_calls, running)
             yield
-
-    return guard
 
 
 def _enter(stack: contextlib.ExitStack, semaphore: threading.BoundedSemaphore, full: str) -> None:

@@ -18,11 +18,11 @@ from grpc_reflection.v1alpha import reflection
 
 from services.common.rpc.encoded import EncodedInterceptor
 from services.common.rpc.guards import (
+    CallLimits,
     Guard,
     GuardInterceptor,
     ValidationInterceptor,
     error_guard,
-    limit_guard,
     log_guard,
     token_guard,
 )
@@ -46,7 +46,8 @@ class ServiceBinding:
     Attributes
     ----------
     name
-        Full name of the gRPC service, such as ``pitwall.scenario.v1.ScenarioService``.
+        Full name of the gRPC service, such as ``pitwall.scenario.v1.ScenarioService``; empty for what is only
+        to be closed with the server.
     add_to
         Registers the servicer with a server.
     heavy_methods
@@ -66,21 +67,30 @@ class Server:
 
     The address is known before the servicers are built, because in an embedded stack they call each other
     through it.
+
+    Parameters
+    ----------
+    inner_address
+        A second address in plaintext, such as ``unix:/run/pitwall/inner``, by which servicers of one process
+        reach each other whatever TLS the outer one has.
     """
 
-    def __init__(self, settings: ServerSettings, *, heavy_methods: frozenset[str] = frozenset()) -> None:
+    def __init__(self, settings: ServerSettings, *, inner_address: str = "") -> None:
         self.settings = settings
         self._bindings: list[ServiceBinding] = []
         self._health = health.HealthServicer()
-        self._server = self._new_server(heavy_methods)
+        self._limits = CallLimits(settings.max_concurrent_rpcs, settings.max_heavy_rpcs)
+        self._server = self._new_server()
         self.port, self.address = self._listen()
+        if inner_address:
+            self._server.add_insecure_port(inner_address)
 
-    def _new_server(self, heavy_methods: frozenset[str]) -> grpc.Server:
+    def _new_server(self) -> grpc.Server:
         settings = self.settings
         guards: list[Guard] = [log_guard, error_guard]
         if token := settings.bearer_token.get_secret_value():
             guards.append(token_guard(token))
-        guards.append(limit_guard(settings.max_concurrent_rpcs, heavy_methods, settings.max_heavy_rpcs))
+        guards.append(self._limits.guard)
         threads = settings.max_concurrent_rpcs + _SPARE_THREADS
         return grpc.server(
             futures.ThreadPoolExecutor(max_workers=threads, thread_name_prefix="rpc"),
@@ -117,8 +127,9 @@ class Server:
         self._bindings.extend(bindings)
         for binding in bindings:
             binding.add_to(self._server)
+            self._limits.add_heavy(f"/{binding.name}/{method}" for method in binding.heavy_methods)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        names = [binding.name for binding in bindings]
+        names = [binding.name for binding in bindings if binding.name]
         if self.settings.reflection:
             reflection.enable_server_reflection([*names, health.SERVICE_NAME, reflection.SERVICE_NAME], self._server)
         self._server.start()
@@ -138,15 +149,9 @@ class Server:
         _log.info("stopped", address=self.address)
 
 
-def qualified(name: str, methods: frozenset[str]) -> frozenset[str]:
-    """Methods as the wire names them: ``/package.Service/Method``."""
-    return frozenset(f"/{name}/{method}" for method in methods)
-
-
 def start_server(bindings: Sequence[ServiceBinding], settings: ServerSettings) -> Server:
     """Serve some bindings at once."""
-    heavy = frozenset().union(*(qualified(binding.name, binding.heavy_methods) for binding in bindings))
-    server = Server(settings, heavy_methods=heavy)
+    server = Server(settings)
     server.start(bindings)
     return server
 

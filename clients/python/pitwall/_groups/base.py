@@ -1,0 +1,58 @@
+"""What the groups of calls share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+from google.protobuf.message import Message
+
+from pitwall._decode import decode
+from pitwall.errors import InvalidInputError, PitwallError, Violation
+from pitwall.scenario.v1 import race_pb2
+from pitwall.types.race import Progress
+
+OnProgress = Callable[[Progress], None]
+FileSource = str | Path | bytes
+
+M = TypeVar("M", bound=Message)
+
+
+def input_file(source: FileSource, field: str) -> race_pb2.InputFile:
+    """A file to send: a path, or its bytes.
+
+    Raises
+    ------
+    InvalidInputError
+        If the file cannot be read or is empty.
+    """
+    if isinstance(source, bytes):
+        return race_pb2.InputFile(content=source)
+    path = Path(source)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        reason = f"cannot read {path}: {error.strerror}; check the path"
+        raise InvalidInputError(f"{field}: {reason}", violations=[Violation(field, reason)]) from error
+    if not content:
+        reason = f"{path} is empty; export it again"
+        raise InvalidInputError(f"{field}: {reason}", violations=[Violation(field, reason)])
+    return race_pb2.InputFile(name=path.name, content=content)
+
+
+def progress_of(event: Any, on_progress: OnProgress | None) -> bool:
+    """Whether a stream event was progress, which is passed on."""
+    if not event.HasField("progress"):
+        return False
+    if on_progress is not None:
+        on_progress(decode(Progress, event.progress))
+    return True
+
+
+def last_event(events: Iterator[M], name: str, on_progress: OnProgress | None) -> Any:
+    """The field ``name`` of the event that ends a stream, progress passed on meanwhile."""
+    for event in events:
+        if not progress_of(event, on_progress):
+            return getattr(event, name)
+    raise PitwallError(f"the stream ended without its {name}")

@@ -1,0 +1,221 @@
+"""The main job: from a salary file and a race sheet to lineups ready to upload."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pitwall._groups.base import OnProgress
+from pitwall.client import Client
+from pitwall.config import Contest, PortfolioConfig
+from pitwall.files import to_json, upload_csv, write_atomically
+from pitwall.types.contests import ContestResult, SimulationResult
+from pitwall.types.ownership import ContestProfile, OwnershipProjection
+from pitwall.types.portfolio import Portfolio
+from pitwall.types.race import ImportReport, Race, Track
+from pitwall.types.scenarios import ScenarioSet
+
+OnStage = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class JobConfig:
+    """What to run.
+
+    Attributes
+    ----------
+    race_id
+        Name under which the race is kept.
+    salaries, race_sheet
+        The site's salary file; who starts where for whom.
+    track, laps
+        Where the race is run, and how far.
+    contest
+        The contest to simulate.
+    portfolio
+        How to build the lineups.
+    n_scenarios, seed
+        How many races to simulate, and the seed of everything random.
+    """
+
+    race_id: str
+    salaries: Path
+    race_sheet: Path | None
+    track: Track
+    laps: int
+    contest: Contest
+    portfolio: PortfolioConfig = field(default_factory=PortfolioConfig)
+    n_scenarios: int = 10_000
+    seed: int = 1
+    series: str = "cup"
+    accept_guesses: bool = False
+    withdraw_unlisted: bool = False
+
+
+@dataclass(frozen=True)
+class JobResult:
+    """Everything the job found out."""
+
+    config: JobConfig
+    race: Race
+    import_report: ImportReport
+    scenario_set: ScenarioSet
+    ownership: OwnershipProjection
+    portfolio: Portfolio
+    simulation: SimulationResult
+    timings_seconds: dict[str, float]
+
+    @property
+    def contest(self) -> ContestResult:
+        """The result of the contest."""
+        return self.simulation.contests[0]
+
+
+def run_job(
+    client: Client,
+    config: JobConfig,
+    *,
+    on_stage: OnStage = lambda _stage: None,
+    on_progress: OnProgress | None = None,
+) -> JobResult:
+    """Import, simulate, project, build, play.
+
+    Raises
+    ------
+    PitwallError
+        As the services answer; races and scenarios made until then stay.
+    """
+    timings: dict[str, float] = {}
+
+    @contextmanager
+    def stage(name: str) -> Iterator[None]:
+        on_stage(name)
+        started = time.perf_counter()
+        yield
+        timings[name] = round(time.perf_counter() - started, 3)
+
+    with stage("import"):
+        race, report = client.races.import_files(
+            config.race_id,
+            salaries=config.salaries,
+            race_sheet=config.race_sheet,
+            track=config.track,
+            laps=config.laps,
+            series=config.series,
+            accept_guesses=config.accept_guesses,
+            withdraw_unlisted=config.withdraw_unlisted,
+        )
+    with stage("scenarios"):
+        scenarios = client.scenarios.generate(
+            race.race_id, config.n_scenarios, seed=config.seed, on_progress=on_progress
+        )
+    set_id = scenarios.scenario_set_id
+    with stage("ownership"):
+        ownership = client.ownership.project(race.race_id, scenario_set_id=set_id, contest=_profile(config.contest))
+    with stage("lineups"):
+        portfolio = client.optimizer.build(
+            race.race_id,
+            config.portfolio,
+            scenario_set_id=set_id,
+            seed=config.seed,
+            driver_names=race.names_by_id,
+            on_progress=on_progress,
+        )
+    with stage("contest"):
+        simulation = client.contests.simulate(
+            race.race_id,
+            [item.driver_ids for item in portfolio.lineups],
+            config.contest,
+            scenario_set_id=set_id,
+            seed=config.seed,
+            on_progress=on_progress,
+        )
+    return JobResult(config, race, report, scenarios, ownership, portfolio, simulation, timings)
+
+
+def _profile(contest: Contest) -> ContestProfile:
+    return ContestProfile(
+        n_entries=contest.n_entries,
+        entry_fee_cents=round(contest.entry_fee_dollars * 100),
+        max_entries_per_user=contest.max_entries_per_user,
+    )
+
+
+def result_document(result: JobResult) -> dict[str, Any]:
+    """What ``result.json`` holds: lineups, portfolio, contest, timings, and all it takes to repeat the job."""
+    recipe = result.scenario_set.recipe
+    return {
+        "lineups": _lineup_rows(result),
+        "portfolio": result.portfolio.summary,
+        "contest": {
+            "result": result.contest.portfolio,
+            "prizes": result.contest.prizes,
+            "rake": result.contest.rake,
+            "entries": result.config.contest.n_entries,
+            "entry_fee_dollars": result.config.contest.entry_fee_dollars,
+            "field": result.simulation.field,
+            "n_scenarios": result.simulation.n_scenarios,
+            "n_fields": result.simulation.n_fields,
+        },
+        "ownership": [
+            {"driver": result.race.names_by_id[driver.driver_id], "percent": driver.percent}
+            for driver in result.ownership.drivers
+        ],
+        "import_report": result.import_report,
+        "timings_seconds": result.timings_seconds,
+        "versions": {
+            "pitwall": importlib.metadata.version("pitwall"),
+            "race_model": recipe.model_version if recipe else "",
+            "calibration": recipe.calibration_version if recipe else "",
+            "ownership_model": result.ownership.model_version,
+        },
+        "seeds": {"scenarios": result.config.seed, "lineups": result.config.seed, "contest": result.simulation.seed},
+        "hashes": {
+            "race": result.race.snapshot_hash,
+            "scenario_set": result.scenario_set.scenario_set_id,
+            "scenario_content": result.scenario_set.content_hash,
+            "ownership": result.ownership.projection_id,
+            "portfolio": result.portfolio.summary.portfolio_id,
+        },
+    }
+
+
+def _lineup_rows(result: JobResult) -> list[dict[str, Any]]:
+    rows = []
+    for item, played in zip(result.portfolio.lineups, result.contest.lineups, strict=True):
+        certificate, metrics = item.certificate, item.metrics
+        rows.append(
+            {
+                "drivers": [result.race.names_by_id[driver_id] for driver_id in item.driver_ids],
+                "driver_ids": list(item.driver_ids),
+                "salary": metrics.salary_dollars,
+                "objective": certificate.objective,
+                "upper_bound": certificate.upper_bound,
+                "proven_optimal": certificate.proven_optimal,
+                "cvar_99": metrics.cvar(0.99),
+                "mean": metrics.mean_points,
+                "ownership_total": metrics.ownership_total_percent,
+                "roi": played.roi.value,
+                "roi_standard_error": played.roi.standard_error,
+                "win_rate": played.win_rate,
+                "cash_rate": played.cash_rate,
+                "expected_duplicates": played.expected_duplicates,
+                "certificate": certificate,
+            }
+        )
+    return rows
+
+
+def write_outputs(result: JobResult, folder: Path) -> tuple[Path, Path]:
+    """Write ``lineups.csv``, ready to upload, and ``result.json``; returns their paths."""
+    lineups_path, result_path = folder / "lineups.csv", folder / "result.json"
+    csv_bytes = upload_csv(result.race, [item.driver_ids for item in result.portfolio.lineups])
+    json_bytes = (to_json(result_document(result)) + "\n").encode()
+    write_atomically(lineups_path, csv_bytes)
+    write_atomically(result_path, json_bytes)
+    return lineups_path, result_path

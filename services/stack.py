@@ -1,0 +1,80 @@
+"""The four services in one process on one loopback address: what ``pitwall.local()`` and ``pitwall serve`` start."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import structlog
+from platformdirs import user_data_path
+
+from pitwall._channel import open_channel
+from services.common.domain.errors import InvalidInput
+from services.common.rpc.logs import configure_logs
+from services.common.rpc.peers import OwnershipPeer, ScenarioPeer
+from services.common.rpc.server import Server, ServiceBinding
+from services.common.rpc.settings import ServerSettings
+from services.contest_sim import __main__ as contest_sim
+from services.contest_sim.settings import ContestSimSettings
+from services.optimizer import __main__ as optimizer
+from services.optimizer.settings import OptimizerSettings
+from services.ownership import __main__ as ownership
+from services.ownership.settings import OwnershipSettings
+from services.scenario import __main__ as scenario
+from services.scenario.settings import ScenarioSettings
+
+_MAX_HEAVY_CALLS = 16
+"""In one process a long computation may call another: a portfolio that needs more scenarios."""
+
+
+def default_data_dir() -> Path:
+    """``PITWALL_DATA_DIR``, else the user's data folder."""
+    configured = os.environ.get("PITWALL_DATA_DIR", "")
+    return Path(configured) if configured else user_data_path("pitwall")
+
+
+def start_stack(data_dir: Path, settings: ServerSettings | None = None) -> Server:
+    """Serve all four services on one address, by default a free loopback port.
+
+    Raises
+    ------
+    InvalidInput
+        If the data folder cannot be written.
+    """
+    settings = settings or ServerSettings(max_heavy_rpcs=_MAX_HEAVY_CALLS, drain_pause_seconds=0.0, log_level="error")
+    if not structlog.is_configured():
+        configure_logs(settings)
+    _make_folder(data_dir)
+    socket_folder = Path(tempfile.mkdtemp(prefix="pitwall-"))
+    inner_address = f"unix:{socket_folder / 'inner'}"
+    server = Server(settings, inner_address=inner_address)
+    channel = open_channel(inner_address)
+
+    def close() -> None:
+        channel.close()
+        shutil.rmtree(socket_folder, ignore_errors=True)
+
+    inner = ServiceBinding("", lambda _server: None, close=close)
+    token = settings.bearer_token.get_secret_value()
+    server.start([inner, *_bindings(data_dir, ScenarioPeer(channel, token=token), OwnershipPeer(channel, token=token))])
+    return server
+
+
+def _make_folder(data_dir: Path) -> None:
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidInput.field(
+            "data_dir", f"cannot make {data_dir}: {error.strerror}; set PITWALL_DATA_DIR to a folder you may write"
+        ) from error
+
+
+def _bindings(data_dir: Path, scenario_peer: ScenarioPeer, ownership_peer: OwnershipPeer) -> list[ServiceBinding]:
+    return [
+        scenario.build(ScenarioSettings(data_dir=data_dir / "scenario")),
+        ownership.build(OwnershipSettings(database_url=f"sqlite:///{data_dir / 'ownership.sqlite'}"), scenario_peer),
+        optimizer.build(OptimizerSettings(), scenario_peer, ownership_peer),
+        contest_sim.build(ContestSimSettings(), scenario_peer, ownership_peer),
+    ]
