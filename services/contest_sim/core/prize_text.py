@@ -10,8 +10,9 @@ from services.contest_sim.core.prizes import PrizeRow, PrizeTable
 
 _PLACE = r"(\d[\d,]*)\s*(?:st|nd|rd|th)?"
 _MONEY = r"\$?\s*(\d[\d,]*(?:\.\d{1,2})?)"
-_LINE = re.compile(rf"^{_PLACE}(?:\s*(?:-|–|—|to)\s*{_PLACE})?\s*(?:[:|=]\s*|\s)\s*{_MONEY}(?:\s*(?:usd|each))?$", re.I)
-_PLACES_ONLY = re.compile(rf"^{_PLACE}(?:\s*(?:-|–|—|to)\s*{_PLACE})?\s*[:|]?$", re.I)
+_RANGE = rf"{_PLACE}(?:\s*(?:-|\u2013|\u2014|to)\s*{_PLACE})?"  # browsers paste hyphens and both dashes
+_LINE = re.compile(rf"^{_RANGE}\s*(?:[:|=]\s*|\s)\s*{_MONEY}(?:\s*(?:usd|each))?$", re.IGNORECASE)
+_PLACES_ONLY = re.compile(rf"^{_RANGE}\s*[:|]?$", re.IGNORECASE)
 
 
 def parse_prizes(text: str, field: str = "text") -> PrizeTable:

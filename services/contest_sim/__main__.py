@@ -1,0 +1,51 @@
+"""``python -m services.contest_sim``: the contest-sim service."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import grpc
+
+from pitwall._channel import ConnectionConfig, open_channel
+from pitwall.contestsim.v1 import contestsim_service_pb2, contestsim_service_pb2_grpc
+from services.common.rpc.peers import OwnershipPeer, ScenarioPeer
+from services.common.rpc.server import ServiceBinding, serve_forever
+from services.common.rpc.settings import PeerSettings, ServerSettings
+from services.contest_sim.field_library import FieldLibrary
+from services.contest_sim.opposition import OppositionFinder
+from services.contest_sim.servicer import ContestSimServicer
+from services.contest_sim.settings import ContestSimSettings
+
+NAME = contestsim_service_pb2.DESCRIPTOR.services_by_name["ContestSimService"].full_name
+HEAVY_METHODS = frozenset({"SimulateContest", "SelectEntries", "DescribeField", "SampleField"})
+
+
+def build(settings: ContestSimSettings, scenario: ScenarioPeer, ownership: OwnershipPeer) -> ServiceBinding:
+    """The servicer and what it holds."""
+    finder = OppositionFinder(ownership, FieldLibrary(settings.cached_fields))
+    servicer = ContestSimServicer(scenario, finder)
+
+    def add_to(server: grpc.Server) -> None:
+        contestsim_service_pb2_grpc.add_ContestSimServiceServicer_to_server(servicer, server)
+
+    return ServiceBinding(name=NAME, add_to=add_to, heavy_methods=HEAVY_METHODS)
+
+
+def _connected(settings: ContestSimSettings, peers: PeerSettings) -> tuple[Sequence[ServiceBinding], ServerSettings]:
+    token = peers.bearer_token.get_secret_value()
+    config = ConnectionConfig(token=token, tls_ca_path=peers.tls_ca_path)
+    scenario = ScenarioPeer(
+        open_channel(settings.scenario_address, config), token=token, cache_bytes=settings.matrix_cache_bytes
+    )
+    ownership = OwnershipPeer(open_channel(settings.ownership_address, config), token=token)
+    return [build(settings, scenario, ownership)], settings
+
+
+def main() -> None:
+    """Serve until told to stop."""
+    settings, peers = ContestSimSettings(), PeerSettings()
+    serve_forever(lambda: _connected(settings, peers), settings.model_dump_json(indent=2))
+
+
+if __name__ == "__main__":
+    main()

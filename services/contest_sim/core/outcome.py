@@ -1,0 +1,130 @@
+"""What happened in a contest, summed over the scenarios played."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """Sums per own lineup, and the money of the whole portfolio in every scenario.
+
+    Attributes
+    ----------
+    money
+        Prize cents per entry of each lineup, summed over the scenarios of each field; shape (n_fields, n_lineups).
+    squares
+        Sum of squared prize cents per entry; shape (n_lineups,).
+    wins, top1, cashes, rank_sums, best_ranks
+        Per lineup; a shared first place is a win of each who shares it.
+    duplicates, expected_duplicates
+        Opponents' entries with the same lineup, drawn and in closed form; shape (n_fields, n_lineups).
+    portfolio
+        Prize cents of all entries together; shape (n_scenarios,).
+    any_win, any_top1
+        Whether at least one entry did; shape (n_scenarios,).
+    field_of_scenario
+        Field against which each scenario was played; shape (n_scenarios,).
+    """
+
+    money: Floats
+    squares: Floats
+    wins: Ints
+    top1: Ints
+    cashes: Ints
+    rank_sums: Ints
+    best_ranks: Ints
+    duplicates: Ints
+    expected_duplicates: Floats
+    portfolio: Floats
+    any_win: npt.NDArray[np.bool_]
+    any_top1: npt.NDArray[np.bool_]
+    field_of_scenario: Ints
+
+    @property
+    def n_scenarios(self) -> int:
+        """Scenarios played."""
+        return len(self.portfolio)
+
+    @property
+    def n_fields(self) -> int:
+        """Fields played against."""
+        return len(self.money)
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Outcome of one block of scenarios.
+
+    ``tallies[kind, lineup]``: wins, top-1 %, cashes, sum and best of ranks. ``marks[kind, scenario]``: a win,
+    a top-1 % entry.
+    """
+
+    money: Floats
+    squares: Floats
+    tallies: Ints
+    portfolio: Floats
+    marks: Ints
+
+    @classmethod
+    def empty(cls, n_scenarios: int, n_lineups: int) -> Part:
+        """Nothing played yet."""
+        tallies = np.zeros((5, n_lineups), dtype=np.int64)
+        tallies[4] = np.iinfo(np.int64).max
+        marks = np.zeros((2, n_scenarios), dtype=np.int64)
+        return cls(np.zeros(n_lineups), np.zeros(n_lineups), tallies, np.zeros(n_scenarios), marks)
+
+
+class Ledger:
+    """Adds up the parts of a contest."""
+
+    def __init__(self, field_of_scenario: Ints, n_fields: int, n_lineups: int) -> None:
+        self._dealt = field_of_scenario
+        self._money = np.zeros((n_fields, n_lineups))
+        self._duplicates = np.zeros((n_fields, n_lineups), dtype=np.int64)
+        self._expected = np.zeros((n_fields, n_lineups))
+        self._sum = Part.empty(len(field_of_scenario), n_lineups)
+
+    def scenarios_of(self, field: int) -> Ints:
+        """Scenarios played against a field."""
+        return np.flatnonzero(self._dealt == field)
+
+    def note_duplicates(self, field: int, copies: Ints, expected: Floats) -> None:
+        """Opponents' copies of each own lineup in a field, drawn and expected."""
+        self._duplicates[field] = copies
+        self._expected[field] = expected
+
+    def add(self, field: int, scenarios: Ints, part: Part) -> None:
+        """Add what was played in ``scenarios`` against a field."""
+        self._money[field] += part.money
+        self._sum.squares[:] += part.squares
+        self._sum.tallies[:4] += part.tallies[:4]
+        np.minimum(self._sum.tallies[4], part.tallies[4], out=self._sum.tallies[4])
+        self._sum.portfolio[scenarios] = part.portfolio
+        self._sum.marks[:, scenarios] = part.marks
+
+    def outcome(self) -> Outcome:
+        """Everything so far."""
+        wins, top1, cashes, rank_sums, best_ranks = self._sum.tallies
+        any_win, any_top1 = self._sum.marks.astype(np.bool_)
+        return Outcome(
+            money=self._money,
+            squares=self._sum.squares,
+            wins=wins,
+            top1=top1,
+            cashes=cashes,
+            rank_sums=rank_sums,
+            best_ranks=best_ranks,
+            duplicates=self._duplicates,
+            expected_duplicates=self._expected,
+            portfolio=self._sum.portfolio,
+            any_win=any_win,
+            any_top1=any_top1,
+            field_of_scenario=self._dealt,
+        )

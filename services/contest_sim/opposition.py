@@ -1,0 +1,151 @@
+"""Finds the opponents that a request describes: ownership fetched, fields fitted, warnings gathered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pitwall.contestsim.v1 import contest_pb2
+from pitwall.ownership.v1 import ownership_pb2
+from services.common.domain.errors import InvalidInput
+from services.common.domain.race import Race
+from services.common.rpc.calls import Call
+from services.common.rpc.peers import OwnershipPeer
+from services.contest_sim import answers, mapping
+from services.contest_sim.core.contest import DEFAULT_MAX_ENTRIES_PER_USER, Contest
+from services.contest_sim.core.field import Field
+from services.contest_sim.core.field_description import describe_field, describe_opponents
+from services.contest_sim.core.given_ownership import given_shares
+from services.contest_sim.core.opponents import Opponents
+from services.contest_sim.core.ownership_draw import DEFAULT_CONCENTRATION
+from services.contest_sim.field_library import FieldLibrary
+
+
+@dataclass(frozen=True, eq=False)
+class Opposition:
+    """A model of the field, or the field itself."""
+
+    race: Race
+    model: Field | None
+    known: Opponents | None
+    concentration: float
+    warnings: tuple[str, ...] = ()
+
+    def report(self, n_entries: int) -> contest_pb2.FieldReport:
+        """What ``n_entries`` of it look like."""
+        if self.model is None:
+            return self._known_report()
+        error = float(np.abs(self.model.shares - self.model.target_shares).max())
+        return answers.field_to_proto(
+            self.race,
+            self.model.shares,
+            describe_field(self.model, n_entries),
+            max_error=100.0 * error,
+            n_legal_lineups=self.model.universe.n_lineups,
+            warnings=self.warnings,
+        )
+
+    def expected_copies(self, lineups: npt.NDArray[np.int8], n_entries: int) -> npt.NDArray[np.float64]:
+        """Copies to be expected of each lineup among ``n_entries``; the copies themselves when the field is known."""
+        if self.known is not None:
+            return self.known.copies_of(lineups).astype(np.float64)
+        assert self.model is not None
+        rows = [self.model.universe.find(lineup.tolist()) for lineup in lineups]
+        return n_entries * self.model.probabilities(np.array(rows, dtype=np.int64))
+
+    def sample(self, n_entries: int, rng: np.random.Generator) -> Opponents:
+        """Opponents drawn at the projected ownership, or those known."""
+        return self.known if self.known is not None else self._drawn(n_entries, rng)
+
+    def _drawn(self, n_entries: int, rng: np.random.Generator) -> Opponents:
+        assert self.model is not None
+        return self.model.sample(n_entries, rng)
+
+    def _known_report(self) -> contest_pb2.FieldReport:
+        assert self.known is not None
+        salaries = self.race.salaries_dollars
+        counts = np.zeros(len(salaries))
+        for slot in range(self.known.lineups.shape[1]):
+            np.add.at(counts, self.known.lineups[:, slot].astype(np.int64), self.known.copies)
+        shares = counts / self.known.n_entries
+        description = describe_opponents(self.known, salaries)
+        return answers.field_to_proto(self.race, shares, description, warnings=self.warnings)
+
+
+class OppositionFinder:
+    """Answers for a field specification, with the ownership service's projection unless told otherwise."""
+
+    def __init__(self, ownership: OwnershipPeer, library: FieldLibrary) -> None:
+        self._ownership = ownership
+        self.library = library
+
+    def find(
+        self, race: Race, spec: contest_pb2.FieldSpec, contest: Contest | None, scenario_set_id: str, call: Call
+    ) -> Opposition:
+        """The opposition in a contest (None: of a fee not known).
+
+        Raises
+        ------
+        InvalidInput
+            For ownership or opponents that do not fit the race.
+        """
+        if spec.WhichOneof("kind") == "known":
+            opponents = mapping.opponents_from_proto(race, spec.known, "field.known")
+            return Opposition(race, None, opponents, 0.0)
+        model = spec.model
+        shares, concentration, warnings = self._shares(race, model, contest, scenario_set_id, call)
+        parameters = mapping.parameters_from_proto(model, contest.entry_fee_cents if contest else 0)
+        field = self.library.field(race, shares, parameters, call.checkpoint)
+        redraw = model.redraw_ownership if model.HasField("redraw_ownership") else True
+        return Opposition(race, field, None, concentration if redraw else 0.0, (*warnings, *_misses(race, field)))
+
+    def _shares(
+        self,
+        race: Race,
+        model: contest_pb2.ModelField,
+        contest: Contest | None,
+        scenario_set_id: str,
+        call: Call,
+    ) -> tuple[npt.NDArray[np.float64], float, tuple[str, ...]]:
+        """Ownership shares, their concentration between contests, and warnings."""
+        if model.ownership_percent:
+            percent = {value.driver_id: value.value for value in model.ownership_percent}
+            if len(percent) < len(model.ownership_percent):
+                raise InvalidInput.field("field.model.ownership_percent", "lists a driver twice")
+            path = "field.model.ownership_percent"
+            return (
+                given_shares(percent, race.driver_ids, race.rules.roster_size, path),
+                DEFAULT_CONCENTRATION,
+                (),
+            )
+        projected = self._ownership.project(race, scenario_set_id, call, contest=_profile(contest))
+        return projected.percent / 100.0, projected.concentration, projected.warnings
+
+
+def _profile(contest: Contest | None) -> ownership_pb2.ContestProfile | None:
+    if contest is None:
+        return None
+    limit = contest.max_entries_per_user
+    return ownership_pb2.ContestProfile(
+        n_entries=contest.n_entries,
+        entry_fee_cents=contest.entry_fee_cents,
+        max_entries_per_user=0 if limit == DEFAULT_MAX_ENTRIES_PER_USER else limit,
+    )
+
+
+def _misses(race: Race, field: Field) -> Sequence[str]:
+    """A warning when the ownership asked for is beyond any legal field."""
+    if field.distance == 0.0:
+        return ()
+    miss = np.abs(field.shares - field.target_shares)
+    worst = int(miss.argmax())
+    implied = float(field.target_shares @ race.salaries_dollars)
+    return (
+        f"no field of legal lineups has this ownership, which implies ${implied:,.0f} of salary under a cap of "
+        f"${race.rules.salary_cap_dollars:,}; the nearest is used, {100 * field.distance:.2f} points away in all and "
+        f"{100 * miss[worst]:.2f} for {race.starters[worst].name} ({100 * field.shares[worst]:.2f} % for "
+        f"{100 * field.target_shares[worst]:.2f} %)",
+    )

@@ -1,0 +1,92 @@
+"""ContestSimService: map, call, map."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import grpc
+import numpy as np
+
+from pitwall.contestsim.v1 import contestsim_service_pb2 as pb
+from pitwall.contestsim.v1 import contestsim_service_pb2_grpc as pb_grpc
+from services.common.rpc.calls import Call, Emit, open_call, progress_reporter, stream_events
+from services.common.rpc.peers import ScenarioPeer
+from services.contest_sim import answers, mapping
+from services.contest_sim.field_library import FieldLibrary
+from services.contest_sim.opposition import OppositionFinder
+from services.contest_sim.simulation import Simulation
+
+_LINEUPS_PER_MESSAGE = 2_000
+
+
+class ContestSimServicer(pb_grpc.ContestSimServiceServicer):
+    """Serves contests from the scenario and ownership services' answers."""
+
+    def __init__(self, scenario: ScenarioPeer, opposition: OppositionFinder) -> None:
+        self._scenario = scenario
+        self._opposition = opposition
+
+    @property
+    def _library(self) -> FieldLibrary:
+        return self._opposition.library
+
+    def SimulateContest(  # noqa: N802 - named by the contract
+        self, request: pb.SimulateContestRequest, context: grpc.ServicerContext
+    ) -> Iterator[pb.SimulateContestResponse]:
+        """Play contests; the result comes last."""
+
+        def work(emit: Emit[pb.SimulateContestResponse], call: Call) -> None:
+            simulation = self._simulation(request, call)
+            progress = progress_reporter(emit, lambda p: pb.SimulateContestResponse(progress=p), call)
+            emit(pb.SimulateContestResponse(result=simulation.run(call, progress)))
+
+        yield from stream_events(context, work)
+
+    def _simulation(self, request: pb.SimulateContestRequest, call: Call) -> Simulation:
+        race = self._scenario.get_race(request.race_id, call)
+        entries = mapping.entries_from_proto(race, request.entries, "entries")
+        contests = [
+            mapping.contest_from_proto(message, f"contests[{index}]") for index, message in enumerate(request.contests)
+        ]
+        for index, contest in enumerate(contests):
+            contest.check_entries(entries.n_entries, f"contests[{index}].max_entries_per_user")
+        matrix = self._scenario.get_scenarios(request.race_id, request.scenario_set_id, call)
+        oppositions = [
+            self._opposition.find(race, request.field, contest, matrix.scenario_set_id, call) for contest in contests
+        ]
+        return Simulation(race, matrix, contests, entries, oppositions, request.n_fields, request.seed)
+
+    def DescribeField(  # noqa: N802
+        self, request: pb.DescribeFieldRequest, context: grpc.ServicerContext
+    ) -> pb.DescribeFieldResponse:
+        """Fit a field and describe it."""
+        call = open_call(context)
+        race = self._scenario.get_race(request.race_id, call)
+        fields = [f"lineups[{index}]" for index in range(len(request.lineups))]
+        lineups = mapping.legal_lineups(race, request.lineups, fields)
+        found = self._opposition.find(race, request.field, None, request.scenario_set_id, call)
+        return pb.DescribeFieldResponse(
+            field=found.report(request.n_entries), expected_copies=found.expected_copies(lineups, request.n_entries)
+        )
+
+    def SampleField(  # noqa: N802
+        self, request: pb.SampleFieldRequest, context: grpc.ServicerContext
+    ) -> Iterator[pb.SampleFieldResponse]:
+        """Draw opponents, duplicates compressed."""
+        call = open_call(context)
+        race = self._scenario.get_race(request.race_id, call)
+        found = self._opposition.find(race, request.field, None, request.scenario_set_id, call)
+        opponents = found.sample(request.n_entries, np.random.default_rng(request.seed))
+        messages = answers.opponents_to_proto(race, opponents)
+        for start in range(0, len(messages), _LINEUPS_PER_MESSAGE):
+            call.checkpoint()
+            yield pb.SampleFieldResponse(lineups=messages[start : start + _LINEUPS_PER_MESSAGE])
+
+    def ResolvePrizes(  # noqa: N802
+        self, request: pb.ResolvePrizesRequest, context: grpc.ServicerContext
+    ) -> pb.ResolvePrizesResponse:
+        """Any form of prizes as rows."""
+        open_call(context).checkpoint()
+        contest = mapping.contest_from_proto(request.contest, "contest")
+        table = answers.table_to_proto(contest.prizes)
+        return pb.ResolvePrizesResponse(table=table, pool_cents=contest.prizes.pool_cents, rake=contest.rake)

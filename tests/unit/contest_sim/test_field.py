@@ -1,0 +1,168 @@
+"""The field: ownership met, closed forms against sampling, nearest ownership against a solver."""
+
+import numpy as np
+import pytest
+from scipy.optimize import linprog
+
+from services.common.universe import enumerate_lineups
+from services.contest_sim.core.field import fit_field, refit_field
+from services.contest_sim.core.field_description import describe_field
+from services.contest_sim.core.field_parameters import FieldParameters, default_parameters
+from services.contest_sim.core.ownership_draw import draw_shares, shift_to_sum
+
+PARAMETERS = FieldParameters(salary_tilt=0.5, sharpness=1.0)
+
+
+def incidence(universe):
+    """One row per lineup, one column per driver."""
+    matrix = np.zeros((universe.n_lineups, universe.n_drivers))
+    np.put_along_axis(matrix, universe.lineups.astype(int), 1.0, axis=1)
+    return matrix
+
+
+@pytest.fixture(scope="module")
+def field(small):
+    return fit_field(small.universe, small.cap, small.shares, PARAMETERS)
+
+
+def all_probabilities(field):
+    return field.probabilities(np.arange(field.universe.n_lineups))
+
+
+@pytest.mark.parametrize("parameters", [FieldParameters(), PARAMETERS, FieldParameters(-1.0, -2.0)])
+def test_marginals_match_ownership_to_a_hundredth_of_a_point(small, parameters):
+    field = fit_field(small.universe, small.cap, small.shares, parameters)
+    achieved = all_probabilities(field) @ incidence(small.universe)
+    assert np.abs(achieved - small.shares).max() < 1e-4
+    assert np.abs(achieved - field.shares).max() < 1e-9
+    assert field.distance == 0.0
+
+
+def test_plain_field_has_the_greatest_entropy(small, rng):
+    """Any move that keeps ownership lowers the entropy: checked along directions in the kernel of the marginals."""
+    p = all_probabilities(fit_field(small.universe, small.cap, small.shares, FieldParameters()))
+    marginals = incidence(small.universe)
+    entropy = -(p @ np.log(p))
+    for _ in range(20):
+        direction = rng.normal(size=len(p)) * p
+        # Project out what would change ownership, staying within the support.
+        scaled = marginals * np.sqrt(p)[:, None]
+        root = direction / np.sqrt(p)
+        root -= scaled @ np.linalg.lstsq(scaled, root, rcond=None)[0]
+        moved = p + 1e-2 * root * np.sqrt(p) * (p.min() / np.abs(root * np.sqrt(p)).max())
+        assert np.abs(moved @ marginals - small.shares).max() < 1e-4
+        assert -(moved @ np.log(moved)) <= entropy + 1e-12
+
+
+def test_linear_preference_for_salary_changes_nothing(small):
+    """What is linear in the drivers is absorbed by theta: only curved terms can shape a field of given ownership."""
+    plain = fit_field(small.universe, small.cap, small.shares, FieldParameters())
+    linear = small.universe.salaries_dollars / 1000.0
+    leaned = fit_field(small.universe, small.cap, small.shares, FieldParameters(), log_affinity=linear)
+    assert np.allclose(all_probabilities(plain), all_probabilities(leaned), atol=1e-9)
+
+
+def test_salary_tilt_spends_more_of_the_cap_at_the_same_ownership(small):
+    """Mean salary is fixed by ownership; the tilt moves weight to lineups that leave next to nothing."""
+    plain, tilted = (fit_field(small.universe, small.cap, small.shares, FieldParameters(tilt)) for tilt in (0.0, 1.0))
+    full = small.universe.salaries_dollars >= small.cap - 100
+    assert all_probabilities(tilted)[full].sum() > all_probabilities(plain)[full].sum()
+    assert describe_field(tilted, 10).mean_salary_dollars == pytest.approx(
+        describe_field(plain, 10).mean_salary_dollars, abs=0.1
+    )
+
+
+def test_sampling_follows_the_distribution(field, rng):
+    n_entries = 200_000
+    drawn = field.sample(n_entries, rng)
+    assert drawn.n_entries == n_entries
+    p = all_probabilities(field)
+    counts = drawn.copies_of(field.universe.lineups)
+    z = (counts - n_entries * p) / np.sqrt(n_entries * p * (1 - p))
+    assert np.abs(z).max() < 5.0
+    assert abs((z**2).mean() - 1.0) < 0.3
+
+
+def test_expected_copies_and_unique_share_against_sampling(field, rng):
+    described = describe_field(field, 300)
+    p = all_probabilities(field)
+    shares, copies = [], []
+    for _ in range(400):
+        drawn = field.sample(300, rng)
+        shares.append((drawn.copies == 1).sum() / 300)
+        copies.append(drawn.copies_of(field.universe.lineups[[int(p.argmax())]])[0])
+    assert np.mean(shares) == pytest.approx(described.unique_share, abs=4 * np.std(shares) / 20)
+    assert np.mean(copies) == pytest.approx(described.max_expected_copies, abs=4 * np.std(copies) / 20)
+    assert described.effective_lineups == pytest.approx(np.exp(-(p @ np.log(p))))
+
+
+def test_lineups_that_are_not_legal_have_no_copies(field):
+    assert field.probabilities(np.array([-1]))[0] == 0.0
+
+
+def test_impossible_ownership_gives_the_nearest_with_its_distance(small):
+    """Everyone on the four dearest drivers cannot be paid for; a linear programme bounds the distance from below."""
+    wanted = np.full(12, 0.02)
+    wanted[:4] = (4.0 - 8 * 0.02) / 4
+    field = fit_field(small.universe, small.cap, wanted, FieldParameters())
+    assert field.distance > 0.5
+    achieved = all_probabilities(field) @ incidence(small.universe)
+    assert np.linalg.norm(achieved - wanted) == pytest.approx(field.distance, abs=5e-3)
+    assert field.distance >= least_max_norm(incidence(small.universe), wanted) - 1e-9
+    # Optimal: no legal lineup lies further in the direction of the miss than the point itself.
+    miss = wanted - achieved
+    assert (incidence(small.universe) @ miss).max() <= achieved @ miss + 2e-2
+
+
+def least_max_norm(marginals, wanted):
+    """Least greatest difference in any driver: a lower bound of the Euclidean distance, by linear programming."""
+    n_lineups, n_drivers = marginals.shape
+    objective = np.append(np.zeros(n_lineups), 1.0)
+    slack = -np.ones((n_drivers, 1))
+    upper = np.vstack([np.hstack([marginals.T, slack]), np.hstack([-marginals.T, slack])])
+    solved = linprog(
+        objective,
+        A_ub=upper,
+        b_ub=np.concatenate([wanted, -wanted]),
+        A_eq=np.append(np.ones(n_lineups), 0.0)[None],
+        b_eq=[1.0],
+    )
+    return solved.fun
+
+
+def test_redrawn_ownership_is_overdispersed_as_asked(small, rng):
+    draws = np.array([draw_shares(small.shares, 30.0, rng) for _ in range(4000)])
+    assert np.allclose(draws.sum(axis=1), 4.0)
+    assert ((draws > 0) & (draws < 1)).all()
+    expected = small.shares * (1 - small.shares) / 31.0
+    # The sum being fixed takes away some of the variance of each.
+    assert (draws.var(axis=0) < 1.15 * expected).all()
+    assert draws.var(axis=0).sum() > 0.7 * expected.sum()
+
+
+def test_refit_reaches_drawn_ownership(small, field, rng):
+    for _ in range(5):
+        drawn = draw_shares(small.shares, 200.0, rng)
+        again = refit_field(field, drawn)
+        assert np.abs(again.shares - drawn).max() < 2e-3
+
+
+def test_shift_keeps_the_order_and_makes_the_sum():
+    shifted = shift_to_sum(np.array([0.1, 0.5, 0.9]), 2.0)
+    assert shifted.sum() == pytest.approx(2.0)
+    assert (np.diff(shifted) > 0).all()
+
+
+def test_parameters_between_the_fitted_fees_lie_between():
+    low, middle, high = (default_parameters(fee) for fee in (100, 5_000, 200_000))
+    assert low.salary_tilt < middle.salary_tilt < high.salary_tilt
+    assert low == default_parameters(800)
+
+
+def test_universe_of_another_roster_size_works(rng):
+    salaries = rng.integers(40, 110, 15).astype(np.int64) * 100
+    universe = enumerate_lineups(salaries, 5, 40_000)
+    p = rng.gamma(0.3, size=universe.n_lineups)
+    shares = (p / p.sum()) @ incidence(universe)
+    field = fit_field(universe, 40_000, shares, PARAMETERS)
+    assert np.abs(all_probabilities(field) @ incidence(universe) - shares).max() < 1e-4
