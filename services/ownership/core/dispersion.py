@@ -19,8 +19,8 @@ from services.ownership.core.slate import Floats
 DEFAULT_CONCENTRATION = 30.0
 """An error of 5-6 points at the mean ownership of 16 %, the accuracy to expect without history."""
 MISSING_WIDENS = 1.0
-_PRIOR_RACES = 3.0
-_LEVELS = np.linspace(0.5, 0.95, 10)
+_PRIOR_RACES = 1.0
+_LEVELS = np.linspace(0.7, 0.9, 5)
 _MAX_RATE = 0.95
 
 
@@ -77,10 +77,10 @@ def _ranks(residuals: Sequence[Residual], concentration: float) -> Floats:
 
 
 def fit_dispersion(residuals: Sequence[Residual]) -> Dispersion:
-    """The concentration whose intervals of 50 % to 95 % cover left-out races as they should.
+    """The concentration whose intervals of 70 % to 90 % cover left-out races as they should.
 
     Coverage, not likelihood, is what is matched: it is what a user relies on, and one freak driver does not
-    decide it. The result is shrunk, on the log scale, to the default as if that were three races.
+    decide it. The result is shrunk, on the log scale, to the default as if that were one race.
     """
     if not residuals:
         return Dispersion()

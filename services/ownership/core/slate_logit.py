@@ -35,16 +35,16 @@ class Design:
     weights: Floats
 
 
-def _objective(design: Design, coefficients: Floats, prior: Floats, penalty: float) -> tuple[float, Floats]:
+def _objective(design: Design, coefficients: Floats, prior: Floats, penalty: Floats) -> tuple[float, Floats]:
     """Penalised quasi-deviance and the fitted shares."""
     fitted = design.batch.shares(design.features @ coefficients)
     inside = np.clip(fitted, 1e-12, 1.0 - 1e-12)
     loss = -(design.shares * np.log(inside) + (1.0 - design.shares) * np.log1p(-inside))
     total = float((np.where(design.batch.mask, loss, 0.0).sum(axis=1) * design.weights).sum())
-    return total + 0.5 * penalty * float(((coefficients - prior) ** 2).sum()), fitted
+    return total + 0.5 * float((penalty * (coefficients - prior) ** 2).sum()), fitted
 
 
-def _newton_direction(design: Design, fitted: Floats, pull: Floats, penalty: float) -> Floats:
+def _newton_direction(design: Design, fitted: Floats, pull: Floats, penalty: Floats) -> Floats:
     """Newton's step for the coefficients, the constants of the slates profiled out.
 
     A constant takes the variance-weighted mean of each feature with it, hence the centred features.
@@ -53,20 +53,19 @@ def _newton_direction(design: Design, fitted: Floats, pull: Floats, penalty: flo
     per_slate = np.maximum(variance.sum(axis=1), 1e-300)
     means = np.einsum("sd,sdf->sf", variance, design.features) / per_slate[:, None]
     centred = design.features - means[:, None, :]
-    n_features = design.features.shape[2]
-    hessian = np.einsum("sd,sdf,sdg->fg", variance, centred, centred) + penalty * np.eye(n_features)
+    hessian = np.einsum("sd,sdf,sdg->fg", variance, centred, centred) + np.diag(penalty)
     residual = (design.shares - fitted) * design.weights[:, None]
     gradient = np.einsum("sd,sdf->f", residual, design.features) + penalty * pull
     return np.linalg.solve(hessian, gradient)
 
 
-def fit_slate_logit(design: Design, prior: Floats, *, prior_races: float) -> Floats:
+def fit_slate_logit(design: Design, prior: Floats, *, prior_races: Floats | float) -> Floats:
     """Coefficients b of ``shares = sigmoid(features @ b + c_slate)``; shape (n_features,).
 
-    Maximises the binomial quasi-likelihood less ``prior_races * INFORMATION_PER_RACE * |b - prior|^2 / 2``:
-    the prior weighs as much as that many races. Concave, so Newton's method with halving finds the one optimum.
+    Maximises the binomial quasi-likelihood less ``sum(prior_races * INFORMATION_PER_RACE * (b - prior)^2) / 2``:
+    the prior of a coefficient weighs as much as that many races. Concave, so Newton's method with halving finds the one optimum.
     """
-    penalty = prior_races * INFORMATION_PER_RACE
+    penalty = np.broadcast_to(np.asarray(prior_races) * INFORMATION_PER_RACE, prior.shape)
     coefficients = prior.copy()
     loss, fitted = _objective(design, coefficients, prior, penalty)
     for _ in range(_MAX_STEPS):

@@ -35,6 +35,9 @@ class SlateEstimator(ABC, BaseEstimator):  # type: ignore[misc]
     prior: ClassVar[Mapping[str, float]]
     """Features with their default coefficients, per standard deviation within the slate."""
 
+    firm: ClassVar[Mapping[str, float]] = {}
+    """Features whose defaults weigh a multiple of ``prior_races``."""
+
     prior_races: float
     coefficients_: Floats
 
@@ -50,6 +53,11 @@ class SlateEstimator(ABC, BaseEstimator):  # type: ignore[misc]
     def default_coefficients(self) -> Floats:
         """The documented defaults; shape (n_features,)."""
         return np.array(list(self.prior.values()))
+
+    @property
+    def races_behind_defaults(self) -> Floats:
+        """Weight of each default coefficient, in races; shape (n_features,)."""
+        return self.prior_races * np.array([self.firm.get(name, 1.0) for name in self.prior])
 
     @property
     def coefficients(self) -> Floats:
@@ -69,7 +77,7 @@ class SlateEstimator(ABC, BaseEstimator):  # type: ignore[misc]
         batch = Batch.of([played.slate.n_drivers for played in X], [float(shares.sum()) for shares in y])
         weights = np.ones(len(X)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
         design = Design(batch, batch.stack(self.training_features(X)), batch.stack(y), weights)
-        self.coefficients_ = fit_slate_logit(design, self.default_coefficients, prior_races=self.prior_races)
+        self.coefficients_ = fit_slate_logit(design, self.default_coefficients, prior_races=self.races_behind_defaults)
         return self
 
     def logits(self, slate: Slate) -> Floats:

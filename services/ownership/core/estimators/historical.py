@@ -10,7 +10,7 @@ import numpy as np
 
 from services.ownership.core.calibration import Batch, logit
 from services.ownership.core.estimators.base import SlateEstimator
-from services.ownership.core.estimators.salary_skill import SALARY_SLOPE
+from services.ownership.core.estimators.salary_skill import CURVE_IS_FIRM, SALARY_SLOPE
 from services.ownership.core.features import salary_z
 from services.ownership.core.lookback import DriverHistory, Likeness
 from services.ownership.core.slate import Floats, PlayedSlate, Slate
@@ -29,6 +29,7 @@ class HistoricalEstimator(SlateEstimator):
 
     name: ClassVar[str] = "historical"
     prior = {"salary": SALARY_SLOPE, "salary_squared": 0.0, "popularity": 1.0}  # noqa: RUF012
+    firm = CURVE_IS_FIRM
 
     def __init__(
         self,
@@ -63,7 +64,7 @@ class HistoricalEstimator(SlateEstimator):
         batch = Batch.of([played.slate.n_drivers for played in X], [float(shares.sum()) for shares in y])
         curves = [self._price(played.slate) for played in X]
         design = Design(batch, batch.stack(curves), batch.stack(y), np.ones(len(X)))
-        curve = fit_slate_logit(design, self.default_coefficients[:2], prior_races=self.prior_races)
+        curve = fit_slate_logit(design, self.default_coefficients[:2], prior_races=self.races_behind_defaults[:2])
         fitted = batch.shares(batch.stack(curves) @ curve)
         excess = [logit(s, _LOGIT_FLOOR) - logit(f[: len(s)], _LOGIT_FLOOR) for s, f in zip(y, fitted, strict=True)]
         self.history_ = DriverHistory(X, excess)

@@ -14,6 +14,9 @@ SALARY_SLOPE = 0.27
 """Log odds of ownership per standard deviation of salary: mean over seven complete DraftKings MMA fields of spring
 2026 (the same roster form; 170-4,411 entries; 0.20-0.38), the nearest public stand-in for NASCAR."""
 
+CURVE_IS_FIRM = {"salary_squared": 16.0}
+"""How salary bends differs from slate to slate more than its slope does: it takes more races to believe."""
+
 
 class SalarySkillEstimator(SlateEstimator):
     """Salary, its square, and the strength that salary does not explain.
@@ -23,6 +26,7 @@ class SalarySkillEstimator(SlateEstimator):
 
     name: ClassVar[str] = "salary_skill"
     prior = {"salary": SALARY_SLOPE, "salary_squared": 0.0, "underpriced": 0.55}  # noqa: RUF012
+    firm = CURVE_IS_FIRM
 
     def __init__(self, prior_races: float = 2.0) -> None:
         self.prior_races = prior_races
