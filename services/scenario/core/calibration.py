@@ -20,25 +20,45 @@ FORMAT = 1
 class DriverForm:
     """What history says about a driver, on the scale of standard normal scores within a field.
 
-    ``n_races`` is the decayed number of races behind ``overall``; ``by_type`` holds the difference that a track
-    type makes, already shrunk.
+    Attributes
+    ----------
+    rating, finish
+        Trailing driver rating and finish, already shrunk.
+    n_races
+        Decayed number of races behind them.
+    by_type
+        What a track type adds to the rating, already shrunk.
     """
 
-    overall: float
+    rating: float
+    finish: float
     n_races: float
     by_type: Mapping[TrackType, float]
 
-    def at(self, track_type: TrackType) -> float:
-        """Form at a type of track."""
-        return self.overall + self.by_type.get(track_type, 0.0)
+
+@dataclass(frozen=True)
+class FormWeights:
+    """Score per unit of each signal of form; practice counts only where a session is known."""
+
+    rating: float
+    track_type: float
+    finish: float
+    practice: float
 
 
 @dataclass(frozen=True)
 class TrackCalibration:
-    """Race flow of a track type, and the score that one standard deviation of skill is worth there."""
+    """Race flow of a track type, the score that one standard deviation of skill is worth, and the weights of form."""
 
     flow: RaceFlow
     skill_score: float
+    form_weights: FormWeights
+
+    def form_score(self, form: DriverForm, track_type: TrackType) -> float:
+        """Score of a driver by his form alone."""
+        weights = self.form_weights
+        by_type = form.by_type.get(track_type, 0.0)
+        return weights.rating * form.rating + weights.track_type * by_type + weights.finish * form.finish
 
 
 @dataclass(frozen=True)
@@ -102,12 +122,15 @@ def calibration_from_document(document: Mapping[str, Any]) -> Calibration:
 
 def _series(content: Mapping[str, Any]) -> SeriesCalibration:
     tracks = {
-        TrackType(name): TrackCalibration(RaceFlow(**track["flow"]), float(track["skill_score"]))
+        TrackType(name): TrackCalibration(
+            RaceFlow(**track["flow"]), float(track["skill_score"]), FormWeights(**track["form_weights"])
+        )
         for name, track in content["tracks"].items()
     }
     forms = {
         key: DriverForm(
-            float(form["overall"]),
+            float(form["rating"]),
+            float(form["finish"]),
             float(form["n_races"]),
             {TrackType(name): float(value) for name, value in form.get("by_type", {}).items()},
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from services.common.domain.names import name_key
 from services.common.domain.race import Driver, Race
-from services.scenario.core.calibration import Calibration, DriverForm
+from services.scenario.core.calibration import Calibration
 from services.scenario.core.scores import rank_scores, standardise
 
 Floats = npt.NDArray[np.float64]
@@ -63,7 +63,7 @@ def driver_strength(race: Race, calibration: Calibration, trust: Trust = DEFAULT
 
 def _signals(race: Race, calibration: Calibration, trust: Trust) -> list[tuple[Floats, Floats]]:
     """Values (NaN where unknown) and trust per starter of each signal but the salary."""
-    form, n_races = _form(race, calibration.forms(race.series))
+    form, n_races = _form(race, calibration)
     everyone = np.ones(form.size)
     odds = -np.log(_column(race, lambda driver: driver.decimal_win_odds))
     average = _column(race, lambda driver: driver.site_average_points or None)
@@ -80,9 +80,11 @@ def _column(race: Race, read: Callable[[Driver], float | None]) -> Floats:
     return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
 
 
-def _form(race: Race, forms: Mapping[str, DriverForm]) -> tuple[Floats, Floats]:
+def _form(race: Race, calibration: Calibration) -> tuple[Floats, Floats]:
+    """Score by form and races behind it per starter, NaN and 0 for drivers whom the history does not know."""
+    track, forms = calibration.track(race.series, race.track.type), calibration.forms(race.series)
     found = [forms.get(name_key(driver.name)) for driver in race.starters]
-    values = np.array([np.nan if form is None else form.at(race.track.type) for form in found])
+    values = np.array([np.nan if form is None else track.form_score(form, race.track.type) for form in found])
     return values, np.array([0.0 if form is None else form.n_races for form in found])
 
 

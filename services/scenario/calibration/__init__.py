@@ -1,0 +1,1 @@
+"""Fitting the race model to history."""

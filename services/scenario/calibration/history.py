@@ -1,0 +1,260 @@
+"""History files: race results in the layout of nascaR.data, loop statistics, practice and race notes.
+
+A folder is searched, subfolders included, for ``*<series>*results*.csv[.gz]`` (required),
+``*<series>*loop*.csv[.gz]``, ``*<series>*practice*.csv`` and ``*<series>*race_meta*.csv`` (optional); several
+files of a kind are put together. Fastest laps, and so exact site points, come from loop statistics.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from services.common.domain.errors import InvalidInput
+from services.common.domain.names import name_key
+from services.common.domain.race import Series, TrackType
+from services.common.domain.site_rules import DRAFTKINGS_CLASSIC, ScoringRules
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+OVERTIME_LAPS = 20
+_ALIASES = {
+    "race": "race_num",
+    "length": "track_length_mi",
+    "car": "car_number",
+    "led": "laps_led",
+    "rating": "driver_rating",
+}
+_REQUIRED = ("season", "race_num", "track", "finish", "start", "driver", "team", "laps", "laps_led", "status")
+_CRASH_WORDS = ("accident", "crash", "dvp", "damage")
+_SUPERSPEEDWAYS = ("daytona international speedway", "talladega superspeedway")
+_MAX_UNMATCHED = 2
+
+
+@dataclass(frozen=True, eq=False)
+class HistoricRace:
+    """A race that was run; arrays have one element per car, in no particular order.
+
+    Attributes
+    ----------
+    keys, teams
+        ``name_key`` of the drivers, and the entrants.
+    start, finish
+        Official places, permutations of 1 .. n.
+    out
+        0 running at the end, 1 out by accident, 2 out otherwise.
+    fastest_laps
+        Green laps on which the car was the fastest; NaN throughout where no loop statistics exist.
+    rating, practice
+        Driver rating (0-150) and rank in first practice; NaN where unknown.
+    cautions, caution_laps
+        -1 where not known.
+    """
+
+    series: Series
+    season: int
+    race_num: int
+    track: str
+    track_type: TrackType
+    scheduled_laps: int
+    laps_run: int
+    cautions: int
+    caution_laps: int
+    keys: tuple[str, ...]
+    teams: tuple[str, ...]
+    start: Ints
+    finish: Ints
+    laps: Ints
+    laps_led: Ints
+    out: Ints
+    fastest_laps: Floats
+    rating: Floats
+    practice: Floats
+
+    @property
+    def n_cars(self) -> int:
+        """Cars that started."""
+        return len(self.keys)
+
+    @property
+    def has_points(self) -> bool:
+        """Whether exact site points are known."""
+        return bool(np.isfinite(self.fastest_laps).all())
+
+    @property
+    def team_index(self) -> Ints:
+        """Index of the team per car, -1 where the entrant is not known."""
+        names = sorted({team for team in self.teams if team})
+        return np.array([names.index(team) if team else -1 for team in self.teams], dtype=np.int64)
+
+    def ticks(self, scoring: ScoringRules = DRAFTKINGS_CLASSIC.scoring) -> Ints:
+        """Site points in ticks; shape (n_cars,). Only for a race that ``has_points``."""
+        finish = scoring.finish_table(self.n_cars).astype(np.int64)[self.finish - 1]
+        places = scoring.place_differential_ticks * (self.start - self.finish)
+        laps = scoring.lap_led_ticks * self.laps_led + scoring.lap_completed_ticks * self.laps
+        return finish + places + laps + scoring.fastest_lap_ticks * self.fastest_laps.astype(np.int64)
+
+
+def read_history(folder: Path, series: Series = Series.CUP) -> tuple[HistoricRace, ...]:
+    """Races of a series in order.
+
+    Raises
+    ------
+    InvalidInput
+        If there is no results file, or one lacks columns.
+    """
+    results = _read(folder, f"*{series.value}*results*.csv*")
+    if results is None:
+        raise InvalidInput.field(
+            str(folder), f"holds no file like {series.value}_results_2010_2023.csv.gz; see history"
+        )
+    missing = [column for column in _REQUIRED if column not in results.columns]
+    if missing:
+        raise InvalidInput.field(f"{series.value} results", f"lack the column {missing[0]!r}")
+    results = results.assign(key=results["driver"].map(name_key))
+    frame = _with_loop(results, _read(folder, f"*{series.value}*loop*.csv*"))
+    frame = _with_practice(frame, _read(folder, f"*{series.value}*practice*.csv*"))
+    notes = _race_notes(_read(folder, f"*{series.value}*race_meta*.csv*"))
+    distances = _distances(frame)
+    groups = frame.groupby(["season", "race_num"], sort=True)
+    races = (_race(series, group, notes, distances) for _, group in groups)
+    return tuple(race for race in races if race is not None)
+
+
+def _read(folder: Path, pattern: str) -> pd.DataFrame | None:
+    paths = sorted(path for path in folder.rglob(pattern) if path.is_file())
+    if not paths:
+        return None
+    frames = [pd.read_csv(path, dtype={"car_number": str, "Car": str}) for path in paths]
+    for frame in frames:
+        names = [str(name).strip().lower().replace(" ", "_") for name in frame.columns]
+        frame.columns = pd.Index([_ALIASES.get(name, name) if name not in ("race_name",) else name for name in names])
+    return pd.concat(frames, ignore_index=True)
+
+
+def _with_loop(results: pd.DataFrame, loop: pd.DataFrame | None) -> pd.DataFrame:
+    """Results with fastest laps, matched by driver within a race."""
+    if loop is None:
+        return results.assign(fastest_laps=np.nan)
+    points = loop[loop["race_num"].notna()]
+    if "exhibition" in points.columns:
+        points = points[points["exhibition"] != 1]
+    points = points.assign(key=points["driver_name"].map(name_key)).drop_duplicates(["season", "race_num", "key"])
+    return results.merge(
+        points[["season", "race_num", "key", "fastest_laps"]], on=["season", "race_num", "key"], how="left"
+    )
+
+
+def _with_practice(results: pd.DataFrame, practice: pd.DataFrame | None) -> pd.DataFrame:
+    if practice is None:
+        return results.assign(practice=np.nan)
+    ranks = practice.assign(key=practice["driver"].map(name_key)).drop_duplicates(["season", "race_num", "key"])
+    ranks = ranks[["season", "race_num", "key", "rank"]].rename(columns={"rank": "practice"})
+    return results.merge(ranks, on=["season", "race_num", "key"], how="left")
+
+
+def _race_notes(notes: pd.DataFrame | None) -> dict[tuple[int, int], tuple[int, int]]:
+    if notes is None:
+        return {}
+    return {
+        (int(row.season), int(row.race_num)): (int(row.cautions), int(row.caution_laps))
+        for row in notes.dropna(subset=["cautions", "caution_laps"]).itertuples()
+    }
+
+
+def _distances(frame: pd.DataFrame) -> dict[str, Sequence[int]]:
+    """Distances that were run at least twice at a track: candidates for what was scheduled."""
+    laps = frame.groupby(["track", "season", "race_num"])["laps"].max().reset_index()
+    counts = laps.groupby(["track", "laps"]).size()
+    candidates: dict[str, list[int]] = {}
+    for (track, distance), count in counts.items():  # type: ignore[misc]
+        if count >= 2:
+            candidates.setdefault(str(track), []).append(int(distance))
+    return candidates
+
+
+def _scheduled(laps_run: int, candidates: Sequence[int]) -> int:
+    """The nearest usual distance that overtime may have lengthened to the laps run; else these themselves."""
+    usual = [distance for distance in candidates if distance <= laps_run <= distance + OVERTIME_LAPS]
+    return max(usual) if usual else laps_run
+
+
+def _race(
+    series: Series,
+    group: pd.DataFrame,
+    notes: dict[tuple[int, int], tuple[int, int]],
+    distances: dict[str, Sequence[int]],
+) -> HistoricRace | None:
+    group = group.drop_duplicates("key").dropna(subset=["finish", "start", "laps"])
+    if len(group) < 10:
+        return None
+    first = group.iloc[0]
+    season, race_num, track = int(first["season"]), int(first["race_num"]), str(first["track"])
+    laps_run = int(group["laps"].max())
+    cautions, caution_laps = notes.get((season, race_num), (-1, -1))
+    return HistoricRace(
+        series=series,
+        season=season,
+        race_num=race_num,
+        track=track,
+        track_type=_track_type(first),
+        scheduled_laps=_scheduled(laps_run, distances.get(track, ())),
+        laps_run=laps_run,
+        cautions=cautions,
+        caution_laps=caution_laps,
+        keys=tuple(group["key"]),
+        teams=tuple(group["team"].fillna("").astype(str)),
+        start=_places(group["start"]),
+        finish=_places(group["finish"]),
+        laps=group["laps"].to_numpy(np.int64),
+        laps_led=group["laps_led"].fillna(0).to_numpy(np.int64),
+        out=group["status"].fillna("").astype(str).map(_out).to_numpy(np.int64),
+        fastest_laps=_fastest(group),
+        rating=_column(group, "driver_rating"),
+        practice=_column(group, "practice"),
+    )
+
+
+def _places(values: pd.Series) -> Ints:
+    """Ranks 1 .. n; the files hold complete permutations but for a few early or partial races."""
+    return values.rank(method="first").to_numpy(np.int64)
+
+
+def _column(group: pd.DataFrame, name: str) -> Floats:
+    if name not in group.columns:
+        return np.full(len(group), np.nan)
+    return pd.to_numeric(group[name], errors="coerce").to_numpy(np.float64)
+
+
+def _fastest(group: pd.DataFrame) -> Floats:
+    """Fastest laps; a car or two that the loop file lacks had none, more mean that it does not cover the race."""
+    values = group["fastest_laps"].to_numpy(np.float64)
+    if np.isnan(values).sum() > _MAX_UNMATCHED:
+        return np.full(values.size, np.nan)
+    return np.nan_to_num(values)
+
+
+def _out(status: str) -> int:
+    word = status.strip().lower()
+    if word in ("running", ""):
+        return 0
+    return 1 if any(part in word for part in _CRASH_WORDS) else 2
+
+
+def _track_type(row: pd.Series) -> TrackType:
+    given = row.get("track_type")
+    if isinstance(given, str) and given:
+        return TrackType(given.strip().lower())
+    surface, track = str(row.get("surface", "")).lower(), str(row["track"]).lower()
+    if surface in ("road", "dirt"):
+        return TrackType(surface)
+    atlanta = "atlanta" in track and int(row["season"]) >= 2022
+    if atlanta or any(name in track for name in _SUPERSPEEDWAYS):
+        return TrackType.SUPERSPEEDWAY
+    return TrackType.SHORT if float(row.get("track_length_mi", 1.5)) <= 1.06 else TrackType.INTERMEDIATE

@@ -1,0 +1,1 @@
+"""Judging the race model on races it has not seen."""
