@@ -11,7 +11,7 @@ import structlog
 from platformdirs import user_data_path
 
 from pitwall._channel import open_channel
-from services.common.domain.errors import InvalidInput
+from pitwall.errors import InvalidInputError, Violation
 from services.common.rpc.logs import configure_logs
 from services.common.rpc.peers import OwnershipPeer, ScenarioPeer
 from services.common.rpc.server import Server, ServiceBinding
@@ -40,8 +40,8 @@ def start_stack(data_dir: Path, settings: ServerSettings | None = None) -> Serve
 
     Raises
     ------
-    InvalidInput
-        If the data folder cannot be written.
+    PitwallError
+        If the data folder cannot be written or the address cannot be listened on.
     """
     settings = settings or ServerSettings(max_heavy_rpcs=_MAX_HEAVY_CALLS, drain_pause_seconds=0.0, log_level="error")
     if not structlog.is_configured():
@@ -66,9 +66,8 @@ def _make_folder(data_dir: Path) -> None:
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InvalidInput.field(
-            "data_dir", f"cannot make {data_dir}: {error.strerror}; set PITWALL_DATA_DIR to a folder you may write"
-        ) from error
+        problem = f"cannot make {data_dir}: {error.strerror}; set PITWALL_DATA_DIR to a folder you may write"
+        raise InvalidInputError(f"data_dir: {problem}", violations=[Violation("data_dir", problem)]) from error
 
 
 def _bindings(data_dir: Path, scenario_peer: ScenarioPeer, ownership_peer: OwnershipPeer) -> list[ServiceBinding]:

@@ -17,6 +17,7 @@ from pitwall._groups.ownership import Ownership
 from pitwall._groups.races import Races
 from pitwall._groups.scenarios import Scenarios
 from pitwall.contestsim.v1.contestsim_service_pb2_grpc import ContestSimServiceStub
+from pitwall.errors import InvalidInputError, Violation
 from pitwall.optimizer.v1.optimizer_service_pb2_grpc import OptimizerServiceStub
 from pitwall.ownership.v1.ownership_service_pb2_grpc import OwnershipServiceStub
 from pitwall.scenario.v1.scenario_service_pb2_grpc import ScenarioServiceStub
@@ -108,13 +109,14 @@ def connect(
 
     Raises
     ------
-    ValueError
+    InvalidInputError
         If a service has no address.
     """
     addresses = Addresses(scenario or address, ownership or address, optimizer or address, contestsim or address)
     missing = [name for name, value in vars(addresses).items() if not value]
     if missing:
-        raise ValueError(f"no address for {', '.join(missing)}: give `address` for all services or one for each")
+        violations = [Violation(name, "has no address: give one for all services or one for each") for name in missing]
+        raise InvalidInputError(f"no address for {', '.join(missing)}", violations=violations)
     return Client(addresses, config)
 
 
@@ -126,6 +128,11 @@ def local(data_dir: str | Path | None = None) -> Client:
     data_dir
         Where races, scenario sets and records are kept. Default: ``PITWALL_DATA_DIR``, else the user's data
         folder.
+
+    Raises
+    ------
+    InvalidInputError
+        If the data folder cannot be written.
     """
     # The services are not needed by clients of a deployed stack.
     from services.stack import default_data_dir, start_stack

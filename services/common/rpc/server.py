@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -16,6 +17,8 @@ import structlog
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from pitwall.errors import InvalidInputError, PitwallError
+from services.common.domain.errors import ServiceError
 from services.common.rpc.encoded import EncodedInterceptor
 from services.common.rpc.guards import (
     CallLimits,
@@ -109,9 +112,16 @@ class Server:
         settings = self.settings
         target = f"unix:{settings.uds_path}" if settings.uds_path else f"{settings.host}:{settings.port}"
         credentials = self._credentials()
-        port = (
-            self._server.add_secure_port(target, credentials) if credentials else self._server.add_insecure_port(target)
-        )
+        try:
+            port = (
+                self._server.add_secure_port(target, credentials)
+                if credentials
+                else self._server.add_insecure_port(target)
+            )
+        except RuntimeError as error:
+            raise InvalidInputError(
+                f"cannot listen on {target}: is another process using it? Choose another port or socket"
+            ) from error
         return port, target if settings.uds_path else f"{settings.host}:{port}"
 
     def _credentials(self) -> grpc.ServerCredentials | None:
@@ -170,8 +180,11 @@ def serve_forever(build: Callable[[], tuple[Sequence[ServiceBinding], ServerSett
 
     signal.signal(signal.SIGTERM, on_signal)
     signal.signal(signal.SIGINT, on_signal)
-    bindings, settings = build()
-    configure_logs(settings)
-    server = start_server(bindings, settings)
+    try:
+        bindings, settings = build()
+        configure_logs(settings)
+        server = start_server(bindings, settings)
+    except (ServiceError, PitwallError) as error:
+        sys.exit(f"cannot start: {error}")
     stopping.wait()
     server.stop()

@@ -246,7 +246,7 @@ def test_long_computations_have_a_limit_of_their_own(servicer):
 def test_a_second_server_cannot_take_the_same_port(servicer):
     server = start_server([binding(servicer)], ServerSettings(port=0))
     try:
-        with pytest.raises(RuntimeError):
+        with pytest.raises(InvalidInputError, match="another process"):
             Server(ServerSettings(port=server.port))
     finally:
         server.stop(0)

@@ -1,0 +1,65 @@
+"""The command line: ``pitwall``.
+
+Exit codes: 0 done; 1 a defect of Pitwall; 2 the input is not right (files, options, rules that cannot hold,
+names that do not exist); 3 a service is unreachable, busy, out of disk or past its deadline; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from pitwall.cli import _contests, _lineups, _ownership, _race, _run, _scenarios, _serve
+from pitwall.cli._common import Connection, report_error
+from pitwall.errors import PitwallError
+
+app = typer.Typer(
+    name="pitwall",
+    help="Lineups for NASCAR daily fantasy tournaments, proven optimal in the upper tail.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def connection(
+    context: typer.Context,
+    address: Annotated[
+        str,
+        typer.Option(
+            envvar="PITWALL_ADDRESS",
+            help="Address of a running stack. Default: services embedded in this process. "
+            "Services on several addresses: PITWALL_SCENARIO_ADDRESS, PITWALL_OWNERSHIP_ADDRESS, "
+            "PITWALL_OPTIMIZER_ADDRESS, PITWALL_CONTESTSIM_ADDRESS.",
+        ),
+    ] = "",
+    data_dir: Annotated[
+        str,
+        typer.Option(envvar="PITWALL_DATA_DIR", help="Where the embedded services keep races and scenarios."),
+    ] = "",
+) -> None:
+    """Options before the verb."""
+    context.obj = Connection(address, data_dir)
+
+
+app.command("run")(_run.run)
+app.command("serve")(_serve.serve)
+app.add_typer(_race.app, name="race")
+app.add_typer(_scenarios.app, name="scenarios")
+app.add_typer(_ownership.app, name="ownership")
+app.command("optimize")(_lineups.optimize)
+app.command("simulate")(_contests.simulate)
+
+
+def main() -> None:
+    """Entry point of the ``pitwall`` command."""
+    try:
+        app()
+    except PitwallError as error:
+        sys.exit(report_error(error, as_json="--json" in sys.argv))
+    except BrokenPipeError:
+        # The reader of our output, such as `head`, has gone; nothing is left to say.
+        sys.stderr.close()

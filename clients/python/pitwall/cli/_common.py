@@ -1,0 +1,129 @@
+"""What the verbs share: the connection, progress bars, tables, errors."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from pitwall.client import Client, connect, local
+from pitwall.errors import PitwallError
+from pitwall.files import to_json
+from pitwall.types.race import Progress as ProgressEvent
+
+EXIT_DEFECT, EXIT_INPUT, EXIT_SERVICE = 1, 2, 3
+
+_INPUT_REASONS = {"INVALID_INPUT", "NOT_FOUND", "FAILED_PRECONDITION", "INFEASIBLE", "UNAUTHENTICATED"}
+_ADDRESS_NAMES = ("SCENARIO", "OWNERSHIP", "OPTIMIZER", "CONTESTSIM")
+
+errors = Console(stderr=True, highlight=False)
+output = Console(highlight=False)
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the answer as JSON instead of tables.")]
+RaceArgument = Annotated[str, typer.Argument(help="Id of the race.", show_default=False)]
+
+
+@dataclass(frozen=True)
+class Connection:
+    """Where the services are: addresses, or none for the embedded stack in a data folder."""
+
+    address: str = ""
+    data_dir: str = ""
+
+    def open(self) -> Client:
+        """A client."""
+        each = [os.environ.get(f"PITWALL_{name}_ADDRESS", "") for name in _ADDRESS_NAMES]
+        if not (self.address or any(each)):
+            return local(self.data_dir or None)
+        scenario, ownership, optimizer, contestsim = each
+        return connect(self.address, scenario=scenario, ownership=ownership, optimizer=optimizer, contestsim=contestsim)
+
+
+def connection_of(context: typer.Context) -> Connection:
+    """The connection that the options before the verb describe."""
+    return context.find_object(Connection) or Connection()
+
+
+@contextlib.contextmanager
+def client_of(context: typer.Context) -> Iterator[Client]:
+    """A client for the time of one verb."""
+    with connection_of(context).open() as client:
+        yield client
+
+
+class Bars:
+    """Progress bars on standard error, one per stage, fed by the services' progress."""
+
+    def __init__(self, *, shown: bool) -> None:
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=errors,
+            transient=True,
+            disable=not shown or not errors.is_terminal,
+        )
+        self._tasks: dict[str, Any] = {}
+
+    def __enter__(self) -> Bars:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self._progress.stop()
+
+    def __call__(self, event: ProgressEvent) -> None:
+        """Show one progress event."""
+        if event.stage not in self._tasks:
+            self._tasks[event.stage] = self._progress.add_task(event.stage, total=event.total or None)
+        self._progress.update(self._tasks[event.stage], completed=event.done, total=event.total or None)
+
+
+def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """A table on standard output; numbers are aligned right."""
+    table = Table(title=title, title_justify="left", header_style="bold")
+    for position, column in enumerate(columns):
+        numeric = bool(rows) and isinstance(rows[0][position], int | float)
+        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(cell if isinstance(cell, str) else _number(cell) for cell in row))
+    output.print(table)
+
+
+def _number(value: object) -> str:
+    if value is None:
+        return "-"
+    return f"{value:,.2f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def print_json(value: object) -> None:
+    """JSON on standard output, nothing else."""
+    sys.stdout.write(to_json(value) + "\n")
+
+
+def report_error(error: PitwallError, *, as_json: bool) -> int:
+    """Tell what went wrong and what to do; returns the exit code."""
+    if as_json:
+        violations = [vars(item) for item in error.violations]
+        document = {"reason": error.reason, "message": error.message, "violations": violations}
+        sys.stderr.write(to_json({"error": document}) + "\n")
+    elif error.violations:
+        errors.print("[bold red]error:[/] the input is not right")
+        for violation in error.violations:
+            errors.print(f"  {violation.field}: {violation.description}", markup=False, soft_wrap=True)
+    else:
+        errors.print("[bold red]error:[/]", end=" ")
+        errors.print(error.message, markup=False, soft_wrap=True)
+    if error.reason in _INPUT_REASONS:
+        return EXIT_INPUT
+    return EXIT_DEFECT if error.reason == "INTERNAL" else EXIT_SERVICE

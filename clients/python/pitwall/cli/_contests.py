@@ -1,0 +1,152 @@
+"""``pitwall simulate``: what lineups are worth."""
+
+from __future__ import annotations
+
+import csv
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pitwall.cli._common import Bars, JsonOption, RaceArgument, client_of, errors, output, print_json, print_table
+from pitwall.cli._scenarios import SetOption
+from pitwall.config import Contest, PrizeShape
+from pitwall.errors import InvalidInputError, Violation
+from pitwall.types.contests import ContestResult, FieldReport
+from pitwall.types.race import Race
+
+OpponentsOption = Annotated[int, typer.Option(help="Entries of others in the contest.")]
+FeeOption = Annotated[float, typer.Option(help="Entry fee in dollars.")]
+FirstShareOption = Annotated[float, typer.Option(help="First prize as a share of the prize pool.")]
+PrizesOption = Annotated[
+    Path | None, typer.Option(help="Prize table as text from the contest page: '1st $2,000', '4th - 5th $250.00'.")
+]
+RakeOption = Annotated[float, typer.Option(help="Share of the fees that the site keeps.")]
+
+_ID_CELL = re.compile(r"^(?:.*\()?\s*([A-Za-z0-9_.-]+)\s*\)?(?:\s*\(LOCKED\))?\s*$")
+
+
+def contest_of(
+    opponents: int, own_entries: int, fee: float, first_share: float, rake: float, prizes: Path | None
+) -> Contest:
+    """The contest that the options describe."""
+    if prizes is None:
+        shape = PrizeShape(first_share=first_share, rake=rake)
+        return Contest(opponents + own_entries, fee, shape)
+    try:
+        text = prizes.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        problem = f"cannot read {prizes}: {error}"
+        raise InvalidInputError(f"prizes: {problem}", violations=[Violation("prizes", problem)]) from error
+    return Contest(opponents + own_entries, fee, text)
+
+
+def read_lineups(path: Path, race: Race) -> list[tuple[str, ...]]:
+    """Lineups of an upload file: rows of ``Name (ID)`` or ``ID`` under a header.
+
+    Raises
+    ------
+    InvalidInputError
+        Naming row and column of every cell that is no driver of the race.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = [row for row in csv.reader(file) if any(cell.strip() for cell in row)]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        problem = f"cannot read {path}: {error}"
+        raise InvalidInputError(f"lineups: {problem}", violations=[Violation("lineups", problem)]) from error
+    violations: list[Violation] = []
+    lineups = []
+    for number, row in enumerate(rows[1:], start=2):
+        ids = []
+        for column, cell in enumerate(row[: race.rules.roster_size], start=1):
+            match = _ID_CELL.match(cell)
+            if match is None or match[1] not in race.names_by_id:
+                where = f"{path.name}: row {number}, column {column}"
+                violations.append(Violation(where, f"{cell!r} is no driver of {race.race_id}; write Name (ID) or ID"))
+            else:
+                ids.append(match[1])
+        lineups.append(tuple(ids))
+    if not lineups:
+        violations.append(Violation(path.name, "holds no lineups under its header"))
+    if violations:
+        raise InvalidInputError(f"{violations[0].field}: {violations[0].description}", violations=violations)
+    return lineups
+
+
+def print_contest(result: ContestResult, names: list[str]) -> None:
+    """Lineups and the portfolio in a contest."""
+    rows = [
+        (
+            item.index + 1,
+            names[item.index],
+            100 * item.roi.value,
+            100 * item.roi.standard_error,
+            100 * item.win_rate,
+            100 * item.cash_rate,
+            item.expected_duplicates,
+        )
+        for item in sorted(result.lineups, key=lambda item: -item.roi.value)
+    ]
+    columns = ("#", "drivers", "ROI %", "+-", "win %", "cash %", "copies")
+    print_table("Lineups by return", columns, rows)
+    print_portfolio_result(result)
+
+
+def print_portfolio_result(result: ContestResult) -> None:
+    """What all entries together are worth, in a few lines."""
+    whole = result.portfolio
+    output.print(
+        f"{whole.n_entries} entries for ${whole.fees_cents / 100:,.2f}: expected profit "
+        f"${whole.profit_cents.value / 100:,.2f} (95 % interval ${whole.profit_cents_lower / 100:,.2f} to "
+        f"${whole.profit_cents_upper / 100:,.2f}), ROI {whole.roi.value:.1%}",
+        markup=False,
+    )
+    output.print(
+        f"chance to lose money {whole.loss_probability:.1%}, to win the contest {whole.any_win_probability:.2%}; "
+        f"advised stake {whole.kelly_stake_share:.2%} of the bankroll ({whole.kelly_fraction:g} Kelly)",
+        markup=False,
+    )
+
+
+def print_field_warnings(field: FieldReport) -> None:
+    """What the field could not meet, on standard error."""
+    for warning in field.warnings:
+        errors.print(f"warning: {warning}", markup=False)
+
+
+def simulate(
+    context: typer.Context,
+    race_id: RaceArgument,
+    lineups: Annotated[Path, typer.Option(help="Upload file with the lineups.", show_default=False)],
+    opponents: OpponentsOption = 5_000,
+    fee: FeeOption = 5.0,
+    first_share: FirstShareOption = 0.2,
+    rake: RakeOption = 0.15,
+    prizes: PrizesOption = None,
+    scenario_set: SetOption = "",
+    n_fields: Annotated[int, typer.Option(help="Fields of opponents drawn.")] = 10,
+    seed: Annotated[int, typer.Option(help="Seed of the fields.")] = 1,
+    as_json: JsonOption = False,
+) -> None:
+    """Play lineups against a simulated field. Example: `pitwall simulate sample --lineups out/lineups.csv`"""
+    with client_of(context) as client, Bars(shown=not as_json) as bars:
+        race = client.races.get(race_id)
+        entries = read_lineups(lineups, race)
+        contest = contest_of(opponents, len(entries), fee, first_share, rake, prizes)
+        result = client.contests.simulate(
+            race_id,
+            entries,
+            contest,
+            scenario_set_id=scenario_set,
+            n_fields=n_fields,
+            seed=seed,
+            on_progress=bars,
+        )
+    if as_json:
+        print_json(result)
+        return
+    print_field_warnings(result.field)
+    names = [", ".join(race.names_by_id[driver_id] for driver_id in entry) for entry in entries]
+    print_contest(result.contests[0], names)

@@ -1,0 +1,151 @@
+"""``pitwall optimize``: lineups with their proofs."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pitwall.cli._common import Bars, JsonOption, RaceArgument, client_of, errors, output, print_json, print_table
+from pitwall.cli._scenarios import SetOption
+from pitwall.config import PortfolioConfig
+from pitwall.errors import InvalidInputError, Violation
+from pitwall.files import upload_csv, write_atomically
+from pitwall.types.portfolio import Portfolio
+from pitwall.types.race import Race
+
+LineupsOption = Annotated[int, typer.Option("--lineups", help="Lineups to build.")]
+MaxExposureOption = Annotated[float | None, typer.Option(help="Greatest share of lineups for any driver (0.5).")]
+MaxTeamExposureOption = Annotated[float | None, typer.Option(help="Greatest share of lineups for any team (0.7).")]
+UniquesOption = Annotated[int, typer.Option(help="Drivers in which any two lineups differ at least.")]
+LockOption = Annotated[list[str] | None, typer.Option(help="Driver in every lineup, by name or id; repeatable.")]
+ExcludeOption = Annotated[list[str] | None, typer.Option(help="Driver in no lineup, by name or id; repeatable.")]
+StackOption = Annotated[str, typer.Option(help="Least-most drivers of a team that is used at all, such as 2-3.")]
+OwnershipPenaltyOption = Annotated[float, typer.Option(help="Weight of the penalty on projected ownership.")]
+SoftOption = Annotated[bool, typer.Option("--soft", help="Trade exposure rules at a price instead of failing.")]
+
+
+def driver_ids(race: Race, names: list[str] | None, option: str) -> list[str]:
+    """Site ids of drivers given by name or id.
+
+    Raises
+    ------
+    InvalidInputError
+        Naming the option, for a driver that the race does not have.
+    """
+    by_name = {driver.name.casefold(): driver.driver_id for driver in race.drivers}
+    found = []
+    for name in names or []:
+        driver_id = name if name in race.names_by_id else by_name.get(name.casefold())
+        if driver_id is None:
+            problem = f"no driver is called {name!r}; `pitwall race show {race.race_id}` lists them"
+            raise InvalidInputError(f"{option}: {problem}", violations=[Violation(option, problem)])
+        found.append(driver_id)
+    return found
+
+
+def parse_stack(text: str) -> tuple[int, int] | None:
+    """``2-3`` as (2, 3), empty as None.
+
+    Raises
+    ------
+    InvalidInputError
+        If the text has another form.
+    """
+    if not text:
+        return None
+    least, dash, most = text.partition("-")
+    if not (dash and least.isdigit() and most.isdigit()):
+        problem = f"write least-most, such as 2-3, not {text!r}"
+        raise InvalidInputError(f"stack: {problem}", violations=[Violation("stack", problem)])
+    return int(least), int(most)
+
+
+def print_portfolio(portfolio: Portfolio, race: Race) -> None:
+    """Lineups as a table, then what they have in common."""
+    rows = [
+        (
+            item.index + 1,
+            ", ".join(race.names_by_id[driver_id] for driver_id in item.driver_ids),
+            item.metrics.salary_dollars,
+            item.certificate.objective,
+            "yes" if item.certificate.proven_optimal else f"gap {item.certificate.gap:.2f}",
+            item.metrics.mean_points,
+            item.metrics.ownership_total_percent,
+        )
+        for item in portfolio.lineups
+    ]
+    columns = ("#", "drivers", "salary $", "objective", "proven", "mean", "own %")
+    print_table(f"{len(rows)} lineups of {race.race_id}", columns, rows)
+    print_diagnostics(portfolio)
+
+
+def print_diagnostics(portfolio: Portfolio) -> None:
+    """How the portfolio stands, in a few lines."""
+    summary = portfolio.summary
+    output.print(
+        f"best of {summary.n_allowed_lineups:,} allowed lineups ({summary.n_legal_lineups:,} legal), "
+        f"{'all' if summary.all_proven else 'not all'} proven optimal",
+        markup=False,
+    )
+    if summary.baseline is not None:
+        gain, given_up = summary.baseline.tail_gain_points, summary.baseline.mean_given_up_points
+        output.print(f"against the best-mean lineup: {gain:+.2f} in the tail for {given_up:.2f} of mean", markup=False)
+    for warning in summary.warnings:
+        errors.print(f"warning: {warning}", markup=False)
+    if summary.conflicting_rules:
+        built = f"{summary.n_built} of {summary.n_requested} lineups"
+        errors.print(f"{built}: these rules cannot hold together: {', '.join(summary.conflicting_rules)}", markup=False)
+
+
+def optimize(
+    context: typer.Context,
+    race_id: RaceArgument,
+    lineups: LineupsOption = 20,
+    scenario_set: SetOption = "",
+    max_exposure: MaxExposureOption = None,
+    max_team_exposure: MaxTeamExposureOption = None,
+    uniques: UniquesOption = 1,
+    lock: LockOption = None,
+    exclude: ExcludeOption = None,
+    stack: StackOption = "",
+    ownership_penalty: OwnershipPenaltyOption = 0.0,
+    soft: SoftOption = False,
+    seed: Annotated[int, typer.Option(help="Seed of everything random in the build.")] = 1,
+    out: Annotated[Path | None, typer.Option(help="Also write the lineups for upload.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Build lineups, each proven the best one allowed. Example: `pitwall optimize sample --lineups 20`"""
+    with client_of(context) as client, Bars(shown=not as_json) as bars:
+        race = client.races.get(race_id)
+        config = PortfolioConfig(
+            n_lineups=lineups,
+            max_driver_exposure=max_exposure,
+            max_team_exposure=max_team_exposure,
+            min_distinct_drivers=uniques,
+            locked=driver_ids(race, lock, "lock"),
+            excluded=driver_ids(race, exclude, "exclude"),
+            stack=parse_stack(stack),
+            ownership_penalty=ownership_penalty,
+            soft_exposures=soft,
+            seed=seed,
+        )
+        portfolio = client.optimizer.build(
+            race_id, config, scenario_set_id=scenario_set, driver_names=race.names_by_id, on_progress=bars
+        )
+    if out is not None:
+        write_atomically(out, upload_csv(race, [item.driver_ids for item in portfolio.lineups]))
+    if as_json:
+        print_json({"lineups": _named(portfolio, race), "summary": portfolio.summary})
+    else:
+        print_portfolio(portfolio, race)
+
+
+def _named(portfolio: Portfolio, race: Race) -> list[dict[str, object]]:
+    rows = []
+    for item in portfolio.lineups:
+        row = {field.name: getattr(item, field.name) for field in dataclasses.fields(item)}
+        rows.append(row | {"drivers": [race.names_by_id[driver_id] for driver_id in item.driver_ids]})
+    return rows

@@ -1,0 +1,136 @@
+"""``pitwall race``: import, list, show, delete."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pitwall.cli._common import JsonOption, RaceArgument, client_of, errors, output, print_json, print_table
+from pitwall.tracks import find_track
+from pitwall.types.race import ImportReport, Race, Rules
+
+app = typer.Typer(no_args_is_help=True, help="Races: who drives where, at what salary.")
+
+SalariesOption = Annotated[Path, typer.Option(help="The site's salary file (DKSalaries.csv).", show_default=False)]
+SheetOption = Annotated[
+    Path | None,
+    typer.Option(help="CSV with name, start, team and, if you have them, make, car, projection, sd, odds, rating."),
+]
+TrackOption = Annotated[
+    str,
+    typer.Option(
+        help="Part of the track's name (phoenix), or its type: superspeedway, intermediate, short, road, dirt.",
+        show_default=False,
+    ),
+]
+LapsOption = Annotated[int, typer.Option(help="Scheduled laps. Default: the track's usual distance.")]
+SeriesOption = Annotated[str, typer.Option(help="cup, xfinity or truck.")]
+SiteOption = Annotated[str, typer.Option(help="draftkings or fanduel.")]
+GuessOption = Annotated[bool, typer.Option("--accept-guesses", help="Join similar names, not only equal ones.")]
+WithdrawOption = Annotated[
+    bool, typer.Option("--withdraw-unlisted", help="Drivers missing in the race sheet do not start.")
+]
+
+
+def print_import_report(report: ImportReport) -> None:
+    """What did not match by the same characters, on standard error."""
+    for matched in report.matched:
+        if matched.match == "guess":
+            errors.print(f"guessed: {matched.salary_name} = {matched.sheet_name} ({matched.score:.2f})", markup=False)
+    for name in report.unmatched_salary_names:
+        errors.print(f"not in the race sheet: {name}", markup=False)
+    for name in report.unmatched_sheet_names:
+        errors.print(f"not in the salary file: {name}", markup=False)
+    for warning in report.warnings:
+        errors.print(f"warning: {warning}", markup=False)
+
+
+def print_race(race: Race) -> None:
+    """A race as a table."""
+    rows = [
+        (
+            driver.start_position or "-",
+            driver.name + (" (withdrawn)" if driver.withdrawn else ""),
+            driver.team or "-",
+            driver.salary_dollars,
+            driver.driver_id,
+        )
+        for driver in sorted(race.drivers, key=lambda driver: (driver.start_position or 99, -driver.salary_dollars))
+    ]
+    where = race.track.name or race.track.type
+    title = f"{race.race_id}: {race.name} - {where}, {race.scheduled_laps} laps, {len(race.starters)} starters"
+    print_table(title, ("start", "driver", "team", "salary $", "id"), rows)
+
+
+@app.command("import")
+def import_race(
+    context: typer.Context,
+    race_id: RaceArgument,
+    salaries: SalariesOption,
+    track: TrackOption,
+    race_sheet: SheetOption = None,
+    laps: LapsOption = 0,
+    series: SeriesOption = "cup",
+    site: SiteOption = "draftkings",
+    name: Annotated[str, typer.Option(help="Title. Default: that of the salary file.")] = "",
+    accept_guesses: GuessOption = False,
+    withdraw_unlisted: WithdrawOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a race of a salary file and a race sheet.
+
+    Example: `pitwall race import copper --salaries examples/DKSalaries.csv
+    --race-sheet examples/race_sheet.csv --track phoenix`
+    """
+    found, n_laps = find_track(track, laps)
+    with client_of(context) as client:
+        race, report = client.races.import_files(
+            race_id,
+            salaries=salaries,
+            race_sheet=race_sheet,
+            track=found,
+            laps=n_laps,
+            series=series,
+            rules=Rules(site),
+            name=name,
+            accept_guesses=accept_guesses,
+            withdraw_unlisted=withdraw_unlisted,
+        )
+    if as_json:
+        print_json({"race": race, "report": report})
+        return
+    print_import_report(report)
+    print_race(race)
+
+
+@app.command("list")
+def list_races(context: typer.Context, as_json: JsonOption = False) -> None:
+    """List the races, newest change first. Example: `pitwall race list`"""
+    with client_of(context) as client:
+        races = list(client.races.list())
+    if as_json:
+        print_json(races)
+        return
+    rows = [(race.race_id, race.name, race.track.name or race.track.type, len(race.starters)) for race in races]
+    print_table("Races", ("id", "name", "track", "starters"), rows)
+
+
+@app.command("show")
+def show_race(context: typer.Context, race_id: RaceArgument, as_json: JsonOption = False) -> None:
+    """Show a race. Example: `pitwall race show sample`"""
+    with client_of(context) as client:
+        race = client.races.get(race_id)
+    if as_json:
+        print_json(race)
+    else:
+        print_race(race)
+
+
+@app.command("delete")
+def delete_race(context: typer.Context, race_id: RaceArgument) -> None:
+    """Delete a race and its scenario sets. Example: `pitwall race delete old-race`"""
+    with client_of(context) as client:
+        n_sets = client.races.delete(race_id)
+    output.print(f"deleted {race_id} and {n_sets} scenario sets", markup=False)

@@ -1,0 +1,123 @@
+"""``pitwall run``: the main job."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pitwall.cli._common import Bars, JsonOption, client_of, errors, output, print_json
+from pitwall.cli._contests import (
+    FeeOption,
+    FirstShareOption,
+    OpponentsOption,
+    PrizesOption,
+    RakeOption,
+    contest_of,
+    print_contest,
+    print_field_warnings,
+)
+from pitwall.cli._lineups import (
+    LineupsOption,
+    MaxExposureOption,
+    MaxTeamExposureOption,
+    OwnershipPenaltyOption,
+    SoftOption,
+    StackOption,
+    UniquesOption,
+    parse_stack,
+    print_portfolio,
+)
+from pitwall.cli._race import (
+    GuessOption,
+    LapsOption,
+    SalariesOption,
+    SeriesOption,
+    SheetOption,
+    TrackOption,
+    WithdrawOption,
+    print_import_report,
+)
+from pitwall.config import PortfolioConfig
+from pitwall.job import JobConfig, JobResult, result_document, run_job, write_outputs
+from pitwall.tracks import find_track
+
+
+def run(
+    context: typer.Context,
+    salaries: SalariesOption,
+    track: TrackOption,
+    race_sheet: SheetOption = None,
+    laps: LapsOption = 0,
+    series: SeriesOption = "cup",
+    race_id: Annotated[str, typer.Option(help="Name under which the race is kept.")] = "race",
+    scenarios: Annotated[int, typer.Option(help="Races to simulate.")] = 10_000,
+    lineups: LineupsOption = 20,
+    max_exposure: MaxExposureOption = None,
+    max_team_exposure: MaxTeamExposureOption = None,
+    uniques: UniquesOption = 1,
+    stack: StackOption = "",
+    ownership_penalty: OwnershipPenaltyOption = 0.0,
+    soft: SoftOption = False,
+    opponents: OpponentsOption = 5_000,
+    fee: FeeOption = 5.0,
+    first_share: FirstShareOption = 0.2,
+    rake: RakeOption = 0.15,
+    prizes: PrizesOption = None,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 1,
+    out: Annotated[Path, typer.Option(help="Folder for lineups.csv and result.json.")] = Path("out"),
+    accept_guesses: GuessOption = False,
+    withdraw_unlisted: WithdrawOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """From a salary file and a race sheet to lineups ready to upload.
+
+    Example: `pitwall run --salaries examples/DKSalaries.csv --race-sheet examples/race_sheet.csv --track phoenix`
+    """
+    found, n_laps = find_track(track, laps)
+    config = JobConfig(
+        race_id=race_id,
+        salaries=salaries,
+        race_sheet=race_sheet,
+        track=found,
+        laps=n_laps,
+        series=series,
+        contest=contest_of(opponents, lineups, fee, first_share, rake, prizes),
+        portfolio=PortfolioConfig(
+            n_lineups=lineups,
+            max_driver_exposure=max_exposure,
+            max_team_exposure=max_team_exposure,
+            min_distinct_drivers=uniques,
+            stack=parse_stack(stack),
+            ownership_penalty=ownership_penalty,
+            soft_exposures=soft,
+        ),
+        n_scenarios=scenarios,
+        seed=seed,
+        accept_guesses=accept_guesses,
+        withdraw_unlisted=withdraw_unlisted,
+    )
+    with client_of(context) as client, Bars(shown=not as_json) as bars:
+        result = run_job(client, config, on_progress=bars)
+    paths = write_outputs(result, out)
+    if as_json:
+        print_json(result_document(result))
+    else:
+        _print_result(result, paths)
+
+
+def _print_result(result: JobResult, paths: tuple[Path, Path]) -> None:
+    print_import_report(result.import_report)
+    for warning in result.ownership.warnings:
+        errors.print(f"warning: {warning}", markup=False)
+    print_field_warnings(result.simulation.field)
+    names = [
+        ", ".join(result.race.names_by_id[driver_id] for driver_id in item.driver_ids)
+        for item in result.portfolio.lineups
+    ]
+    print_portfolio(result.portfolio, result.race)
+    print_contest(result.contest, names)
+    seconds = ", ".join(f"{stage} {spent:.1f} s" for stage, spent in result.timings_seconds.items())
+    output.print(f"took {seconds}", markup=False)
+    output.print(f"wrote {paths[0]} (upload this) and {paths[1]}", markup=False)

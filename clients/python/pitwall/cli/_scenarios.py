@@ -1,0 +1,134 @@
+"""``pitwall scenarios``: generate, summary, export, upload."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from pitwall.cli._common import Bars, JsonOption, RaceArgument, client_of, output, print_json, print_table
+from pitwall.errors import InvalidInputError, Violation
+from pitwall.files import write_atomically
+from pitwall.types.scenarios import DriverSummary, ScenarioMatrix, ScenarioSet
+
+app = typer.Typer(no_args_is_help=True, help="Scenarios: simulated races.")
+
+SetOption = Annotated[str, typer.Option("--set", help="Id of the scenario set. Default: the newest of the race.")]
+
+
+def print_set(scenario_set: ScenarioSet) -> None:
+    """A set in two lines."""
+    mix = ", ".join(f"{item.regime} {item.n_scenarios / scenario_set.n_scenarios:.0%}" for item in scenario_set.regimes)
+    output.print(f"scenario set {scenario_set.scenario_set_id}: {scenario_set.n_scenarios:,} scenarios", markup=False)
+    output.print(f"race flows: {mix or 'not known'}", markup=False)
+
+
+@app.command("generate")
+def generate(
+    context: typer.Context,
+    race_id: RaceArgument,
+    n: Annotated[int, typer.Option("--n", help="Races to simulate; 10,000 put 100 in a 99 % tail.")] = 10_000,
+    seed: Annotated[int, typer.Option(help="Seed; the same seed gives the same scenarios.")] = 1,
+    as_json: JsonOption = False,
+) -> None:
+    """Simulate a race. Example: `pitwall scenarios generate sample --n 10000 --seed 1`"""
+    with client_of(context) as client, Bars(shown=not as_json) as bars:
+        made = client.scenarios.generate(race_id, n, seed=seed, on_progress=bars)
+    if as_json:
+        print_json(made)
+    else:
+        print_set(made)
+
+
+@app.command("summary")
+def summary(
+    context: typer.Context,
+    race_id: RaceArgument,
+    scenario_set: SetOption = "",
+    optimal: Annotated[bool, typer.Option(help="Also the share of best-in-hindsight lineups per driver.")] = True,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what the scenarios hold for each driver. Example: `pitwall scenarios summary sample`"""
+    with client_of(context) as client:
+        answer = client.scenarios.summary(race_id, scenario_set, optimal_rates=optimal)
+    if as_json:
+        print_json({"scenario_set": answer.scenario_set, "drivers": answer.drivers})
+        return
+    print_set(answer.scenario_set)
+    columns = ("driver", "mean", "sd", "p95", "win %", "top-5 %", "out %", "laps led", "optimal %")
+    drivers = sorted(answer.drivers, key=lambda driver: -driver.mean_points)
+    print_table("Drivers", columns, [_summary_row(driver) for driver in drivers])
+
+
+def _summary_row(driver: DriverSummary) -> tuple[object, ...]:
+    def percent(rate: float | None) -> float | None:
+        return None if rate is None else 100 * rate
+
+    p95 = next((item.points for item in driver.percentiles if item.level == 95), None)
+    return (
+        driver.name,
+        driver.mean_points,
+        driver.sd_points,
+        p95,
+        percent(driver.win_rate),
+        percent(driver.top5_rate),
+        percent(driver.dnf_rate),
+        driver.mean_laps_led,
+        percent(driver.optimal_rate),
+    )
+
+
+@app.command("export")
+def export(
+    context: typer.Context,
+    race_id: RaceArgument,
+    out: Annotated[Path, typer.Option(help="File to write: .csv or .npy.", show_default=False)],
+    scenario_set: SetOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Write the simulated points to a file. Example: `pitwall scenarios export sample --out out/points.csv`"""
+    if out.suffix not in (".csv", ".npy"):
+        problem = f"{out.name} must end with .csv or .npy"
+        raise InvalidInputError(f"out: {problem}", violations=[Violation("out", problem)])
+    with client_of(context) as client, Bars(shown=not as_json) as bars:
+        matrix = client.scenarios.matrix(race_id, scenario_set, on_progress=bars)
+    write_atomically(out, _file_bytes(matrix, out.suffix))
+    n_rows, n_columns = matrix.points.shape
+    if as_json:
+        print_json({"file": str(out), "n_scenarios": n_rows, "driver_ids": matrix.driver_ids})
+    else:
+        output.print(f"wrote {out}: {n_rows:,} scenarios x {n_columns} drivers", markup=False)
+
+
+def _file_bytes(matrix: ScenarioMatrix, suffix: str) -> bytes:
+    if suffix == ".csv":
+        return matrix.frame().round(2).to_csv(index=False).encode()
+    buffer = io.BytesIO()
+    np.save(buffer, matrix.points)
+    return buffer.getvalue()
+
+
+@app.command("upload")
+def upload(
+    context: typer.Context,
+    race_id: RaceArgument,
+    matrix: Annotated[Path, typer.Argument(help="CSV whose columns are driver ids, a row per scenario.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Use your own matrix of points. Example: `pitwall scenarios upload sample out/points.csv`"""
+    import pandas as pd  # only this verb reads frames
+
+    try:
+        points = pd.read_csv(matrix, dtype=np.float64)
+    except (OSError, ValueError) as error:
+        problem = f"{matrix} is not a CSV of numbers under a row of driver ids: {error}"
+        raise InvalidInputError(f"matrix: {problem}", violations=[Violation("matrix", problem)]) from error
+    with client_of(context) as client:
+        stored = client.scenarios.upload(race_id, points)
+    if as_json:
+        print_json(stored)
+    else:
+        print_set(stored)

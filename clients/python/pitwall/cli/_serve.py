@@ -1,0 +1,36 @@
+"""``pitwall serve``: the four services in one process, for other programs."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pitwall.cli._common import connection_of, output
+
+
+def serve(
+    context: typer.Context,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="TCP port; 0 takes a free one.")] = 50050,
+) -> None:
+    """Serve all four services on one address until interrupted. Example: `pitwall serve --port 50050`
+
+    Other settings (TLS, token, limits, logs) come from the environment: see `python -m services.scenario
+    --print-config` with the prefix PITWALL_.
+    """
+    from services.common.rpc.settings import ServerSettings
+    from services.stack import default_data_dir, start_stack
+
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: stopping.set())
+    data_dir = connection_of(context).data_dir
+    settings = ServerSettings(host=host, port=port)
+    stack = start_stack(Path(data_dir) if data_dir else default_data_dir(), settings)
+    output.print(f"serving on {stack.address}; stop with Ctrl-C", markup=False)
+    stopping.wait()
+    stack.stop()
