@@ -13,6 +13,7 @@ import numpy.typing as npt
 from cachetools import LRUCache
 
 from pitwall._calls import Caller
+from pitwall._channel import ConnectionConfig, open_channel
 from pitwall._matrix import download
 from pitwall.errors import PitwallError
 from pitwall.ownership.v1 import ownership_pb2, ownership_service_pb2
@@ -24,6 +25,7 @@ from services.common.domain.race import Race
 from services.common.mapping import race_from_proto
 from services.common.matrix.scenario_matrix import ScenarioMatrix
 from services.common.rpc.calls import Call
+from services.common.rpc.settings import PeerSettings
 from services.common.rpc.status import from_peer
 
 DEFAULT_CACHE_BYTES = 512 << 20
@@ -152,6 +154,22 @@ class ScenarioPeer:
             return self._caller.unary(
                 self._stub.SummarizeScenarios, request, race_id=race_id, timeout_seconds=call.timeout_seconds()
             )
+
+
+def connect_scenario(address: str, settings: PeerSettings, cache_bytes: int = DEFAULT_CACHE_BYTES) -> ScenarioPeer:
+    """The scenario service at an address."""
+    config = _peer_config(settings)
+    return ScenarioPeer(open_channel(address, config), token=config.token, cache_bytes=cache_bytes)
+
+
+def connect_ownership(address: str, settings: PeerSettings) -> OwnershipPeer:
+    """The ownership service at an address."""
+    config = _peer_config(settings)
+    return OwnershipPeer(open_channel(address, config), token=config.token)
+
+
+def _peer_config(settings: PeerSettings) -> ConnectionConfig:
+    return ConnectionConfig(token=settings.bearer_token.get_secret_value(), tls_ca_path=settings.tls_ca_path)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,37 @@
+"""``python -m services.common.rpc.healthcheck ADDRESS``: exit 0 when the server says SERVING, for orchestrators."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from pitwall._channel import ConnectionConfig, open_channel
+
+
+def is_serving(address: str, timeout_seconds: float, config: ConnectionConfig) -> bool:
+    """Whether the whole server at an address says SERVING in time."""
+    with open_channel(address, config) as channel:
+        try:
+            answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=timeout_seconds)
+        except grpc.RpcError:
+            return False
+    return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+
+
+def main() -> None:
+    """Check and exit."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("address")
+    parser.add_argument("--timeout", type=float, default=2.0, help="seconds")
+    parser.add_argument("--tls-ca", type=Path, help="PEM authorities of a server with TLS")
+    arguments = parser.parse_args()
+    config = ConnectionConfig(max_attempts=1, tls_ca_path=arguments.tls_ca)
+    sys.exit(0 if is_serving(arguments.address, arguments.timeout, config) else 1)
+
+
+if __name__ == "__main__":
+    main()
