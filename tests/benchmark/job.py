@@ -15,9 +15,17 @@ from pathlib import Path
 from tests.conftest import REPOSITORY
 
 _JOB = "from pitwall.cli import main; main()"
-_ARGUMENTS = (
-    "run --salaries examples/DKSalaries.csv --race-sheet examples/race_sheet.csv --track phoenix --json --out".split()
-)
+_ARGUMENTS = [
+    "run",
+    "--salaries",
+    "examples/DKSalaries.csv",
+    "--race-sheet",
+    "examples/race_sheet.csv",
+    "--track",
+    "phoenix",
+    "--json",
+    "--out",
+]
 
 
 def timed(code, *arguments, data_dir):
