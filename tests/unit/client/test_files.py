@@ -1,0 +1,87 @@
+import csv
+import io
+import json
+
+import numpy as np
+import pytest
+
+from pitwall import files
+from pitwall.errors import InvalidInputError
+from pitwall.tracks import KNOWN_TRACKS, TRACK_TYPES, find_track
+from pitwall.types.race import Driver, Race, Track
+
+
+def race():
+    names = ("Kyle Larson", "Martin Truex Jr", 'Al "Ace" Smith, III', "Álvaro Núñez")
+    drivers = tuple(Driver(str(100 + number), name, 5_000) for number, name in enumerate(names))
+    return Race("r", Track("short"), 100, drivers)
+
+
+def test_the_upload_file_has_a_slot_per_column_and_name_with_id():
+    content = files.upload_csv(race(), [("100", "101"), ("102", "103")])
+    rows = list(csv.reader(io.StringIO(content.decode())))
+    assert rows == [
+        ["D", "D"],
+        ["Kyle Larson (100)", "Martin Truex Jr (101)"],
+        ['Al "Ace" Smith, III (102)', "Álvaro Núñez (103)"],
+    ]
+
+
+def test_a_file_is_replaced_whole(tmp_path):
+    path = tmp_path / "deep" / "out.csv"
+    files.write_atomically(path, b"one")
+    files.write_atomically(path, b"two")
+    assert path.read_bytes() == b"two"
+    assert [entry.name for entry in path.parent.iterdir()] == ["out.csv"]
+
+
+def test_a_full_disk_leaves_the_file_before(tmp_path, monkeypatch):
+    path = tmp_path / "out.csv"
+    files.write_atomically(path, b"before")
+
+    def full(_descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(files.os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        files.write_atomically(path, b"after")
+    assert path.read_bytes() == b"before"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["out.csv"]
+
+
+def test_json_takes_dataclasses_and_numpy_and_refuses_nan():
+    assert json.loads(files.to_json({"track": Track("short"), "x": np.float32(1.5)}))["track"]["type"] == "short"
+    with pytest.raises(ValueError, match="JSON compliant"):
+        files.to_json(float("nan"))
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "laps"),
+    [
+        ("phoenix", "Phoenix Raceway", 312),
+        ("Watkins", "Watkins Glen International", 90),
+        ("daytona", "Daytona International Speedway", 200),
+        ("charlotte motor speedway road", "Charlotte Motor Speedway Road Course", 109),
+        ("bristol", "Bristol Motor Speedway", 500),
+    ],
+)
+def test_a_part_of_the_name_finds_the_track(text, name, laps):
+    track, found_laps = find_track(text)
+    assert (track.name, found_laps) == (name, laps)
+    assert find_track(text, 77)[1] == 77
+
+
+@pytest.mark.parametrize("known", KNOWN_TRACKS, ids=lambda known: known.name)
+def test_every_track_is_found_by_its_full_name_or_a_shorter_one_of_the_place(known):
+    assert known.type in TRACK_TYPES
+    assert known.name.startswith(find_track(known.name)[0].name)
+
+
+@pytest.mark.parametrize(("text", "laps"), [("nowhere", 0), ("", 0), ("speedway", 0), ("short", 0)])
+def test_what_is_unclear_is_asked_for(text, laps):
+    with pytest.raises(InvalidInputError):
+        find_track(text, laps)
+
+
+def test_a_type_with_laps_is_enough():
+    assert find_track("road", 70) == (Track("road"), 70)
