@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pitwall.common.v1 import lineup_pb2
-from pitwall.contestsim.v1 import contest_pb2
+from pitwall.contestsim.v1 import contest_pb2, contestsim_service_pb2
 from services.common.domain.errors import InvalidInput
 from services.common.domain.race import Race
 from services.common.mapping import lineup_columns
@@ -18,6 +18,7 @@ from services.contest_sim.core.opponents import Opponents
 from services.contest_sim.core.prize_shape import PrizeShape, shape_prizes
 from services.contest_sim.core.prize_text import parse_prizes
 from services.contest_sim.core.prizes import PrizeRow, PrizeTable
+from services.contest_sim.core.selection_rules import SelectionRules
 
 
 def contest_from_proto(message: contest_pb2.ContestSpec, field: str) -> Contest:
@@ -112,4 +113,32 @@ def parameters_from_proto(message: contest_pb2.ModelField, entry_fee_cents: int)
     return FieldParameters(
         salary_tilt=message.salary_tilt if message.HasField("salary_tilt") else fitted.salary_tilt,
         sharpness=message.sharpness if message.HasField("sharpness") else fitted.sharpness,
+    )
+
+
+def pool_from_proto(race: Race, request: contestsim_service_pb2.SelectEntriesRequest) -> npt.NDArray[np.int8] | None:
+    """The candidates, each once and in lexicographic order; None for every legal lineup.
+
+    Raises
+    ------
+    InvalidInput
+        For lineups that are not legal, or fewer different ones than entries wanted.
+    """
+    if not request.pool:
+        return None
+    lineups = legal_lineups(race, request.pool, [f"pool[{index}]" for index in range(len(request.pool))])
+    different = Opponents.compress(lineups).lineups
+    if len(different) < request.n_entries:
+        text = f"holds {len(different)} different lineups, {request.n_entries} entries are wanted"
+        raise InvalidInput.field("pool", f"{text}; add lineups, or leave it empty to choose from all")
+    return different
+
+
+def rules_from_proto(request: contestsim_service_pb2.SelectEntriesRequest) -> SelectionRules:
+    """The rules of a selection."""
+    return SelectionRules(
+        n_entries=request.n_entries,
+        max_driver_exposure=request.max_driver_exposure or 1.0,
+        min_distinct_drivers=max(1, request.min_distinct_drivers),
+        risk_aversion=request.risk_aversion,
     )

@@ -19,6 +19,7 @@ from services.contest_sim.core.contest import DEFAULT_MAX_ENTRIES_PER_USER, Cont
 from services.contest_sim.core.field import Field
 from services.contest_sim.core.field_description import describe_field, describe_opponents
 from services.contest_sim.core.given_ownership import given_shares
+from services.contest_sim.core.lineup_keys import rows_of
 from services.contest_sim.core.opponents import Opponents
 from services.contest_sim.core.ownership_draw import DEFAULT_CONCENTRATION
 from services.contest_sim.field_library import FieldLibrary
@@ -53,8 +54,7 @@ class Opposition:
         if self.known is not None:
             return self.known.copies_of(lineups).astype(np.float64)
         assert self.model is not None
-        rows = [self.model.universe.find(lineup.tolist()) for lineup in lineups]
-        return n_entries * self.model.probabilities(np.array(rows, dtype=np.int64))
+        return n_entries * self.model.probabilities(rows_of(self.model.universe, lineups))
 
     def sample(self, n_entries: int, rng: np.random.Generator) -> Opponents:
         """Opponents drawn at the projected ownership, or those known."""

@@ -12,6 +12,7 @@ from pitwall.contestsim.v1 import contestsim_service_pb2_grpc as pb_grpc
 from services.common.rpc.calls import Call, Emit, open_call, progress_reporter, stream_events
 from services.common.rpc.peers import ScenarioPeer
 from services.contest_sim import answers, mapping
+from services.contest_sim.choosing import Choosing
 from services.contest_sim.field_library import FieldLibrary
 from services.contest_sim.opposition import OppositionFinder
 from services.contest_sim.simulation import Simulation
@@ -81,6 +82,29 @@ class ContestSimServicer(pb_grpc.ContestSimServiceServicer):
         for start in range(0, len(messages), _LINEUPS_PER_MESSAGE):
             call.checkpoint()
             yield pb.SampleFieldResponse(lineups=messages[start : start + _LINEUPS_PER_MESSAGE])
+
+    def SelectEntries(  # noqa: N802
+        self, request: pb.SelectEntriesRequest, context: grpc.ServicerContext
+    ) -> Iterator[pb.SelectEntriesResponse]:
+        """Choose the entries that together pay best; the choice comes last."""
+
+        def work(emit: Emit[pb.SelectEntriesResponse], call: Call) -> None:
+            choosing = self._choosing(request, call)
+            progress = progress_reporter(emit, lambda p: pb.SelectEntriesResponse(progress=p), call)
+            emit(pb.SelectEntriesResponse(selection=choosing.run(call, progress)))
+
+        yield from stream_events(context, work)
+
+    def _choosing(self, request: pb.SelectEntriesRequest, call: Call) -> Choosing:
+        race = self._scenario.get_race(request.race_id, call)
+        contest = mapping.contest_from_proto(request.contest, "contest")
+        contest.check_entries(request.n_entries, "n_entries")
+        pool = mapping.pool_from_proto(race, request)
+        matrix = self._scenario.get_scenarios(request.race_id, request.scenario_set_id, call)
+        opposition = self._opposition.find(race, request.field, contest, matrix.scenario_set_id, call)
+        lineups = self._library.universe(race).lineups if pool is None else pool
+        rules = mapping.rules_from_proto(request)
+        return Choosing(race, matrix, contest, opposition, lineups, rules, request.n_fields, request.seed)
 
     def ResolvePrizes(  # noqa: N802
         self, request: pb.ResolvePrizesRequest, context: grpc.ServicerContext

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from pitwall.contestsim.v1 import contest_pb2, contestsim_service_pb2
 from services.common.domain.errors import InvalidInput
 from services.common.domain.race import Race
@@ -59,7 +57,7 @@ class Simulation:
 
     def _draw(self, call: Call) -> Draw:
         sizes = [n_opponents(contest, self.entries.n_entries) for contest in self.contests]
-        return drawer(self.oppositions, sizes, self.entries, self.seed, call)
+        return drawer(self.oppositions, sizes, self.seed, call)
 
     def _contest(self, index: int, outcome: Outcome) -> contest_pb2.ContestResult:
         contest = self.contests[index]
@@ -84,7 +82,7 @@ def effective_fields(asked: int, n_scenarios: int, oppositions: Sequence[Opposit
     return min(asked or DEFAULT_FIELDS, n_scenarios)
 
 
-def drawer(oppositions: Sequence[Opposition], sizes: Sequence[int], entries: Entries, seed: int, call: Call) -> Draw:
+def drawer(oppositions: Sequence[Opposition], sizes: Sequence[int], seed: int, call: Call) -> Draw:
     """How fields are drawn for these oppositions, one per contest.
 
     Raises
@@ -97,12 +95,9 @@ def drawer(oppositions: Sequence[Opposition], sizes: Sequence[int], entries: Ent
         if known.n_entries > min(sizes):
             text = f"{known.n_entries} known opponents, but a contest has room for {min(sizes)}"
             raise InvalidInput.field("field.known", f"{text} beside your own entries; leave your own entries out of it")
-        return KnownPlan(known, len(sizes), entries.lineups).draw
+        return KnownPlan(known, len(sizes)).draw
     models = [opposition.model for opposition in oppositions if opposition.model is not None]
-    universe = models[0].universe
-    rows = np.array([universe.find(lineup.tolist()) for lineup in entries.lineups], dtype=np.int64)
-    plan = ModelPlan(models, sizes, oppositions[0].concentration, seed, call.checkpoint)
-    return lambda index: plan.draw(index, rows)
+    return ModelPlan(models, sizes, oppositions[0].concentration, seed, call.checkpoint).draw
 
 
 def portfolio_message(

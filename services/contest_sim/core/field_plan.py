@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from services.common.domain.work import Checkpoint, no_checkpoint
 from services.contest_sim.core.field import Field, refit_field
+from services.contest_sim.core.lineup_keys import rows_of
 from services.contest_sim.core.opponents import Opponents
 from services.contest_sim.core.ownership_draw import draw_shares
 
@@ -18,10 +19,16 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Drawn:
-    """Opponents in one contest, and how many were to be expected with each own lineup; shape (n_lineups,)."""
+    """Opponents in one contest, with the model they were drawn from; None when they are known."""
 
     opponents: Opponents
-    expected_copies: Floats
+    model: Field | None = None
+
+    def expected_copies(self, lineups: npt.NDArray[np.int8]) -> Floats:
+        """Opponents to be expected with each of ``lineups``; shape (n_lineups,)."""
+        if self.model is None:
+            return self.opponents.copies_of(lineups).astype(np.float64)
+        return self.opponents.n_entries * self.model.probabilities(rows_of(self.model.universe, lineups))
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,8 +53,8 @@ class ModelPlan:
     seed: int
     checkpoint: Checkpoint = no_checkpoint
 
-    def draw(self, index: int, own_rows: npt.NDArray[np.int64]) -> list[Drawn]:
-        """Field number ``index`` of each contest; ``own_rows`` are own lineups as rows of the universe.
+    def draw(self, index: int) -> list[Drawn]:
+        """Field number ``index`` of each contest.
 
         Ownership is drawn once for all contests of the race: what moves it, such as news before lock,
         moves it in all of them.
@@ -57,8 +64,7 @@ class ModelPlan:
         for contest, n_opponents in enumerate(self.n_opponents):
             model = models[id(self.fields[contest])]
             rng = np.random.default_rng([self.seed, index, contest])
-            copies = n_opponents * model.probabilities(own_rows)
-            drawn.append(Drawn(model.sample(n_opponents, rng), copies))
+            drawn.append(Drawn(model.sample(n_opponents, rng), model))
         return drawn
 
     def _models(self, index: int) -> dict[int, Field]:
@@ -83,9 +89,7 @@ class KnownPlan:
 
     opponents: Opponents
     n_contests: int
-    own_lineups: npt.NDArray[np.int8]
 
     def draw(self, index: int) -> list[Drawn]:  # noqa: ARG002 - every field is the one that is known
         """The opponents as they are."""
-        copies = self.opponents.copies_of(self.own_lineups).astype(np.float64)
-        return [Drawn(self.opponents, copies)] * self.n_contests
+        return [Drawn(self.opponents)] * self.n_contests

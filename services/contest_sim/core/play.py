@@ -68,7 +68,8 @@ class _Table:
         """Play the scenarios of one field and yield how many each block held."""
         mine = ledger.scenarios_of(index)
         opponents = drawn.opponents
-        ledger.note_duplicates(index, opponents.copies_of(self._entries.lineups), drawn.expected_copies)
+        lineups = self._entries.lineups
+        ledger.note_duplicates(index, opponents.copies_of(lineups), drawn.expected_copies(lineups))
         play = _player(np.ascontiguousarray(self._ticks[mine]), contest, self._entries, opponents)
         size = max(16, SCORES_PER_BLOCK // (len(opponents.copies) + len(self._entries.copies)))
         blocks = cut(len(mine), size)

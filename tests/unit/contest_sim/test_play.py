@@ -35,8 +35,8 @@ def places(table):
     return [row.prize_cents for row in table.rows for _ in range(row.n_places)]
 
 
-def known(lineups, own, n_contests=1):
-    return KnownPlan(Opponents.compress(np.array(lineups, dtype=np.int8)), n_contests, own.lineups).draw
+def known(lineups, n_contests=1):
+    return KnownPlan(Opponents.compress(np.array(lineups, dtype=np.int8)), n_contests).draw
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def played(small, rng):
     mine = np.concatenate([opponents[:2], small.universe.lineups[rng.integers(0, small.universe.n_lineups, 3)]])
     own = Entries(mine, np.array([1, 2, 1, 3, 1], dtype=np.int64))
     contest = Contest(48, 100, TABLE)
-    outcome = play_contests(small.ticks, [contest], own, known(opponents, own), n_fields=1)[0]
+    outcome = play_contests(small.ticks, [contest], own, known(opponents), n_fields=1)[0]
     everyone = [*opponents.tolist(), *np.repeat(mine, own.copies, axis=0).tolist()]
     return small, own, contest, outcome, everyone
 
@@ -79,7 +79,7 @@ def test_pool_is_conserved_when_all_entries_are_ones_own(small):
     own = Entries(small.universe.lineups[:30], np.full(30, 2, dtype=np.int64))
     contest = Contest(60, 100, TABLE)
     nobody = Opponents(np.empty((0, 4), dtype=np.int8), np.empty(0, dtype=np.int64))
-    outcome = play_contests(small.ticks, [contest], own, lambda _index: [Drawn(nobody, np.zeros(30))], n_fields=1)[0]
+    outcome = play_contests(small.ticks, [contest], own, lambda _index: [Drawn(nobody)], n_fields=1)[0]
     assert outcome.portfolio == pytest.approx(np.full(60, float(TABLE.pool_cents)), rel=1e-12)
 
 
@@ -105,7 +105,7 @@ def test_any_small_contest_equals_brute_force(data):
     own = Entries(np.array(mine, dtype=np.int8), np.ones(len(mine), dtype=np.int64))
     table = PrizeTable.checked([PrizeRow(1, 1, 100), PrizeRow(2, 2, 33)])
     contest = Contest(len(opponents) + len(mine), 100, table)
-    outcome = play_contests(ticks, [contest], own, known(opponents, own), n_fields=1)[0]
+    outcome = play_contests(ticks, [contest], own, known(opponents), n_fields=1)[0]
     money, ranks = brute_force(ticks, opponents + mine, places(table))
     assert outcome.portfolio == pytest.approx([float(sum(row[len(opponents) :])) for row in money])
     assert outcome.best_ranks.tolist() == ranks[:, len(opponents) :].min(axis=0).tolist()
@@ -116,7 +116,7 @@ def test_scenarios_are_dealt_evenly_and_blocks_do_not_matter(small, rng, monkeyp
     fields = [Opponents.compress(small.universe.lineups[rng.integers(0, 100, 30)]) for _ in range(7)]
 
     def run():
-        plan = [[Drawn(field, np.zeros(3))] for field in fields]
+        plan = [[Drawn(field)] for field in fields]
         return play_contests(
             small.ticks, [Contest(33, 10, TABLE, overlay_cents=9999)], own, plan.__getitem__, n_fields=7
         )[0]
@@ -143,7 +143,7 @@ def test_checkpoint_stops_the_work(small):
             small.ticks,
             [Contest(48, 100, TABLE)],
             own,
-            known(small.universe.lineups[:5], own),
+            known(small.universe.lineups[:5]),
             n_fields=1,
             checkpoint=checkpoint,
         )

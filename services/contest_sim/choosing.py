@@ -1,0 +1,74 @@
+"""Choosing entries end to end: request in, selection message out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from pitwall.contestsim.v1 import contest_pb2, contestsim_service_pb2
+from services.common.domain.errors import FailedPrecondition
+from services.common.domain.race import Race
+from services.common.domain.work import ReportProgress
+from services.common.mapping import lineup_to_proto
+from services.common.matrix.scenario_matrix import ScenarioMatrix
+from services.common.rpc.calls import Call
+from services.contest_sim import answers
+from services.contest_sim.core.contest import Contest, Entries
+from services.contest_sim.core.economics import lineup_worth
+from services.contest_sim.core.selection import Selection, SelectionTask, select_entries
+from services.contest_sim.core.selection_rules import SelectionRules
+from services.contest_sim.opposition import Opposition
+from services.contest_sim.simulation import drawer, effective_fields, n_opponents, portfolio_message
+
+
+@dataclass(frozen=True, eq=False)
+class Choosing:
+    """What is to be chosen, and from what."""
+
+    race: Race
+    matrix: ScenarioMatrix
+    contest: Contest
+    opposition: Opposition
+    pool: npt.NDArray[np.int8]
+    rules: SelectionRules
+    n_fields: int
+    seed: int
+
+    def run(self, call: Call, progress: ReportProgress) -> contestsim_service_pb2.EntrySelection:
+        """Choose, and say what the choice is worth on scenarios it was not made on."""
+        if self.matrix.n_scenarios < 2:
+            raise FailedPrecondition("selecting entries takes at least two scenarios; generate more")
+        sizes = [n_opponents(self.contest, self.rules.n_entries)]
+        task = SelectionTask(
+            pool=self.pool,
+            ticks=self.matrix.ticks,
+            contest=self.contest,
+            draw=drawer([self.opposition], sizes, self.seed, call),
+            n_fields=effective_fields(self.n_fields, self.matrix.n_scenarios // 4 or 1, [self.opposition]),
+            rules=self.rules,
+        )
+        return self._answer(select_entries(task, checkpoint=call.checkpoint, progress=progress))
+
+    def _answer(self, selection: Selection) -> contestsim_service_pb2.EntrySelection:
+        entries = Entries(selection.lineups, np.ones(len(selection.lineups), dtype=np.int64))
+        return contestsim_service_pb2.EntrySelection(
+            entries=self._lineup_results(selection),
+            lineups=[lineup_to_proto(self.race, tuple(lineup)) for lineup in selection.lineups.tolist()],
+            profit_cents=selection.profit,
+            upper_bound_cents=selection.upper_bound,
+            portfolio=portfolio_message(
+                self.race, self._fresh_matrix(selection), self.contest, entries, selection.fresh
+            ),
+            fresh_profit_cents=selection.fresh_profit,
+        )
+
+    def _lineup_results(self, selection: Selection) -> list[contest_pb2.LineupResult]:
+        fee = self.contest.entry_fee_cents
+        return answers.lineups_to_proto(lineup_worth(selection.fresh, fee), fee)
+
+    def _fresh_matrix(self, selection: Selection) -> ScenarioMatrix:
+        """The scenarios that the choice is judged by."""
+        rows = selection.fresh_scenarios
+        return replace(self.matrix, ticks=self.matrix.ticks[rows], regimes=self.matrix.regimes[rows])

@@ -1,0 +1,178 @@
+"""Entries chosen one after the other, each the one that adds most to those before it.
+
+What an entry adds is never more than what it would win alone: others of one's own only push it down and
+share its places. So payouts of single lineups bound all gains, only candidates whose bound reaches the best
+gain found are valued, and the ``n`` largest single payouts together bound every choice of ``n`` entries
+(prizes never rise from one place to the next). Lazy evaluation: Minoux 1978. Gains of earlier rounds serve
+as bounds too; they can be passed where a prize table has cliffs, which the swaps that follow make good.
+"""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from services.common.domain.errors import Infeasible
+from services.common.domain.work import Checkpoint, ReportProgress, no_checkpoint, no_progress
+from services.contest_sim.core.gain_tiles import GainTiles
+from services.contest_sim.core.selection_rules import Chosen, SelectionRules
+
+Floats = npt.NDArray[np.float64]
+Lineups = npt.NDArray[np.int8]
+
+BATCH = 256
+"""Candidates valued at a time: enough to use the tables while they are in cache."""
+
+
+SHORTLIST = 20_000
+"""Candidates by single payout when risk counts, all valued anew for each entry."""
+
+
+@dataclass(frozen=True, eq=False)
+class Valuer:
+    """Says what rows of a pool would add to the entries chosen so far."""
+
+    tiles: GainTiles
+    pool: Lineups
+    chosen: Chosen
+    rules: SelectionRules
+    checkpoint: Checkpoint
+
+    @property
+    def round(self) -> int:
+        """Entries chosen so far."""
+        return len(self.chosen.lineups)
+
+    def allowed(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Those of ``rows`` that keep the rules."""
+        return rows[self.chosen.allows(self.pool[rows])]
+
+    def gains(self, rows: npt.NDArray[np.int64]) -> Floats:
+        """By how much each row would raise the objective."""
+        return self.tiles.objective_gains(self.pool[rows], self.rules.risk_aversion, self.checkpoint)
+
+
+class LazyCandidates:
+    """Rows by what they may still add at most; rows enter in the order of their single payouts."""
+
+    def __init__(self, payouts: Floats) -> None:
+        self._payouts = payouts
+        self._order = np.argsort(-payouts, kind="stable")
+        self._next = 0
+        self._heap: list[tuple[float, int, int]] = []
+
+    def best(self, valuer: Valuer) -> int | None:
+        """The row that adds most now, all others kept with their bounds; None when none keeps the rules."""
+        while True:
+            batch, winner = self._batch(valuer.round)
+            if winner is not None:
+                if len(valuer.allowed(np.array([winner]))):
+                    return winner
+                continue
+            if not len(batch):
+                return None
+            rows = valuer.allowed(batch)
+            for row, gain in zip(rows.tolist(), valuer.gains(rows).tolist(), strict=True):
+                heapq.heappush(self._heap, (-gain, row, valuer.round))
+
+    def in_reach(self) -> npt.NDArray[np.int64]:
+        """Rows that were valued, and the next best payouts."""
+        rows = [row for _, row, _ in sorted(self._heap)]
+        return np.array(rows + self._order[self._next : self._next + BATCH].tolist(), dtype=np.int64)
+
+    def _batch(self, this_round: int) -> tuple[npt.NDArray[np.int64], int | None]:
+        """Rows to value next; or the winner, when the greatest bound is a value of this round."""
+        rows: list[int] = []
+        while len(rows) < BATCH:
+            found = self._pop()
+            if found is None:
+                break
+            row, bound, valued = found
+            if valued == this_round:
+                if not rows:
+                    return np.empty(0, dtype=np.int64), row
+                heapq.heappush(self._heap, (-bound, row, valued))
+                break
+            rows.append(row)
+        return np.array(rows, dtype=np.int64), None
+
+    def _pop(self) -> tuple[int, float, int] | None:
+        """Row with the greatest bound, that bound, and the round in which it was valued (-1: never)."""
+        waiting = self._payouts[self._order[self._next]] if self._next < len(self._order) else -np.inf
+        if self._heap and -self._heap[0][0] >= waiting:
+            bound, row, valued = heapq.heappop(self._heap)
+            return row, -bound, valued
+        if self._next >= len(self._order):
+            return None
+        row = int(self._order[self._next])
+        self._next += 1
+        return row, float(self._payouts[row]), -1
+
+
+class Shortlist:
+    """The rows with the best single payouts, all valued each time.
+
+    With risk in the objective gains can rise as entries join (deviations add up to less than their sum), so
+    values of earlier rounds bound nothing.
+    """
+
+    def __init__(self, payouts: Floats) -> None:
+        self._rows = np.argsort(-payouts, kind="stable")[:SHORTLIST]
+
+    def best(self, valuer: Valuer) -> int | None:
+        """The row that adds most now; None when none keeps the rules."""
+        rows = valuer.allowed(self._rows)
+        if not len(rows):
+            return None
+        gains = valuer.gains(rows)
+        order = np.argsort(-gains, kind="stable")
+        self._rows = np.concatenate([rows[order], np.setdiff1d(self._rows, rows)])
+        return int(rows[order[0]])
+
+    def in_reach(self) -> npt.NDArray[np.int64]:
+        """The rows, those that added most to the last round first."""
+        return self._rows
+
+
+def choose_greedily(
+    tiles: GainTiles,
+    pool: Lineups,
+    payouts: Floats,
+    chosen: Chosen,
+    rules: SelectionRules,
+    *,
+    checkpoint: Checkpoint = no_checkpoint,
+    progress: ReportProgress = no_progress,
+) -> npt.NDArray[np.int64]:
+    """Add entries of ``pool[row, slot]`` to ``chosen`` and ``tiles`` until all are chosen.
+
+    ``payouts[row]`` is what each would win alone. Returns the rows that were in reach, best first.
+
+    Raises
+    ------
+    Infeasible
+        If no candidate is left that keeps the rules.
+    """
+    candidates: LazyCandidates | Shortlist
+    candidates = Shortlist(payouts) if rules.risk_aversion else LazyCandidates(payouts)
+    while not chosen.complete:
+        row = candidates.best(Valuer(tiles, pool, chosen, rules, checkpoint))
+        if row is None:
+            raise _exhausted(rules, len(chosen.lineups))
+        tiles.add(pool[row])
+        chosen.add(pool[row])
+        progress("select", len(chosen.lineups), rules.n_entries)
+    return candidates.in_reach()
+
+
+def _exhausted(rules: SelectionRules, n_chosen: int) -> Infeasible:
+    conflict = [f"min_distinct_drivers {max(1, rules.min_distinct_drivers)}"]
+    if rules.max_driver_exposure < 1.0:
+        conflict.append(f"max_driver_exposure {rules.max_driver_exposure:g} ({rules.max_per_driver} entries a driver)")
+    return Infeasible(
+        f"after {n_chosen} of {rules.n_entries} entries no candidate keeps all rules; relax one or enlarge the pool",
+        conflict=conflict,
+    )

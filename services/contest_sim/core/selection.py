@@ -1,0 +1,172 @@
+"""The entries that together pay best, with their certificate, and plainer choices beside them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from services.common.domain.tail import tail_size
+from services.common.domain.work import Checkpoint, ReportProgress, no_checkpoint, no_progress
+from services.contest_sim.core.contest import Contest, Entries
+from services.contest_sim.core.gain_tiles import GainTiles, build_gain_tiles
+from services.contest_sim.core.greedy import choose_greedily
+from services.contest_sim.core.outcome import Outcome
+from services.contest_sim.core.play import Draw, play_contests
+from services.contest_sim.core.selection_rules import Chosen, SelectionRules, first_allowed
+from services.contest_sim.core.swaps import improve_by_swaps
+from services.contest_sim.core.tail_ranking import rank_by_tail
+
+Floats = npt.NDArray[np.float64]
+Lineups = npt.NDArray[np.int8]
+Ticks = npt.NDArray[np.int16]
+
+FRESH_EVERY = 4
+"""Every fourth scenario is kept from the selection, to judge it by."""
+
+MAX_SCENARIOS = 10_000
+"""Scenarios to select by; their tables take some 30 kB each. Those beyond are fresh ones too."""
+
+N_ALTERNATIVES = 1_000
+MAX_TURNS = 3
+COMPARED_TAIL = 0.99
+N_RANKED = 20_000
+N_BY_TAIL = 2_000
+
+
+@dataclass(frozen=True, eq=False)
+class SelectionTask:
+    """``pool[row, slot]`` of legal lineups, the contest, and how its fields are drawn.
+
+    Fields below ``n_fields`` are selected against, the ``n_fields`` after them are fresh.
+    """
+
+    pool: Lineups
+    ticks: Ticks
+    contest: Contest
+    draw: Draw
+    n_fields: int
+    rules: SelectionRules
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """The choice, judged by the scenarios it was made on and by fresh ones.
+
+    Attributes
+    ----------
+    lineups
+        The entries; int8, shape (n_entries, roster_size).
+    profit, upper_bound
+        Mean profit in cents on the scenarios of the selection, and what no choice of this size can pass there.
+    fresh
+        Outcome on scenarios and fields that the selection has not seen.
+    fresh_scenarios
+        Their numbers.
+    fresh_profit
+        Mean profit in cents on these of the choice and of plainer ones, by name.
+    """
+
+    lineups: Lineups
+    profit: float
+    upper_bound: float
+    fresh: Outcome
+    fresh_scenarios: npt.NDArray[np.int64]
+    fresh_profit: dict[str, float]
+
+
+def select_entries(
+    task: SelectionTask, *, checkpoint: Checkpoint = no_checkpoint, progress: ReportProgress = no_progress
+) -> Selection:
+    """Choose entries greedily, exchange single ones while that helps, and compare on fresh scenarios."""
+    n_drivers = task.ticks.shape[1]
+    seen, fresh = split_scenarios(len(task.ticks))
+    tiles = build_gain_tiles(
+        task.ticks[seen],
+        task.contest,
+        task.draw,
+        n_own=task.rules.n_entries,
+        n_fields=min(task.n_fields, len(seen)),
+        roster_size=task.pool.shape[1],
+        checkpoint=checkpoint,
+        progress=progress,
+    )
+    payouts = tiles.values(task.pool, checkpoint=checkpoint, progress=progress)
+    by_payout = task.pool[_ranked(payouts)]
+    chosen = Chosen(task.rules, n_drivers)
+    plain = _plain_choices(task, tiles, by_payout, len(seen), checkpoint)
+    _choose(task, tiles, payouts, chosen, checkpoint, progress)
+    choices = {"selection": np.array(chosen.lineups, dtype=np.int8), **plain}
+    outcomes = {name: _judge(task, fresh, lineups, checkpoint) for name, lineups in choices.items()}
+    fees = task.rules.n_entries * task.contest.entry_fee_cents
+    return Selection(
+        lineups=choices["selection"],
+        profit=tiles.moments()[0] - fees,
+        upper_bound=float(np.sort(payouts)[-task.rules.n_entries :].sum()) - fees,
+        fresh=outcomes["selection"],
+        fresh_scenarios=fresh,
+        fresh_profit={
+            name: float(outcome.portfolio.mean()) - len(choices[name]) * task.contest.entry_fee_cents
+            for name, outcome in outcomes.items()
+        },
+    )
+
+
+def split_scenarios(n_scenarios: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Numbers of the scenarios to select by, and of fresh ones; at least one of each."""
+    numbers = np.arange(n_scenarios, dtype=np.int64)
+    fresh = numbers % FRESH_EVERY == FRESH_EVERY - 1
+    if n_scenarios < FRESH_EVERY:
+        fresh = numbers == n_scenarios - 1
+    seen = numbers[~fresh][:MAX_SCENARIOS]
+    return seen, np.setdiff1d(numbers, seen)
+
+
+def _choose(
+    task: SelectionTask,
+    tiles: GainTiles,
+    payouts: Floats,
+    chosen: Chosen,
+    checkpoint: Checkpoint,
+    progress: ReportProgress,
+) -> None:
+    """Greedy choice, then turns of swaps until one changes nothing."""
+    rows = choose_greedily(tiles, task.pool, payouts, chosen, task.rules, checkpoint=checkpoint, progress=progress)
+    alternatives = task.pool[rows[:N_ALTERNATIVES]]
+    for _ in range(MAX_TURNS):
+        if not improve_by_swaps(tiles, alternatives, chosen, task.rules, checkpoint=checkpoint, progress=progress):
+            break
+
+
+def _ranked(payouts: Floats) -> npt.NDArray[np.int64]:
+    """Rows by payout, best first, as many as plain choices may need."""
+    n = min(len(payouts), N_RANKED)
+    best = np.argpartition(-payouts, n - 1)[:n]
+    return best[np.argsort(-payouts[best], kind="stable")]
+
+
+def _plain_choices(
+    task: SelectionTask, tiles: GainTiles, by_payout: Lineups, n_seen: int, checkpoint: Checkpoint
+) -> dict[str, Lineups]:
+    """What one would enter without looking at entries together: best single returns, best upper tails."""
+    n_drivers = task.ticks.shape[1]
+    k = tail_size(COMPARED_TAIL, n_seen)
+    by_tail = rank_by_tail(tiles, task.pool, by_payout, k, min(len(task.pool), N_BY_TAIL), checkpoint=checkpoint)
+    return {
+        "best_single_roi": first_allowed(by_payout, task.rules, n_drivers),
+        "best_cvar_99": first_allowed(by_tail, task.rules, n_drivers),
+    }
+
+
+def _judge(task: SelectionTask, fresh: npt.NDArray[np.int64], lineups: Lineups, checkpoint: Checkpoint) -> Outcome:
+    """Play a choice on fresh scenarios against fresh fields."""
+    entries = Entries(lineups, np.ones(len(lineups), dtype=np.int64))
+    return play_contests(
+        np.ascontiguousarray(task.ticks[fresh]),
+        [task.contest],
+        entries,
+        lambda index: task.draw(task.n_fields + index),
+        n_fields=min(task.n_fields, len(fresh)),
+        checkpoint=checkpoint,
+    )[0]
