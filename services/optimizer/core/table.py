@@ -1,0 +1,201 @@
+"""The lineup table: an upper bound on the tail of every legal lineup, made exact where it matters.
+
+For every threshold ``t``, ``k t + sum_s max(0, T_s - t)`` is at least the sum of the ``k`` greatest totals
+(Rockafellar and Uryasev 2000), with equality at the k-th greatest. It grows with ``T``, so the best
+completion of a prefix, scenario by scenario, bounds all lineups that share the prefix. The table starts
+with those bounds, at the thresholds of the best lineup a local search finds. A query looks for the rows
+whose bound, with the query's own additive terms, reaches the best value known; only these are tightened, to
+the bound of the lineup itself and then to its exact value, and stay so for the next query. The answer is
+proven when no row is left whose bound exceeds the best exact value: an exhaustive proof, compared in
+integers.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from services.common.domain.work import Checkpoint
+from services.common.universe import enumerate_lineups
+from services.optimizer.core import table_kernels as kernels
+from services.optimizer.core.blocks import run_blocks
+from services.optimizer.core.objective import Objective
+from services.optimizer.core.slate import Slate
+from services.optimizer.core.start import best_start, strength_order
+from services.optimizer.core.tail_kernels import tail_threshold
+
+Int64 = npt.NDArray[np.int64]
+
+_SCENARIO_BLOCK = 8192
+_PREFIX_BLOCK = 1024
+_SALARY_BUCKETS = 16
+_LAST_DRIVER_BUCKETS = 6
+
+
+@dataclass(frozen=True, eq=False)
+class Completion:
+    """Best last driver per scenario among those a lineup can still afford; see ``best_singles``."""
+
+    salaries: Int64
+    salary_cap: int
+    edges: Int64
+    singles: npt.NDArray[np.int16]
+
+    def arrays(self) -> tuple[Int64, int, Int64, npt.NDArray[np.int16]]:
+        """The fields in order, as kernels take them."""
+        return self.salaries, self.salary_cap, self.edges, self.singles
+
+
+@dataclass(eq=False)
+class TailTable:
+    """Bounds and exact values of the tails of all legal lineups of a slate.
+
+    Rows are lineups, drivers in the order of the table: position ``p`` is column ``order[p]`` of the slate.
+    ``bound`` is in units of the objective, without mean and driver terms, and equals the value where
+    ``stage`` says it is exact. It only ever falls; ``lock`` guards that.
+    """
+
+    slate: Slate
+    objective: Objective
+    order: Int64
+    ticks: npt.NDArray[np.int16]
+    lineups: npt.NDArray[np.int8]
+    thresholds: Int64
+    completion: Completion
+    prefix_start: Int64
+    prefix_bound: Int64
+    bound: Int64
+    stage: npt.NDArray[np.int8]
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def n_lineups(self) -> int:
+        """Legal lineups."""
+        return len(self.lineups)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held."""
+        arrays = (self.ticks, self.lineups, self.prefix_start, self.prefix_bound, self.bound, self.stage)
+        return sum(array.nbytes for array in arrays) + self.completion.singles.nbytes + self.slate.ticks.nbytes
+
+    @property
+    def sizes(self) -> Int64:
+        """Tail sizes; shape (n_tails,)."""
+        return np.array([tail.k for tail in self.objective.tails], dtype=np.int64)
+
+    @property
+    def multipliers(self) -> Int64:
+        """Units per tick of each tail; shape (n_tails,)."""
+        return np.array([tail.multiplier for tail in self.objective.tails], dtype=np.int64)
+
+    def driver_order(self, values: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+        """Values per driver of the slate, put in the order of the table."""
+        return np.ascontiguousarray(values[self.order])
+
+    def tighten(self, rows: Int64, thresholds: Int64, driver_units: Int64, cut: int) -> int:
+        """Lower the bounds of some rows (ascending); see ``table_kernels.tighten``."""
+        return kernels.tighten(
+            rows,
+            self.lineups,
+            self.ticks,
+            self.completion.arrays(),
+            (self.sizes, self.multipliers, thresholds),
+            driver_units,
+            cut,
+            self.bound,
+            self.stage,
+        )
+
+    def own_thresholds(self, row: int) -> Int64:
+        """The k-th greatest totals of a row, ticks; shape (n_tails,)."""
+        totals = self.ticks[self.lineups[row]].sum(axis=0, dtype=np.int16)
+        guess = int(totals.mean())
+        return np.array([tail_threshold(totals, tail.k, guess) for tail in self.objective.tails], dtype=np.int64)
+
+    def columns(self, row: int) -> tuple[int, ...]:
+        """Columns of the slate of a row, ascending."""
+        return tuple(sorted(int(column) for column in self.order[self.lineups[row]]))
+
+
+def build_table(slate: Slate, objective: Objective, checkpoint: Checkpoint, *, max_lineups: int) -> TailTable:
+    """Return the table of a slate with the bounds of all prefixes.
+
+    Raises
+    ------
+    Infeasible
+        If no lineup is legal.
+    UniverseTooLarge
+        If there are more than ``max_lineups``.
+    """
+    order = strength_order(slate, objective)
+    salaries = slate.salaries_dollars[order]
+    universe = enumerate_lineups(salaries, slate.roster_size, slate.salary_cap_dollars, max_lineups=max_lineups)
+    checkpoint()
+    ticks = np.ascontiguousarray(slate.ticks[order])
+    begin = best_start(ticks, salaries, slate.salary_cap_dollars, objective, universe.lineups, checkpoint)
+    starts = _prefix_starts(universe.lineups)
+    stage = kernels.STAGE_PREFIX if objective.tails else kernels.STAGE_EXACT
+    table = TailTable(
+        slate=slate,
+        objective=objective,
+        order=order,
+        ticks=ticks,
+        lineups=universe.lineups,
+        thresholds=begin.thresholds,
+        completion=_completion(ticks, salaries, slate.salary_cap_dollars),
+        prefix_start=starts,
+        prefix_bound=np.zeros(len(starts) - 1, dtype=np.int64),
+        bound=np.zeros(universe.n_lineups, dtype=np.int64),
+        stage=np.full(universe.n_lineups, stage, dtype=np.int8),
+    )
+    if objective.tails:
+        _bound_prefixes(table, salaries, checkpoint)
+        np.copyto(table.bound, np.repeat(table.prefix_bound, np.diff(starts)))
+        _seed(table, universe.find(begin.lineup))
+    return table
+
+
+def _seed(table: TailTable, row: int) -> None:
+    """Make one row exact, so that queries begin with a good value to beat."""
+    nothing = np.zeros(len(table.order), dtype=np.int64)
+    table.tighten(np.array([row]), table.thresholds, nothing, -(1 << 62))
+
+
+def _completion(ticks: npt.NDArray[np.int16], salaries: Int64, salary_cap: int) -> Completion:
+    edges = np.quantile(salaries, np.linspace(0, 1, _LAST_DRIVER_BUCKETS + 1)[1:], method="higher")
+    edges = np.unique(edges).astype(np.int64)
+    return Completion(salaries, salary_cap, edges, kernels.best_singles(ticks, salaries, edges))
+
+
+def _prefix_starts(lineups: npt.NDArray[np.int8]) -> Int64:
+    """First row of each prefix, and the number of rows at the end."""
+    if lineups.shape[1] <= 2:
+        return np.array([0, len(lineups)], dtype=np.int64)
+    changes = (lineups[1:, :-2] != lineups[:-1, :-2]).any(axis=1)
+    return np.concatenate(([0], np.flatnonzero(changes) + 1, [len(lineups)]))
+
+
+def _bound_prefixes(table: TailTable, salaries: Int64, checkpoint: Checkpoint) -> None:
+    """Bound every prefix by its best completion per scenario that the salary left could buy."""
+    prefixes = np.ascontiguousarray(table.lineups[table.prefix_start[:-1], :-2])
+    left = table.slate.salary_cap_dollars - salaries[prefixes].sum(axis=1, dtype=np.int64)
+    left = np.minimum(left, np.sort(salaries)[-2:].sum())
+    edges = np.unique(np.quantile(left, np.linspace(0, 1, _SALARY_BUCKETS + 1)[1:], method="higher"))
+    buckets = np.searchsorted(edges, left).astype(np.int8)
+    over = np.zeros((len(prefixes), len(table.sizes)), dtype=np.int64)
+    n_blocks = -(-table.slate.n_scenarios // _SCENARIO_BLOCK)
+    for part in np.array_split(np.arange(table.slate.n_scenarios), n_blocks):
+        ticks = np.ascontiguousarray(table.ticks[:, part[0] : part[-1] + 1])
+        pairs = kernels.best_pairs(ticks, salaries, edges.astype(np.int64))
+
+        def task(start: int, stop: int, ticks: npt.NDArray[np.int16] = ticks, pairs: Int64 = pairs) -> None:
+            span = slice(start, stop)
+            kernels.add_prefix_excess(ticks, prefixes[span], buckets[span], pairs, table.thresholds, over[span])
+
+        run_blocks(task, len(prefixes), _PREFIX_BLOCK, checkpoint)
+    for tail, multiplier in enumerate(table.multipliers):
+        table.prefix_bound += multiplier * (table.sizes[tail] * table.thresholds[tail] + over[:, tail])

@@ -1,0 +1,237 @@
+"""Queries against a lineup table, answered with proof."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from services.common.domain.work import Checkpoint
+from services.common.universe.kernels import find_row
+from services.optimizer.core import table_kernels as kernels
+from services.optimizer.core.blocks import n_threads, run_blocks
+from services.optimizer.core.rule_kernels import forbid_near, mark_allowed
+from services.optimizer.core.rules import LineupRules, Query, Solution
+from services.optimizer.core.table import TailTable
+
+Int64 = npt.NDArray[np.int64]
+
+_LOWEST = -(1 << 62)
+_FIRST_BATCH = 1024
+_LARGEST_BATCH = 262_144
+_ROW_BLOCK = 512
+_MARK_BLOCK = 262_144
+
+
+@dataclass(frozen=True)
+class _Scan:
+    """Open rows with their bounds, the best exact row (-1 if none) with its value, allowed rows."""
+
+    rows: Int64
+    values: Int64
+    best_row: int
+    best: int
+    n_allowed: int
+
+
+class TableSearch:
+    """Answers queries over all legal lineups; remembers the rules and earlier lineups of a portfolio."""
+
+    def __init__(self, table: TailTable, checkpoint: Checkpoint) -> None:
+        self._table = table
+        self._checkpoint = checkpoint
+        self._mean_units = table.objective.mean_units(table.ticks)
+        self._rules: LineupRules | None = None
+        self._earlier: tuple[tuple[int, ...], ...] = ()
+        self._allowed = np.ones(table.n_lineups, dtype=np.bool_)
+        self._min_distinct = 1
+
+    def solve(self, query: Query, should_stop: Callable[[], bool]) -> Solution | None:
+        """Return the best lineup that the query allows, None when it allows none.
+
+        ``should_stop`` is asked between batches of rows; when it says so the best lineup so far is returned
+        with the bound that is left.
+        """
+        with self._table.lock:
+            return self._solve(query, should_stop)
+
+    def allows_any(self, query: Query) -> bool:
+        """Return whether any lineup is allowed."""
+        with self._table.lock:
+            return self._scan(query, _LOWEST).n_allowed > 0
+
+    def count(self, query: Query) -> int:
+        """Return how many lineups are allowed."""
+        with self._table.lock:
+            return self._scan(query, _LOWEST).n_allowed
+
+    def _solve(self, query: Query, should_stop: Callable[[], bool]) -> Solution | None:
+        table = self._table
+        known = self._scan(query, _LOWEST, exact_only=True)
+        found = self._scan(query, known.best)
+        if found.n_allowed == 0:
+            return None
+        units = self._units(query)
+        best_row, best, n_evaluated = found.best_row, found.best, 0
+        rows, values = found.rows, found.values
+        size, left = _FIRST_BATCH, _LOWEST
+        while True:
+            keep = values >= best
+            rows, values = rows[keep], values[keep]
+            if not len(rows):
+                break
+            if best_row >= 0 and should_stop():
+                left = int(values.max())
+                break
+            batch, rows, values = _take_greatest(rows, values, size)
+            # Thresholds that fit the value to beat make the bounds tight where it matters.
+            thresholds = table.own_thresholds(best_row) if best_row >= 0 else table.thresholds
+            n_evaluated += self._tighten(batch, thresholds, units, best)
+            best_row, best = self._better(batch, query, best_row, best)
+            size = min(4 * size, _LARGEST_BATCH)
+        return Solution(
+            columns=table.columns(best_row),
+            units=best,
+            upper_bound_units=max(best, left),
+            n_covered=found.n_allowed,
+            n_evaluated=n_evaluated,
+            method="table",
+        )
+
+    def _units(self, query: Query) -> Int64:
+        return np.asarray(self._table.driver_order(query.driver_units), dtype=np.int64) + self._mean_units
+
+    def _tighten(self, rows: Int64, thresholds: Int64, units: Int64, cut: int) -> int:
+        table = self._table
+        exact = np.zeros(-(-len(rows) // _ROW_BLOCK), dtype=np.int64)
+
+        def task(start: int, stop: int) -> None:
+            exact[start // _ROW_BLOCK] = table.tighten(rows[start:stop], thresholds, units, cut)
+
+        run_blocks(task, len(rows), _ROW_BLOCK, self._checkpoint)
+        prefixes = np.unique(np.searchsorted(table.prefix_start, rows, side="right") - 1)
+        kernels.refresh_prefixes(prefixes, table.prefix_start, table.bound, table.prefix_bound)
+        return int(exact.sum())
+
+    def _better(self, batch: Int64, query: Query, best_row: int, best: int) -> tuple[int, int]:
+        """The best exact row of a batch and the best so far, ties to the lexicographically first."""
+        table = self._table
+        rows = batch[table.stage[batch] == kernels.STAGE_EXACT]
+        if not len(rows):
+            return best_row, best
+        values = self._values(rows, query)
+        top = int(values.max())
+        if best_row >= 0 and top < best:
+            return best_row, best
+        tied = [int(row) for row in rows[values == top]]
+        if best_row >= 0 and top == best:
+            tied.append(best_row)
+        return min(tied, key=table.columns), top
+
+    def _values(self, rows: Int64, query: Query) -> Int64:
+        table = self._table
+        lineups = table.lineups[rows]
+        values = table.bound[rows] + self._units(query)[lineups].sum(axis=1)
+        for toll in query.tolls:
+            values -= toll.units * table.driver_order(toll.drivers)[lineups].any(axis=1)
+        return np.asarray(values, dtype=np.int64)
+
+    def _scan(self, query: Query, cut: int, *, exact_only: bool = False) -> _Scan:
+        """Go through all rows in as many spans as there are threads."""
+        table = self._table
+        self._mark(query)
+        units = self._units(query)
+        tolls = np.array([table.driver_order(toll.drivers) for toll in query.tolls], dtype=np.bool_)
+        toll_units = np.array([toll.units for toll in query.tolls], dtype=np.int64)
+        momentary = query.momentary.reordered(table.order)
+        n_prefixes = len(table.prefix_bound)
+        open_rows = np.empty(table.n_lineups, dtype=np.int64)
+        open_values = np.empty(table.n_lineups, dtype=np.int64)
+        parts: dict[int, tuple[int, int, int, int]] = {}
+
+        def task(start: int, stop: int) -> None:
+            first, last = int(table.prefix_start[start]), int(table.prefix_start[stop])
+            parts[start] = kernels.scan(
+                (start, stop),
+                table.lineups,
+                table.prefix_start,
+                table.prefix_bound,
+                table.bound,
+                table.stage,
+                self._allowed,
+                units,
+                _best_two(units, momentary.excluded),
+                tolls.reshape(len(toll_units), len(units)),
+                toll_units,
+                table.order,
+                momentary.arrays(),
+                exact_only,
+                cut,
+                open_rows[first:last],
+                open_values[first:last],
+            )
+
+        run_blocks(task, n_prefixes, max(1, -(-n_prefixes // n_threads())), self._checkpoint)
+        return self._merged(parts, open_rows, open_values)
+
+    def _merged(self, parts: dict[int, tuple[int, int, int, int]], rows: Int64, values: Int64) -> _Scan:
+        table = self._table
+        found = [(row, best) for _, row, best, _ in parts.values() if row >= 0]
+        best = max((value for _, value in found), default=_LOWEST)
+        tied = [row for row, value in found if value == best]
+        firsts = {start: int(table.prefix_start[start]) for start in parts}
+        spans = [slice(firsts[start], firsts[start] + parts[start][0]) for start in sorted(parts)]
+        return _Scan(
+            rows=np.concatenate([rows[span] for span in spans]),
+            values=np.concatenate([values[span] for span in spans]),
+            best_row=min(tied, key=table.columns) if tied else -1,
+            best=best,
+            n_allowed=sum(part[3] for part in parts.values()),
+        )
+
+    def _mark(self, query: Query) -> None:
+        """Bring the mask of allowed rows up to the rules and earlier lineups of a query."""
+        table = self._table
+        known = self._earlier
+        fresh = query.rules is not self._rules or query.min_distinct != self._min_distinct
+        if fresh or query.earlier[: len(known)] != known:
+            rules = query.rules.reordered(table.order).arrays()
+
+            def task(start: int, stop: int) -> None:
+                mark_allowed(table.lineups[start:stop], self._allowed[start:stop], *rules)
+
+            run_blocks(task, table.n_lineups, _MARK_BLOCK, self._checkpoint)
+            known = ()
+        for columns in query.earlier[len(known) :]:
+            self._forbid(columns, query.min_distinct)
+        self._rules, self._earlier, self._min_distinct = query.rules, query.earlier, query.min_distinct
+
+    def _forbid(self, columns: tuple[int, ...], min_distinct: int) -> None:
+        """Forbid a lineup and those that differ from it in fewer than ``min_distinct`` drivers."""
+        table = self._table
+        chosen = np.isin(table.order, columns)
+        if min_distinct > 1:
+            forbid_near(table.lineups, self._allowed, chosen, min_distinct)
+        elif (row := find_row(table.lineups, np.flatnonzero(chosen).astype(np.int8))) >= 0:
+            self._allowed[row] = False
+
+
+def _take_greatest(rows: Int64, values: Int64, size: int) -> tuple[Int64, Int64, Int64]:
+    """The ``size`` rows of the greatest bounds, ascending, and the other rows with their bounds."""
+    if len(rows) <= size:
+        return rows, rows[:0], values[:0]
+    order = np.argpartition(-values, size)
+    taken = np.zeros(len(rows), dtype=np.bool_)
+    taken[order[:size]] = True
+    return rows[taken], rows[~taken], values[~taken]
+
+
+def _best_two(units: Int64, excluded: npt.NDArray[np.bool_]) -> Int64:
+    """Greatest sum of ``units`` over two drivers at ``start`` or later; shape (n_drivers + 1,)."""
+    result = np.full(len(units) + 1, _LOWEST // 4, dtype=np.int64)
+    usable = np.where(excluded, _LOWEST // 8, units)
+    for start in range(len(units) - 1):
+        result[start] = np.sort(usable[start:])[-2:].sum()
+    return result

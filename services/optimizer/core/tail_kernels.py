@@ -1,0 +1,122 @@
+"""Compiled passes over scenario totals.
+
+All take int16 ticks. ``Q_k`` is found without sorting: the sum of the ``k`` greatest totals equals
+``k t + sum(max(0, T - t))`` at ``t`` = the k-th greatest, and is below that for every other ``t``
+(Rockafellar and Uryasev 2000, read as a *bound*; see ``table``). One pass counts and sums the excess over a
+threshold; a handful of passes brackets the k-th greatest.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+Ticks = npt.NDArray[np.int16]
+
+
+@njit(cache=True, nogil=True, inline="always")
+def add_into(target: Ticks, left: Ticks, right: Ticks) -> None:
+    """``target = left + right`` scenario by scenario."""
+    for s in range(len(target)):
+        target[s] = np.int16(left[s] + right[s])
+
+
+@njit(cache=True, nogil=True)
+def _excess_32(totals: Ticks, threshold: int) -> int:
+    # The narrow casts keep the loop on 16-bit lanes; ``matrix.check_range`` has made sure that they hold.
+    zero, narrow, result = np.int16(0), np.int16(threshold), np.int32(0)
+    for s in range(len(totals)):
+        result = np.int32(result + np.int32(max(zero, np.int16(totals[s] - narrow))))
+    return result
+
+
+@njit(cache=True, nogil=True)
+def _joint_excess_32(left: Ticks, right: Ticks, threshold: int) -> int:
+    zero, narrow, result = np.int16(0), np.int16(threshold), np.int32(0)
+    for s in range(len(left)):
+        total = np.int16(left[s] + right[s])
+        result = np.int32(result + np.int32(max(zero, np.int16(total - narrow))))
+    return result
+
+
+@njit(cache=True, nogil=True)
+def _count_above_32(totals: Ticks, threshold: int) -> int:
+    narrow, result = np.int16(threshold), np.int32(0)
+    for s in range(len(totals)):
+        result = np.int32(result + np.int32(totals[s] > narrow))
+    return result
+
+
+@njit(cache=True, nogil=True)
+def excess(totals: Ticks, threshold: int) -> int:
+    """Return ``sum(max(0, totals - threshold))``.
+
+    In parts of 32,768 scenarios, whose sums fit 32 bits.
+    """
+    result = np.int64(0)
+    for start in range(0, len(totals), 32768):
+        result += _excess_32(totals[start : start + 32768], threshold)
+    return result
+
+
+@njit(cache=True, nogil=True)
+def joint_excess(left: Ticks, right: Ticks, threshold: int) -> int:
+    """Return ``excess(left + right, threshold)`` without writing the totals down."""
+    result = np.int64(0)
+    for start in range(0, len(left), 32768):
+        result += _joint_excess_32(left[start : start + 32768], right[start : start + 32768], threshold)
+    return result
+
+
+@njit(cache=True, nogil=True)
+def count_above(totals: Ticks, threshold: int) -> int:
+    """Return how many totals are greater than ``threshold``."""
+    result = np.int64(0)
+    for start in range(0, len(totals), 32768):
+        result += _count_above_32(totals[start : start + 32768], threshold)
+    return result
+
+
+@njit(cache=True, nogil=True)
+def tail_threshold(totals: Ticks, k: int, guess: int) -> int:
+    """Return a ``t`` at which ``k t + excess(totals, t)`` is the sum of the ``k`` greatest totals.
+
+    That holds when at most ``k`` totals are greater than ``t`` and at least ``k`` are not below it. The
+    bracket is closed by interpolating the logarithm of the count, which is close to linear in a tail.
+    """
+    if k >= len(totals):
+        return np.int64(totals.min())
+    low, high = guess, guess
+    n_low = n_high = count_above(totals, guess)
+    step = 64
+    while n_low < k:
+        high, n_high = low, n_low
+        low -= step
+        step *= 2
+        n_low = count_above(totals, low) if low > -32768 else len(totals)
+    if n_low == k:
+        return low
+    step = 64
+    while n_high > k:
+        low, n_low = high, n_high
+        high += step
+        step *= 2
+        n_high = count_above(totals, high) if high < 32767 else 0
+    while high - low > 1 and n_high != k:
+        share = math.log(n_low / k) / math.log(n_low / max(n_high, 0.5))
+        middle = low + min(high - low - 1, max(1, int(share * (high - low))))
+        above = count_above(totals, middle)
+        if above > k:
+            low, n_low = middle, above
+        else:
+            high, n_high = middle, above
+    return high
+
+
+@njit(cache=True, nogil=True)
+def top_sum(totals: Ticks, k: int, threshold: int) -> int:
+    """Return the sum of the ``k`` greatest totals, with ``threshold`` from ``tail_threshold``."""
+    return k * threshold + excess(totals, threshold)

@@ -1,0 +1,115 @@
+"""The table against exhaustive search in exact fractions: values, ties, rules, tolls, distance, counts."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.common.domain.errors import Cancelled
+from services.common.domain.work import no_checkpoint
+from services.optimizer.core.objective import DEFAULT_TERMS, build_objective
+from services.optimizer.core.rules import Query, Toll, compile_rules
+from services.optimizer.core.table import build_table
+from services.optimizer.core.table_search import TableSearch
+from tests.unit.optimizer.oracle import best_lineup, keeps, legal, random_rules, random_slate, slates, terms
+
+
+def never():
+    return False
+
+
+def query(slate, **changes):
+    empty = compile_rules([], slate.n_drivers)
+    start = Query(np.zeros(slate.n_drivers, dtype=np.int64), empty, empty)
+    return Query(**{**start.__dict__, **changes})
+
+
+def search(slate, objective):
+    return TableSearch(build_table(slate, objective, no_checkpoint, max_lineups=10**6), no_checkpoint)
+
+
+@given(slates(), terms())
+@settings(max_examples=150, deadline=None)
+def test_the_answer_is_the_exhaustive_optimum_and_the_first_among_equals(slate, objective_terms):
+    objective = build_objective(objective_terms, slate.n_scenarios)
+    allowed = legal(slate)
+    solution = search(slate, objective).solve(query(slate), never)
+    value, columns = best_lineup(slate, objective_terms, allowed)
+    assert solution.columns == columns
+    assert solution.proven
+    assert solution.n_covered == len(allowed)
+    assert Fraction(solution.units, objective.denominator * 20) == value
+
+
+@given(slates(), terms(), st.integers(0, 2**32))
+@settings(max_examples=150, deadline=None)
+def test_rules_driver_points_tolls_and_distance_hold_exactly(slate, objective_terms, seed):
+    rng = np.random.default_rng(seed)
+    objective = build_objective(objective_terms, slate.n_scenarios)
+    searching = search(slate, objective)
+    static, momentary = (random_rules(rng, slate.n_drivers, slate.roster_size) for _ in range(2))
+    shared = compile_rules(static, slate.n_drivers)
+    min_distinct = int(rng.integers(1, slate.roster_size + 1))
+    earlier = ()
+    for _ in range(4):
+        units = objective.units(rng.integers(-3, 3, slate.n_drivers) * 0.25)
+        toll = Toll(rng.random(slate.n_drivers) < 0.3, int(objective.units(np.array(1.5))))
+        asked = query(
+            slate,
+            driver_units=units,
+            rules=shared,
+            momentary=compile_rules(momentary, slate.n_drivers),
+            tolls=(toll,),
+            earlier=earlier,
+            min_distinct=min_distinct,
+        )
+        allowed = [c for c in legal(slate) if keeps(static, c) and keeps(momentary, c)]
+        allowed = [c for c in allowed if all(len(set(c) - set(other)) >= min_distinct for other in earlier)]
+        solution = searching.solve(asked, never)
+        assert searching.count(asked) == len(allowed)
+        if not allowed:
+            assert solution is None
+            return
+        per_unit = objective.denominator * 20
+        price = {c: Fraction(toll.units if toll.drivers[list(c)].any() else 0, per_unit) for c in allowed}
+        bonus = [Fraction(int(unit), per_unit) for unit in units]
+        scored = [(best_lineup(slate, objective_terms, [c], bonus)[0] - price[c], c) for c in allowed]
+        top = max(value for value, _ in scored)
+        assert (solution.columns, solution.proven) == (min(c for value, c in scored if value == top), True)
+        assert Fraction(solution.units, per_unit) == top
+        earlier = (*earlier, solution.columns)
+
+
+def test_what_was_asked_before_does_not_change_an_answer():
+    rng = np.random.default_rng(5)
+    slate = random_slate(rng, n_drivers=14, roster_size=5, n_scenarios=500)
+    objective = build_objective(DEFAULT_TERMS, 500)
+    warm = search(slate, objective)
+    for _ in range(5):
+        asked = query(slate, driver_units=objective.units(rng.normal(0, 4, 14)))
+        again, fresh = warm.solve(asked, never), search(slate, objective).solve(asked, never)
+        assert (again.columns, again.units) == (fresh.columns, fresh.units)
+
+
+def test_a_search_cut_short_keeps_a_valid_bound():
+    slate = random_slate(np.random.default_rng(8), n_drivers=20, roster_size=5, n_scenarios=2_000)
+    objective = build_objective(DEFAULT_TERMS, 2_000)
+    push = objective.units(np.random.default_rng(1).normal(0, 30, 20))
+    cut = search(slate, objective).solve(query(slate, driver_units=push), lambda: True)
+    full = search(slate, objective).solve(query(slate, driver_units=push), never)
+    assert full.proven
+    assert cut.units <= full.units <= cut.upper_bound_units
+
+
+def test_a_raising_checkpoint_stops_the_search():
+    slate = random_slate(np.random.default_rng(8), n_drivers=20, roster_size=5, n_scenarios=500)
+    table = build_table(slate, build_objective(DEFAULT_TERMS, 500), no_checkpoint, max_lineups=10**6)
+
+    def stop():
+        raise Cancelled("gone")
+
+    with pytest.raises(Cancelled):
+        TableSearch(table, stop).solve(query(slate), never)
+    assert TableSearch(table, no_checkpoint).solve(query(slate), never).proven
