@@ -15,17 +15,8 @@ from pathlib import Path
 from tests.conftest import REPOSITORY
 
 _JOB = "from pitwall.cli import main; main()"
-_ARGUMENTS = [
-    "run",
-    "--salaries",
-    "examples/DKSalaries.csv",
-    "--race-sheet",
-    "examples/race_sheet.csv",
-    "--track",
-    "phoenix",
-    "--json",
-    "--out",
-]
+_FILES = ("--salaries", "examples/DKSalaries.csv", "--race-sheet", "examples/race_sheet.csv")
+_ARGUMENTS = ("run", *_FILES, "--track", "phoenix", "--json", "--out")
 
 
 def timed(code, *arguments, data_dir):
