@@ -47,10 +47,11 @@ def run_weights(rng: np.random.Generator, flow: RaceFlow, share: float, lap: int
         cars.lead[i] = 0.0
         if cars.out_lap[i] > lap:
             noise = rng.standard_normal()
-            running = (1.0 - share) * cars.early[i] + share * cars.pace[i] + flow.run_sd * noise
+            running = (1.0 - share) * cars.early[i] + share * cars.pace[i] + cars.front[i] + flow.run_sd * noise
             cars.lead[i] = np.exp(min(60.0, flow.lead_sharpness * running))
             spread = flow.fast_sd * (0.5 * noise + rng.standard_normal())
-            total += np.exp(flow.fast_sharpness * cars.pace[i] + spread)
+            speed = np.exp(min(60.0, flow.fast_sharpness * cars.pace[i] + spread))
+            total += speed / (1.0 + speed * np.exp(-flow.fast_level))
         cars.fast[i] = total
 
 

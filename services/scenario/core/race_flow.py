@@ -33,8 +33,9 @@ class RaceFlow(NamedTuple):
     start_effect, grid_hold, settle
         Weight of the grid score in the result; its weight in the running order at the green flag; share of the
         race at which half the way from grid to race pace is gone.
-    race_day, run_sd
-        Share of a car's luck that shows all race long; spread of the running score from run to run.
+    race_day, run_sd, front_sd
+        Share of a car's luck that shows all race long; spread of the running score from run to run; spread of how
+        well a car suits the front that day, which decides who leads but not who finishes well.
     team_sd
         Standard deviation of the score that the cars of a team share on the day.
     lead_sharpness, lead_hold, lead_change_rate
@@ -45,9 +46,10 @@ class RaceFlow(NamedTuple):
         without pace takes part.
     closing_bonus, takeover_laps
         Factor on the winner's odds of leading the last run; mean laps that he leads after a late pass.
-    fast_sharpness, fast_sd, fast_leader
-        Log odds of the fastest lap per unit of pace; their spread from run to run; chance that the clean air
-        gives it to the leader.
+    fast_sharpness, fast_sd, fast_level, fast_leader
+        Log odds of the fastest lap per unit of pace; their spread from run to run; the level at which they
+        flatten, so that the good share laps and the slow have none; chance that the clean air gives a lap to the
+        leader.
     lead_lap_share, lap_step
         Share of the cars running at the end that are on the lead lap; laps lost per place behind them.
     fuel_chance, fuel_sd
@@ -76,6 +78,7 @@ class RaceFlow(NamedTuple):
     settle: float
     race_day: float
     run_sd: float
+    front_sd: float
     team_sd: float
     lead_sharpness: float
     lead_hold: float
@@ -87,6 +90,7 @@ class RaceFlow(NamedTuple):
     takeover_laps: float
     fast_sharpness: float
     fast_sd: float
+    fast_level: float
     fast_leader: float
     lead_lap_share: float
     lap_step: float
@@ -146,6 +150,8 @@ class Cars(NamedTuple):
         Loss of score by accidents survived.
     completed, led, fastest
         Laps completed, led, and on which the car was the fastest.
+    front
+        How well each suits the front that day.
     lead, fast
         Weights of leading the green run; cumulated weights of its fastest laps.
     """
@@ -160,6 +166,7 @@ class Cars(NamedTuple):
     completed: npt.NDArray[np.int64]
     led: npt.NDArray[np.int64]
     fastest: npt.NDArray[np.int64]
+    front: npt.NDArray[np.float64]
     lead: npt.NDArray[np.float64]
     fast: npt.NDArray[np.float64]
 

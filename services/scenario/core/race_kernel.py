@@ -50,6 +50,7 @@ def new_cars(n: int) -> Cars:
         np.empty(n, np.int64),
         np.empty(n),
         np.empty(n),
+        np.empty(n),
     )
 
 
@@ -69,6 +70,7 @@ def line_up(rng: np.random.Generator, flow: RaceFlow, field: Field, cars: Cars) 
         cars.early[i] = flow.grid_hold * place_score
         cars.pace[i] = base + flow.race_day * luck
         cars.score[i] = base + luck
+        cars.front[i] = flow.front_sd * rng.standard_normal()
         cars.out[i], cars.out_lap[i], cars.damage[i] = RUNNING, STILL_RUNNING, 0.0
         cars.led[i], cars.fastest[i] = 0, 0
 

@@ -1,0 +1,212 @@
+"""Fitting all coefficients to a folder of history, and writing them down with their provenance."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from services.common.domain.errors import InvalidInput
+from services.common.domain.race import Series, TrackType
+from services.common.domain.work import Checkpoint, ReportProgress, no_checkpoint, no_progress
+from services.scenario.calibration.direct_fit import fit_direct
+from services.scenario.calibration.flow_defaults import FLOW_DEFAULTS
+from services.scenario.calibration.flow_fit import FlowFit, FlowFitSettings, fit_flow, race_input, race_weights
+from services.scenario.calibration.form import FormSettings, FormTracker, KnownRace, follow
+from services.scenario.calibration.history import HistoricRace, read_history
+from services.scenario.calibration.order_fit import OrderFit, OrderSettings, fit_orders
+from services.scenario.calibration.team_fit import fit_team_sd
+from services.scenario.core.calibration import FORMAT, DriverForm
+from services.scenario.core.simulate import MODEL_VERSION
+
+MIN_RACES_OF_TYPE = 3
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """What is fitted and how.
+
+    Attributes
+    ----------
+    first_season
+        Races before it only teach the form of drivers. 2017 brought stages.
+    last_season
+        Races after it are not looked at; None takes all.
+    """
+
+    first_season: int = 2017
+    last_season: int | None = None
+    form: FormSettings = field(default_factory=FormSettings)
+    order: OrderSettings = field(default_factory=OrderSettings)
+    flow: FlowFitSettings = field(default_factory=FlowFitSettings)
+
+
+@dataclass(frozen=True, eq=False)
+class TrackFit:
+    """Coefficients of a track type and the races they come from."""
+
+    order: OrderFit
+    flow: FlowFit
+    n_races: int
+
+
+def fit_tracks(
+    past: Sequence[KnownRace],
+    settings: FitSettings,
+    *,
+    checkpoint: Checkpoint = no_checkpoint,
+    report: ReportProgress = no_progress,
+) -> dict[TrackType, TrackFit]:
+    """Fit every track type that has been raced on to races of the stage era, the newest last."""
+    orders = fit_orders(past, settings.order)
+    by_type = {kind: [known for known in past if known.race.track_type is kind] for kind in TrackType}
+    usable = {kind: known for kind, known in by_type.items() if len(known) >= MIN_RACES_OF_TYPE}
+    flows: dict[TrackType, FlowFit] = {}
+    for done, (kind, known) in enumerate(usable.items()):
+        report("fit race flow", done, len(usable))
+        weights = race_weights(len(known), settings.flow.half_life_races)
+        start = fit_direct(FLOW_DEFAULTS[kind], known, orders[kind], weights)
+        flows[kind] = fit_flow(known, orders[kind], start, settings.flow, checkpoint=checkpoint)
+    report("fit race flow", len(usable), len(usable))
+    team_sd = _team_sd(usable, orders, flows, settings)
+    return {
+        kind: TrackFit(orders[kind], _with_team_sd(flow, team_sd.get(kind)), len(usable[kind]))
+        for kind, flow in flows.items()
+    }
+
+
+def calibrate(
+    history: Path,
+    *,
+    series: Sequence[Series] = tuple(Series),
+    settings: FitSettings | None = None,
+    checkpoint: Checkpoint = no_checkpoint,
+    report: ReportProgress = no_progress,
+) -> dict[str, Any]:
+    """Fit the race model to a folder of history and return the calibration document.
+
+    Parameters
+    ----------
+    history
+        Folder in the layout that ``history.read_history`` describes.
+    series
+        Championships to fit; those without a results file are left out.
+
+    Raises
+    ------
+    InvalidInput
+        If there is no history of any series, or a file cannot be used.
+    """
+    settings = settings or FitSettings()
+    contents: dict[str, Any] = {}
+    provenance: dict[str, Any] = {}
+    for name in series:
+        if not any(history.rglob(f"*{name.value}*results*.csv*")):
+            continue
+        races = _seasons(read_history(history, name), settings.last_season)
+        content, source = _fit_series(races, settings, checkpoint, report)
+        contents[name.value], provenance[name.value] = content, source
+    if not contents:
+        raise InvalidInput.field(str(history), "holds no results file such as cup_results_2010_2023.csv.gz")
+    return {
+        "format": FORMAT,
+        "provenance": {"model_version": MODEL_VERSION, "history": _files(history), "series": provenance},
+        "series": contents,
+    }
+
+
+def write_calibration(document: Mapping[str, Any], path: Path) -> None:
+    """Write a calibration document, whole or not at all."""
+    scratch = path.with_name(path.name + ".part")
+    scratch.write_text(json.dumps(document, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    scratch.replace(path)
+
+
+def _seasons(races: Sequence[HistoricRace], last_season: int | None) -> list[HistoricRace]:
+    return [race for race in races if last_season is None or race.season <= last_season]
+
+
+def _fit_series(
+    races: Sequence[HistoricRace], settings: FitSettings, checkpoint: Checkpoint, report: ReportProgress
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    followed = list(follow(races, settings.form))
+    past = [known for known, _ in followed if known.race.season >= settings.first_season]
+    fits = fit_tracks(past, settings, checkpoint=checkpoint, report=report)
+    content = {
+        "tracks": {kind.value: track_document(fit, past) for kind, fit in fits.items()},
+        "drivers": _drivers(followed[-1][1]),
+    }
+    return content, _provenance(past, fits)
+
+
+def track_document(fit: TrackFit, past: Sequence[KnownRace]) -> dict[str, Any]:
+    """Coefficients of a track type as they stand in the calibration file."""
+    scale = fit.flow.order_scale
+    rating, track_type, finish, practice = (round(scale * float(value), 4) for value in fit.order.weights)
+    flow = fit.flow.flow._replace(start_effect=scale * fit.order.start_effect)
+    spread = [fit.order.strength(known.signals).std() for known in past[-72:]]
+    return {
+        "flow": {name: round(float(value), 4) for name, value in flow._asdict().items()},
+        "skill_score": round(scale * float(np.mean(spread)), 4),
+        "form_weights": {"rating": rating, "track_type": track_type, "finish": finish, "practice": practice},
+    }
+
+
+def _drivers(tracker: FormTracker) -> dict[str, Any]:
+    return {key: _driver_document(form) for key, form in sorted(tracker.forms().items())}
+
+
+def _driver_document(form: DriverForm) -> dict[str, Any]:
+    return {
+        "rating": round(form.rating, 3),
+        "finish": round(form.finish, 3),
+        "n_races": round(form.n_races, 2),
+        "by_type": {kind.value: round(value, 3) for kind, value in form.by_type.items()},
+    }
+
+
+def _provenance(past: Sequence[KnownRace], fits: Mapping[TrackType, TrackFit]) -> dict[str, Any]:
+    return {
+        "seasons": [past[0].race.season, past[-1].race.season],
+        "races": len(past),
+        "tracks": {
+            kind.value: {
+                "races": fit.n_races,
+                "moments": {
+                    name: [round(float(real), 4), round(float(simulated), 4)]
+                    for name, real, simulated in zip(fit.flow.names, fit.flow.real, fit.flow.simulated, strict=True)
+                },
+            }
+            for kind, fit in fits.items()
+        },
+    }
+
+
+def _files(history: Path) -> list[str]:
+    patterns = ("*results*.csv*", "*loop*.csv*", "*practice*.csv*", "*race_meta*.csv*")
+    return sorted({path.name for pattern in patterns for path in history.rglob(pattern)})
+
+
+def _team_sd(
+    by_type: Mapping[TrackType, Sequence[KnownRace]],
+    orders: Mapping[TrackType, OrderFit],
+    flows: Mapping[TrackType, FlowFit],
+    settings: FitSettings,
+) -> dict[TrackType, float]:
+    newest = {kind: known[-settings.flow.max_races :] for kind, known in by_type.items()}
+
+    def build(known: KnownRace, team_sd: float) -> Any:
+        kind = known.race.track_type
+        fitted = flows[kind]
+        return race_input(known, orders[kind], fitted.flow._replace(team_sd=team_sd), fitted.order_scale)
+
+    return fit_team_sd(newest, build, workers=settings.flow.workers)
+
+
+def _with_team_sd(fit: FlowFit, team_sd: float | None) -> FlowFit:
+    flow = fit.flow if team_sd is None else fit.flow._replace(team_sd=team_sd)
+    return FlowFit(flow, fit.order_scale, fit.names, fit.real, fit.simulated, fit.tolerance)

@@ -1,0 +1,235 @@
+"""Fitting the race flow by simulated moments.
+
+The flow of a track type is chosen so that races simulated over the real fields (same grid, same form, same
+distance) have the moments of the real races: weighted least squares over coefficients on a bounded scale, with
+common random numbers and a weak pull to the starting values (McFadden 1989, method of simulated moments).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from services.common.domain.site_rules import DRAFTKINGS_CLASSIC
+from services.common.domain.work import Checkpoint, no_checkpoint
+from services.scenario.calibration.form import KnownRace
+from services.scenario.calibration.moments import MOMENTS, moment_values, real_statistics, simulated_statistics
+from services.scenario.calibration.order_fit import OrderFit
+from services.scenario.core.race_checks import default_stages
+from services.scenario.core.race_flow import BlockResult, RaceFlow
+from services.scenario.core.simulate import SimulationInput, simulate_block
+
+Floats = npt.NDArray[np.float64]
+
+ORDER_SCALE = "order_scale"
+"""Not a coefficient of the flow: multiplies strengths and start effect, because team days and damage add luck."""
+
+BOUNDS: dict[str, tuple[float, float]] = {
+    ORDER_SCALE: (0.6, 1.8),
+    "accident_mean": (0.3, 12.0),
+    "accident_shape": (0.5, 40.0),
+    "accident_growth": (0.1, 0.92),
+    "accident_tilt": (-2.0, 3.0),
+    "damage_score": (0.05, 3.0),
+    "caution_laps": (1.0, 14.0),
+    "grid_hold": (0.2, 5.0),
+    "settle": (0.02, 3.0),
+    "race_day": (0.05, 0.95),
+    "run_sd": (0.05, 1.5),
+    "front_sd": (0.0, 2.5),
+    "lead_sharpness": (0.2, 6.0),
+    "lead_hold": (0.02, 0.98),
+    "lead_change_rate": (0.0005, 0.4),
+    "stint_rate": (0.0005, 0.25),
+    "stint_floor": (0.0, 0.4),
+    "closing_bonus": (0.3, 60.0),
+    "takeover_laps": (0.5, 40.0),
+    "fast_sharpness": (0.0, 2.0),
+    "fast_sd": (0.05, 2.0),
+    "fast_level": (-2.0, 6.0),
+    "fast_leader": (0.001, 0.5),
+}
+"""Coefficients that are fitted, and their range."""
+
+SEED = 20_221_106
+_STEP = 0.4
+_DAMPINGS = (0.3, 3.0, 30.0)
+_MAX_MOVE = 1.2
+_MAX_GAP = 25.0
+
+
+@dataclass(frozen=True)
+class FlowFitSettings:
+    """How much work the fit is.
+
+    Attributes
+    ----------
+    max_races
+        Newest races of the type that are looked at.
+    half_life_races
+        Races of the type after which a race counts half.
+    n_scenarios
+        Scenarios per race and trial.
+    max_rounds
+        Linearisations of the moments.
+    pull
+        Weight of the pull to the starting values, in units of the scale.
+    """
+
+    max_races: int = 30
+    half_life_races: float = 20.0
+    n_scenarios: int = 160
+    max_rounds: int = 8
+    pull: float = 0.25
+    workers: int = 2
+
+
+@dataclass(frozen=True, eq=False)
+class FlowFit:
+    """The fitted flow, the factor on strengths, and what it came from: moments real, simulated and tolerated."""
+
+    flow: RaceFlow
+    order_scale: float
+    names: tuple[str, ...]
+    real: Floats
+    simulated: Floats
+    tolerance: Floats
+
+
+def race_input(known: KnownRace, fit: OrderFit, flow: RaceFlow, order_scale: float) -> SimulationInput:
+    """A historic race as it is simulated: DraftKings' rules, form as known before it."""
+    race = known.race
+    return SimulationInput(
+        flow=flow._replace(start_effect=order_scale * fit.start_effect),
+        strength=order_scale * fit.strength(known.signals),
+        start=race.start,
+        team=race.team_index,
+        scheduled_laps=race.scheduled_laps,
+        stage_laps=default_stages(race.scheduled_laps),
+        rules=DRAFTKINGS_CLASSIC,
+    )
+
+
+def simulate_races(
+    inputs: Sequence[SimulationInput], n_scenarios: int, *, seed: int, workers: int
+) -> list[BlockResult]:
+    """One block per race, each with a random stream of its own."""
+    with ThreadPoolExecutor(workers) as pool:
+        return list(
+            pool.map(lambda item: simulate_block(item[1], n_scenarios, seed=seed, block=item[0]), enumerate(inputs))
+        )
+
+
+def race_weights(n_races: int, half_life_races: float) -> Floats:
+    """Weights of races in order, the newest 1; shape (n_races,)."""
+    return np.asarray(0.5 ** (np.arange(n_races - 1, -1, -1) / half_life_races), dtype=np.float64)
+
+
+def fit_flow(
+    known: Sequence[KnownRace],
+    fit: OrderFit,
+    start: RaceFlow,
+    settings: FlowFitSettings | None = None,
+    *,
+    start_scale: float = 1.0,
+    checkpoint: Checkpoint = no_checkpoint,
+) -> FlowFit:
+    """Fit the flow of a track type to its newest races."""
+    settings = settings or FlowFitSettings()
+    known = known[-settings.max_races :]
+    weights = race_weights(len(known), settings.half_life_races)
+    target = _Target(known, weights)
+
+    def simulated(values: Floats) -> Floats:
+        checkpoint()
+        flow, scale = _unpack(values, start)
+        inputs = [race_input(item, fit, flow, scale) for item in known]
+        blocks = simulate_races(inputs, settings.n_scenarios, seed=SEED, workers=settings.workers)
+        return target.moments(np.array([simulated_statistics(block) for block in blocks]))
+
+    origin = _pack(start, start_scale)
+
+    def residuals(values: Floats) -> Floats:
+        gap = np.clip((simulated(values) - target.real) / target.tolerance, -_MAX_GAP, _MAX_GAP)
+        return np.concatenate([gap, settings.pull * (values - origin)])
+
+    found = _least_squares(residuals, origin, settings.max_rounds)
+    flow, scale = _unpack(found, start)
+    return FlowFit(flow, scale, target.names, target.real, simulated(found), target.tolerance)
+
+
+def _least_squares(residuals: Callable[[Floats], Floats], origin: Floats, max_rounds: int) -> Floats:
+    """Levenberg-Marquardt with wide difference steps, since moments are noisy, and a loss that is linear far out.
+
+    Outliers, such as the skewness of a thin start group, are weighted down by ``1 / sqrt(1 + r**2)``.
+    """
+    best, now = origin, residuals(origin)
+    loss = _soft_loss(now)
+    for _ in range(max_rounds):
+        columns = [(residuals(best + _STEP * unit) - now) / _STEP for unit in np.eye(origin.size)]
+        jacobian = np.column_stack(columns)
+        weights = 1.0 / np.sqrt(1.0 + now**2)
+        normal = jacobian.T @ (weights[:, None] * jacobian)
+        slope = jacobian.T @ (weights * now)
+        tried = []
+        for damping in _DAMPINGS:
+            move = np.linalg.solve(normal + damping * np.eye(origin.size), -slope)
+            values = best + np.clip(move, -_MAX_MOVE, _MAX_MOVE)
+            tried.append((values, residuals(values)))
+        losses = [_soft_loss(item[1]) for item in tried]
+        if min(losses) >= loss - 1e-3 * abs(loss):
+            break
+        best, now = tried[int(np.argmin(losses))]
+        loss = min(losses)
+    return best
+
+
+def _soft_loss(residuals: Floats) -> float:
+    return float((np.sqrt(1.0 + residuals**2) - 1.0).sum())
+
+
+class _Target:
+    """Moments of the real races and how closely they are known."""
+
+    def __init__(self, known: Sequence[KnownRace], weights: Floats) -> None:
+        rows = np.array([real_statistics(item.race) for item in known])
+        self._weights = weights / weights.mean()
+        names = tuple(MOMENTS)
+        real = self._values(names, rows)
+        usable = np.isfinite(real)
+        self.names = tuple(name for name, keep in zip(names, usable, strict=True) if keep)
+        self.real = real[usable]
+        rng = np.random.default_rng(SEED)
+        draws = rng.integers(0, len(rows), (200, len(rows)))
+        spread = np.array([moment_values(self.names, rows[pick]) for pick in draws])
+        self.tolerance = np.maximum(np.nanstd(spread, axis=0), 0.05 * np.abs(self.real) + 1e-4)
+
+    def moments(self, rows: Floats) -> Floats:
+        """The moments that are fitted, of rows of statistics (one per race)."""
+        return np.nan_to_num(self._values(self.names, rows))
+
+    def _values(self, names: Sequence[str], rows: Floats) -> Floats:
+        # Every moment is a function of sums over races, so a weighted race is a race counted more than once.
+        copies = np.repeat(rows, np.maximum(1, np.round(4.0 * self._weights)).astype(int), axis=0)
+        return moment_values(names, copies)
+
+
+def _pack(flow: RaceFlow, scale: float) -> Floats:
+    """Coefficients on the whole line: the logit of their place in the range."""
+    values = [scale if name == ORDER_SCALE else float(getattr(flow, name)) for name in BOUNDS]
+    shares = [(value - low) / (high - low) for value, (low, high) in zip(values, BOUNDS.values(), strict=True)]
+    clipped = np.clip(shares, 0.01, 0.99)
+    return np.asarray(np.log(clipped / (1.0 - clipped)), dtype=np.float64)
+
+
+def _unpack(values: Floats, start: RaceFlow) -> tuple[RaceFlow, float]:
+    shares = 1.0 / (1.0 + np.exp(-np.clip(values, -6.0, 6.0)))
+    named = {
+        name: low + share * (high - low) for (name, (low, high)), share in zip(BOUNDS.items(), shares, strict=True)
+    }
+    scale = float(named.pop(ORDER_SCALE))
+    return start._replace(**{name: float(value) for name, value in named.items()}), scale
