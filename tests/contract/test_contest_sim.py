@@ -1,0 +1,383 @@
+"""ContestSimService over a real loopback server."""
+
+import threading
+
+import grpc
+import numpy as np
+import pytest
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
+
+from pitwall.common.v1 import lineup_pb2
+from pitwall.contestsim.v1 import contest_pb2
+from pitwall.contestsim.v1 import contestsim_service_pb2 as pb
+from pitwall.contestsim.v1.contestsim_service_pb2_grpc import ContestSimServiceStub
+from services.common.domain.race import Driver, Race, Track, TrackType
+from services.common.domain.site_rules import DRAFTKINGS_CLASSIC
+from services.common.matrix.scenario_matrix import ScenarioMatrix
+from services.common.rpc.peers import ProjectedOwnership
+from services.common.rpc.testing import FakeOwnershipPeer, FakeScenarioPeer, serve
+from services.common.universe import enumerate_lineups
+from services.contest_sim.__main__ import build
+from services.contest_sim.core.field import fit_field
+from services.contest_sim.core.field_parameters import FieldParameters
+from services.contest_sim.settings import ContestSimSettings
+
+N_DRIVERS = 24
+SET_ID = "cd" * 16
+
+
+def make_race():
+    salaries = np.round(np.linspace(10_800, 5_000, N_DRIVERS), -2).astype(int)
+    drivers = tuple(
+        Driver(driver_id=f"d{i:02d}", name=f"Driver {i:02d}", salary_dollars=int(salary), start_position=i + 1)
+        for i, salary in enumerate(salaries)
+    )
+    return Race("phoenix", Track(type=TrackType.SHORT), 312, DRAFTKINGS_CLASSIC, drivers, snapshot_hash="h")
+
+
+def make_matrix(race, n_scenarios=400):
+    rng = np.random.default_rng(5)
+    points = race.salaries_dollars / 250.0 + rng.normal(0, 18, (n_scenarios, N_DRIVERS))
+    regimes = (np.arange(n_scenarios) % 2).astype(np.uint8)
+    ticks = np.round(points * 20).astype(np.int16)
+    return ScenarioMatrix(race.race_id, SET_ID, "0" * 64, race.driver_ids, ticks, ("dominator", "chaos"), regimes)
+
+
+RACE = make_race()
+UNIVERSE = enumerate_lineups(RACE.salaries_dollars, 6, 50_000)
+
+
+def legal_ownership():
+    """Ownership of some field of legal lineups."""
+    weights = np.random.default_rng(2).gamma(0.3, size=UNIVERSE.n_lineups)
+    counts = np.zeros(N_DRIVERS)
+    for slot in range(6):
+        np.add.at(counts, UNIVERSE.lineups[:, slot].astype(int), weights)
+    return 100.0 * counts / weights.sum()
+
+
+OWNERSHIP = ProjectedOwnership(
+    percent=legal_ownership(),
+    lower_percent=legal_ownership() - 5,
+    upper_percent=legal_ownership() + 5,
+    concentration=40.0,
+    projection_id="p",
+    model_version="default",
+    warnings=("few races in the history",),
+)
+
+
+def serving(matrix):
+    scenario = FakeScenarioPeer(RACE, matrix)
+    return serve([build(ContestSimSettings(), scenario, FakeOwnershipPeer(OWNERSHIP))])
+
+
+@pytest.fixture(scope="module")
+def stub():
+    with serving(make_matrix(RACE)) as channel:
+        yield ContestSimServiceStub(channel)
+
+
+def entered(row, n_entries=0):
+    return contest_pb2.EnteredLineup(lineup=lineup(row), n_entries=n_entries)
+
+
+def lineup(row):
+    return lineup_pb2.Lineup(driver_ids=[RACE.driver_ids[column] for column in UNIVERSE.lineups[row]])
+
+
+def contest(n_entries=200, **prizes):
+    prizes = prizes or {"shape": contest_pb2.PrizeShape()}
+    return contest_pb2.ContestSpec(n_entries=n_entries, entry_fee_cents=1000, **prizes)
+
+
+def request(rows=(10, 999, 5000), **changes):
+    fields = {
+        "race_id": "phoenix",
+        "entries": [entered(row) for row in rows],
+        "contests": [contest()],
+        "seed": 7,
+    }
+    return pb.SimulateContestRequest(**(fields | changes))
+
+
+def result_of(stream):
+    *progress, last = list(stream)
+    assert all(message.HasField("progress") for message in progress)
+    return last
+
+
+def error_of(caught):
+    """gRPC code, reason, and violations of an error."""
+    status = rpc_status.from_call(caught.value)
+    info, bad = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
+    for detail in status.details:
+        if detail.Is(info.DESCRIPTOR):
+            detail.Unpack(info)
+        if detail.Is(bad.DESCRIPTOR):
+            detail.Unpack(bad)
+    return caught.value.code(), info.reason, {item.field: item.description for item in bad.field_violations}
+
+
+def test_simulation_adds_up(stub):
+    result = result_of(stub.SimulateContest(request(n_fields=8))).result
+    assert (result.scenario_set_id, result.n_scenarios, result.n_fields, result.seed) == (SET_ID, 400, 8, 7)
+    played = result.contests[0]
+    portfolio = played.portfolio
+    assert portfolio.profit_cents.value == pytest.approx(sum(item.profit_cents.value for item in played.lineups))
+    assert portfolio.roi.value == pytest.approx(portfolio.profit_cents.value / portfolio.fees_cents)
+    assert portfolio.profit_cents_lower < portfolio.profit_cents.value < portfolio.profit_cents_upper
+    money = portfolio.profit_cents.value + portfolio.fees_cents
+    assert sum(item.mean_prize_cents for item in portfolio.drivers) == pytest.approx(6 * money)
+    assert sum(item.share for item in portfolio.regimes) == pytest.approx(1.0)
+    assert [item.name for item in portfolio.regimes] == ["dominator", "chaos"]
+    assert [item.level for item in portfolio.quantiles] == sorted(item.level for item in portfolio.quantiles)
+    assert 0.0 <= portfolio.kelly_stake_share <= portfolio.kelly_fraction == 0.25
+    assert played.rake == pytest.approx(0.15, abs=1e-4)
+    assert list(result.field.warnings) == ["few races in the history"]
+    assert result.field.max_ownership_error < 0.01
+
+
+def test_same_seed_same_result_other_seed_another(stub):
+    first, again = (result_of(stub.SimulateContest(request())) for _ in range(2))
+    assert first == again
+    other = result_of(stub.SimulateContest(request(seed=8)))
+    assert other.result.contests[0] != first.result.contests[0]
+
+
+def test_several_contests_at_once(stub):
+    contests = [contest(), contest(500, text="1st $1,000\n2nd - 50th $20.00")]
+    result = result_of(stub.SimulateContest(request(contests=contests))).result
+    assert [item.name for item in result.contests] == ["contest 1", "contest 2"]
+    assert result.contests[1].prizes.rows[1].last_place == 50
+    alone = result_of(stub.SimulateContest(request())).result
+    assert alone.contests[0] == result.contests[0]
+
+
+def test_known_field_has_exactly_the_opponents_given(stub):
+    """Two opponents with one's own lineup and nobody else: three share all prizes in every scenario."""
+    field = contest_pb2.FieldSpec(known=contest_pb2.KnownField(lineups=[entered(10, 2)]))
+    spec = contest(3, text="1st $9.00\n2nd $6.00")
+    result = result_of(stub.SimulateContest(request(rows=(10,), contests=[spec], field=field))).result
+    lineup_result = result.contests[0].lineups[0]
+    assert lineup_result.profit_cents.value == pytest.approx(500 - 1000)
+    assert lineup_result.realised_duplicates == lineup_result.expected_duplicates == 2
+    assert lineup_result.win_rate == 1.0
+    assert result.n_fields == 1
+    assert result.field.max_expected_copies == 2
+
+
+def test_without_redraw_ownership_stays_as_projected(stub):
+    model = contest_pb2.ModelField(redraw_ownership=False, salary_tilt=0.5, sharpness=1.0)
+    field = contest_pb2.FieldSpec(model=model)
+    described = stub.DescribeField(
+        pb.DescribeFieldRequest(race_id="phoenix", n_entries=197, field=field, lineups=[lineup(10)])
+    )
+    result = result_of(stub.SimulateContest(request(field=field))).result
+    assert result.contests[0].lineups[0].expected_duplicates == pytest.approx(described.expected_copies[0])
+
+
+def test_described_field_has_the_projected_ownership(stub):
+    response = stub.DescribeField(pb.DescribeFieldRequest(race_id="phoenix", n_entries=1000, lineups=[lineup(0)]))
+    achieved = {value.driver_id: value.value for value in response.field.ownership_percent}
+    assert list(achieved) == list(RACE.driver_ids)
+    assert np.allclose(list(achieved.values()), OWNERSHIP.percent, atol=0.01)
+    assert response.field.n_legal_lineups == UNIVERSE.n_lineups
+    assert 0 < response.field.unique_share < 1
+    assert len(response.expected_copies) == 1
+
+
+def test_given_ownership_and_parameters_are_used(stub):
+    values = [
+        lineup_pb2.DriverValue(driver_id=d, value=v) for d, v in zip(RACE.driver_ids, OWNERSHIP.percent, strict=True)
+    ]
+    model = contest_pb2.ModelField(ownership_percent=values, salary_tilt=0.0, sharpness=0.0)
+    response = stub.DescribeField(
+        pb.DescribeFieldRequest(
+            race_id="phoenix", n_entries=1000, field=contest_pb2.FieldSpec(model=model), lineups=[lineup(3)]
+        )
+    )
+    field = fit_field(UNIVERSE, 50_000, OWNERSHIP.percent / 100, FieldParameters())
+    assert response.expected_copies[0] == pytest.approx(1000 * field.probabilities(np.array([3]))[0], rel=1e-3)
+    assert not response.field.warnings
+
+
+def test_ownership_beyond_the_cap_gives_the_nearest_and_says_so(stub):
+    percent = np.full(N_DRIVERS, 2.0)
+    percent[:6] = (600 - 36) / 6
+    values = [lineup_pb2.DriverValue(driver_id=d, value=v) for d, v in zip(RACE.driver_ids, percent, strict=True)]
+    model = contest_pb2.ModelField(ownership_percent=values)
+    response = stub.DescribeField(
+        pb.DescribeFieldRequest(race_id="phoenix", n_entries=100, field=contest_pb2.FieldSpec(model=model))
+    )
+    assert "nearest" in response.field.warnings[0]
+    assert "points away" in response.field.warnings[0]
+    assert response.field.max_ownership_error > 1
+
+
+def test_sampled_field_is_compressed_and_legal(stub):
+    drawn = [
+        item
+        for message in stub.SampleField(pb.SampleFieldRequest(race_id="phoenix", n_entries=5000, seed=3))
+        for item in message.lineups
+    ]
+    copies = [item.n_entries for item in drawn]
+    assert sum(copies) == 5000
+    assert copies == sorted(copies, reverse=True)
+    assert len({tuple(item.lineup.driver_ids) for item in drawn}) == len(drawn)
+    columns = [[RACE.driver_index[driver] for driver in item.lineup.driver_ids] for item in drawn]
+    assert all(len(set(row)) == 6 and RACE.salaries_dollars[row].sum() <= 50_000 for row in columns)
+
+
+def test_selection_keeps_the_rules_and_its_bound(stub):
+    response = result_of(
+        stub.SelectEntries(
+            pb.SelectEntriesRequest(
+                race_id="phoenix",
+                contest=contest(1000),
+                n_entries=8,
+                max_driver_exposure=0.5,
+                min_distinct_drivers=2,
+                n_fields=4,
+            )
+        )
+    )
+    chosen = [set(item.driver_ids) for item in response.selection.lineups]
+    assert len(chosen) == len(response.selection.entries) == 8
+    assert max(sum(driver in item for item in chosen) for driver in RACE.driver_ids) <= 4
+    assert min(len(a - b) for i, a in enumerate(chosen) for b in chosen[:i]) >= 2
+    assert response.selection.profit_cents <= response.selection.upper_bound_cents
+    assert set(response.selection.fresh_profit_cents) == {"selection", "best_single_roi", "best_cvar_99"}
+    fresh = response.selection.fresh_profit_cents["selection"]
+    assert response.selection.portfolio.profit_cents.value == pytest.approx(fresh)
+
+
+def test_selection_from_a_pool_stays_inside_it(stub):
+    pool = [lineup(row) for row in range(0, 4000, 100)]
+    response = result_of(
+        stub.SelectEntries(pb.SelectEntriesRequest(race_id="phoenix", contest=contest(500), n_entries=5, pool=pool))
+    )
+    allowed = {tuple(item.driver_ids) for item in pool}
+    assert {tuple(item.driver_ids) for item in response.selection.lineups} <= allowed
+
+
+def test_prizes_resolve_to_rows(stub):
+    response = stub.ResolvePrizes(pb.ResolvePrizesRequest(contest=contest(100, text="1st $500\n2nd - 3rd $100.50")))
+    assert [(row.first_place, row.last_place, row.prize_cents) for row in response.table.rows] == [
+        (1, 1, 50_000),
+        (2, 3, 10_050),
+    ]
+    assert response.pool_cents == 70_100
+    assert response.rake == pytest.approx(1 - 701 / 1000)
+
+
+def table(*rows):
+    return contest_pb2.PrizeTable(
+        rows=[contest_pb2.PrizeRow(first_place=a, last_place=b, prize_cents=c) for a, b, c in rows]
+    )
+
+
+TOO_DEAR = lineup_pb2.Lineup(driver_ids=RACE.driver_ids[:6])
+SHORT = lineup_pb2.Lineup(driver_ids=RACE.driver_ids[-5:])
+STRANGER = lineup_pb2.Lineup(driver_ids=["nobody", *RACE.driver_ids[-5:]])
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "text"),
+    [
+        ({"contests": [contest(table=table((1, 1, 100), (3, 3, 50)))]}, "contests[0].table.rows[1]", "gap"),
+        ({"contests": [contest(table=table((1, 2, 100), (2, 3, 50)))]}, "contests[0].table.rows[1]", "overlaps"),
+        ({"contests": [contest(table=table((1, 1, 10**9)))]}, "contests[0].prizes", "overlay"),
+        ({"contests": [contest(), contest(text="1st a ticket")]}, "contests[1].text: line 1", "cannot read"),
+        ({"entries": [entered(1, 151)]}, "contests[0].max_entries_per_user", "allows 150"),
+        ({"entries": [contest_pb2.EnteredLineup(lineup=TOO_DEAR)]}, "entries[0].lineup", "salary cap"),
+        ({"entries": [entered(1), contest_pb2.EnteredLineup(lineup=SHORT)]}, "entries[1].lineup", "5 drivers"),
+        ({"entries": [contest_pb2.EnteredLineup(lineup=STRANGER)]}, "entries[0].lineup", "does not start"),
+    ],
+)
+def test_bad_simulations_name_the_field(stub, changes, field, text):
+    with pytest.raises(grpc.RpcError) as caught:
+        list(stub.SimulateContest(request(**changes)))
+    code, reason, violations = error_of(caught)
+    assert (code, reason) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_INPUT")
+    assert text in violations[field]
+
+
+def test_ownership_of_another_race_is_refused(stub):
+    model = contest_pb2.ModelField(ownership_percent=[lineup_pb2.DriverValue(driver_id="x9", value=600)])
+    with pytest.raises(grpc.RpcError) as caught:
+        stub.DescribeField(
+            pb.DescribeFieldRequest(race_id="phoenix", n_entries=10, field=contest_pb2.FieldSpec(model=model))
+        )
+    code, _, violations = error_of(caught)
+    assert code is grpc.StatusCode.INVALID_ARGUMENT
+    assert "field.model.ownership_percent" in violations
+
+
+def test_known_field_larger_than_the_contest_is_refused(stub):
+    field = contest_pb2.FieldSpec(known=contest_pb2.KnownField(lineups=[entered(10, 198)]))
+    with pytest.raises(grpc.RpcError) as caught:
+        list(stub.SimulateContest(request(field=field)))
+    assert "field.known" in error_of(caught)[2]
+
+
+def test_pool_smaller_than_the_selection_is_refused(stub):
+    with pytest.raises(grpc.RpcError) as caught:
+        list(
+            stub.SelectEntries(
+                pb.SelectEntriesRequest(
+                    race_id="phoenix", contest=contest(), n_entries=3, pool=[lineup(1), lineup(2), lineup(2)]
+                )
+            )
+        )
+    assert "pool" in error_of(caught)[2]
+
+
+def test_rules_that_no_selection_keeps_are_named(stub):
+    with pytest.raises(grpc.RpcError) as caught:
+        list(
+            stub.SelectEntries(
+                pb.SelectEntriesRequest(
+                    race_id="phoenix", contest=contest(), n_entries=10, max_driver_exposure=0.1, min_distinct_drivers=6
+                )
+            )
+        )
+    assert error_of(caught)[:2] == (grpc.StatusCode.FAILED_PRECONDITION, "INFEASIBLE")
+
+
+def test_unknown_race_and_missing_scenarios_have_their_status(stub):
+    with pytest.raises(grpc.RpcError) as caught:
+        list(stub.SimulateContest(request(race_id="nowhere")))
+    assert caught.value.code() is grpc.StatusCode.NOT_FOUND
+    with serving(None) as channel, pytest.raises(grpc.RpcError) as caught:
+        list(ContestSimServiceStub(channel).SimulateContest(request()))
+    assert caught.value.code() is grpc.StatusCode.FAILED_PRECONDITION
+
+
+def test_cancelled_simulation_stops_and_frees_the_service():
+    """A simulation that would take minutes ends with its caller; the next call is served at once."""
+    with serving(make_matrix(RACE, 20_000)) as channel:
+        stub = ContestSimServiceStub(channel)
+        big = request(contests=[contest(500_000)], n_fields=1000)
+        call = stub.SimulateContest(big)
+        first = next(iter(call))
+        assert first.HasField("progress")
+        call.cancel()
+        served = threading.Event()
+
+        def ask():
+            list(stub.SimulateContest(request(n_fields=1)))
+            served.set()
+
+        thread = threading.Thread(target=ask, daemon=True)
+        thread.start()
+        assert served.wait(timeout=30)
+
+
+def test_deadline_is_kept():
+    with serving(make_matrix(RACE, 20_000)) as channel:
+        big = request(contests=[contest(500_000)], n_fields=1000)
+        with pytest.raises(grpc.RpcError) as caught:
+            list(ContestSimServiceStub(channel).SimulateContest(big, timeout=1.0))
+        assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
