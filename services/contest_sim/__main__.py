@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 import grpc
 
-from pitwall._channel import ConnectionConfig, open_channel
 from pitwall.contestsim.v1 import contestsim_service_pb2, contestsim_service_pb2_grpc
-from services.common.rpc.peers import OwnershipPeer, ScenarioPeer
+from services.common.rpc.peers import OwnershipPeer, ScenarioPeer, connect_ownership, connect_scenario
 from services.common.rpc.server import ServiceBinding, serve_forever
 from services.common.rpc.settings import PeerSettings, ServerSettings
 from services.contest_sim.field_library import FieldLibrary
@@ -32,12 +31,8 @@ def build(settings: ContestSimSettings, scenario: ScenarioPeer, ownership: Owner
 
 
 def _connected(settings: ContestSimSettings, peers: PeerSettings) -> tuple[Sequence[ServiceBinding], ServerSettings]:
-    token = peers.bearer_token.get_secret_value()
-    config = ConnectionConfig(token=token, tls_ca_path=peers.tls_ca_path)
-    scenario = ScenarioPeer(
-        open_channel(settings.scenario_address, config), token=token, cache_bytes=settings.matrix_cache_bytes
-    )
-    ownership = OwnershipPeer(open_channel(settings.ownership_address, config), token=token)
+    scenario = connect_scenario(settings.scenario_address, peers, settings.matrix_cache_bytes)
+    ownership = connect_ownership(settings.ownership_address, peers)
     return [build(settings, scenario, ownership)], settings
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from pitwall._channel import open_channel
 from pitwall.ownership.v1.ownership_service_pb2_grpc import add_OwnershipServiceServicer_to_server
-from services.common.rpc.peers import ScenarioPeer
+from services.common.rpc.peers import ScenarioPeer, connect_scenario
 from services.common.rpc.server import ServiceBinding, serve_forever
+from services.common.rpc.settings import PeerSettings
 from services.ownership.application import Ownership
 from services.ownership.facts import ModelShelf, ScenarioFacts
 from services.ownership.servicer import OwnershipServicer
@@ -42,7 +42,7 @@ def main() -> None:
     settings = OwnershipSettings()
 
     def built() -> tuple[Sequence[ServiceBinding], OwnershipSettings]:
-        return [build(settings, ScenarioPeer(open_channel(settings.scenario_address)))], settings
+        return [build(settings, connect_scenario(settings.scenario_address, PeerSettings()))], settings
 
     serve_forever(built, settings.model_dump_json(indent=2))
 
