@@ -1,15 +1,18 @@
-"""``python -m services.common.rpc.healthcheck ADDRESS``: exit 0 when the server says SERVING, for orchestrators."""
+"""``python -m services.common.rpc.healthcheck ADDRESS``: exit 0 when the server says SERVING.
+
+For orchestrators. TLS settings are those of a peer: ``PITWALL_PEER_TLS_CA_PATH`` and so on.
+"""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from pitwall._channel import ConnectionConfig, open_channel
+from services.common.rpc.settings import PeerSettings
 
 
 def is_serving(address: str, timeout_seconds: float, config: ConnectionConfig) -> bool:
@@ -27,10 +30,8 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("address")
     parser.add_argument("--timeout", type=float, default=2.0, help="seconds")
-    parser.add_argument("--tls-ca", type=Path, help="PEM authorities of a server with TLS")
     arguments = parser.parse_args()
-    config = ConnectionConfig(max_attempts=1, tls_ca_path=arguments.tls_ca)
-    sys.exit(0 if is_serving(arguments.address, arguments.timeout, config) else 1)
+    sys.exit(0 if is_serving(arguments.address, arguments.timeout, PeerSettings().connection()) else 1)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from cachetools import LRUCache
 
 from pitwall._calls import Caller
-from pitwall._channel import ConnectionConfig, open_channel
+from pitwall._channel import open_channel
 from pitwall._matrix import download
 from pitwall.errors import PitwallError
 from pitwall.ownership.v1 import ownership_pb2, ownership_service_pb2
@@ -158,18 +158,14 @@ class ScenarioPeer:
 
 def connect_scenario(address: str, settings: PeerSettings, cache_bytes: int = DEFAULT_CACHE_BYTES) -> ScenarioPeer:
     """The scenario service at an address."""
-    config = _peer_config(settings)
+    config = settings.connection()
     return ScenarioPeer(open_channel(address, config), token=config.token, cache_bytes=cache_bytes)
 
 
 def connect_ownership(address: str, settings: PeerSettings) -> OwnershipPeer:
     """The ownership service at an address."""
-    config = _peer_config(settings)
+    config = settings.connection()
     return OwnershipPeer(open_channel(address, config), token=config.token)
-
-
-def _peer_config(settings: PeerSettings) -> ConnectionConfig:
-    return ConnectionConfig(token=settings.bearer_token.get_secret_value(), tls_ca_path=settings.tls_ca_path)
 
 
 @dataclass(frozen=True, eq=False)

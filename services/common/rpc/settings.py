@@ -8,6 +8,8 @@ from typing import Literal
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from pitwall._channel import ConnectionConfig
+
 
 class ServerSettings(BaseSettings):
     """Where a server listens, what it admits and how it stops."""
@@ -50,4 +52,15 @@ class PeerSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="PITWALL_PEER_", extra="ignore")
 
     tls_ca_path: Path | None = Field(None, description="PEM authorities of the peers; unset means plaintext.")
+    tls_certificate_path: Path | None = Field(None, description="PEM certificate shown to peers with mutual TLS.")
+    tls_key_path: Path | None = Field(None, description="PEM key of that certificate.")
     bearer_token: SecretStr = Field(SecretStr(""), description="Token the peers ask for.")
+
+    def connection(self) -> ConnectionConfig:
+        """As channels take it."""
+        return ConnectionConfig(
+            token=self.bearer_token.get_secret_value(),
+            tls_ca_path=self.tls_ca_path,
+            tls_certificate_path=self.tls_certificate_path,
+            tls_key_path=self.tls_key_path,
+        )

@@ -1,0 +1,99 @@
+"""TLS, mutual TLS and tokens between real endpoints, with certificates made for the test."""
+
+import shutil
+import subprocess
+
+import pytest
+
+from pitwall._calls import Caller
+from pitwall._channel import ConnectionConfig, open_channel
+from pitwall.errors import UnauthenticatedError, UnavailableError
+from pitwall.scenario.v1 import scenario_service_pb2 as pb
+from pitwall.scenario.v1 import scenario_service_pb2_grpc
+from services.common.rpc.healthcheck import is_serving
+from services.common.rpc.server import ServiceBinding, start_server
+from services.common.rpc.settings import PeerSettings, ServerSettings
+
+pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificates")
+
+
+class Servicer(scenario_service_pb2_grpc.ScenarioServiceServicer):
+    def ListRaces(self, request, context):
+        return pb.ListRacesResponse(next_page_token="secure")
+
+
+def openssl(folder, *arguments):
+    subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
+
+
+@pytest.fixture(scope="module")
+def pki(tmp_path_factory):
+    """An authority, and a pair each for server and client signed by it."""
+    folder = tmp_path_factory.mktemp("pki")
+    new_key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+    openssl(folder, "req", "-x509", *new_key, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=test authority")
+    (folder / "names").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1")
+    for name in ("server", "client"):
+        openssl(folder, "req", *new_key, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}")
+        signing = ("-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-extfile", "names")
+        openssl(folder, "x509", "-req", "-in", f"{name}.csr", "-out", f"{name}.pem", *signing)
+    return folder
+
+
+@pytest.fixture(params=[False, True], ids=["tls", "mutual"])
+def server(request, pki):
+    settings = ServerSettings(
+        port=0,
+        drain_pause_seconds=0,
+        bearer_token="s3cret",
+        tls_certificate_path=pki / "server.pem",
+        tls_key_path=pki / "server.key",
+        tls_client_ca_path=pki / "ca.pem" if request.param else None,
+    )
+    binding = ServiceBinding(
+        "pitwall.scenario.v1.ScenarioService",
+        lambda server: scenario_service_pb2_grpc.add_ScenarioServiceServicer_to_server(Servicer(), server),
+    )
+    server = start_server([binding], settings)
+    yield server
+    server.stop(0)
+
+
+def list_races(server, **config):
+    config = ConnectionConfig(max_attempts=1, call_seconds=10, **config)
+    with open_channel(server.address, config) as channel:
+        stub = scenario_service_pb2_grpc.ScenarioServiceStub(channel)
+        return Caller(config.token).unary(stub.ListRaces, pb.ListRacesRequest()).next_page_token
+
+
+def test_the_right_certificates_and_token_get_in(server, pki):
+    pair = {"tls_certificate_path": pki / "client.pem", "tls_key_path": pki / "client.key"}
+    assert list_races(server, token="s3cret", tls_ca_path=pki / "ca.pem", **pair) == "secure"
+
+
+def test_a_wrong_token_does_not(server, pki):
+    pair = {"tls_certificate_path": pki / "client.pem", "tls_key_path": pki / "client.key"}
+    with pytest.raises(UnauthenticatedError):
+        list_races(server, token="guess", tls_ca_path=pki / "ca.pem", **pair)
+
+
+def test_plaintext_does_not(server):
+    with pytest.raises(UnavailableError):
+        list_races(server, token="s3cret")
+
+
+def test_without_a_client_certificate_only_plain_tls_lets_in(server, pki):
+    config = {"token": "s3cret", "tls_ca_path": pki / "ca.pem"}
+    if server.settings.tls_client_ca_path is None:
+        assert list_races(server, **config) == "secure"
+    else:
+        with pytest.raises(UnavailableError):
+            list_races(server, **config)
+
+
+def test_the_health_check_speaks_tls(server, pki):
+    peers = PeerSettings(
+        tls_ca_path=pki / "ca.pem", tls_certificate_path=pki / "client.pem", tls_key_path=pki / "client.key"
+    )
+    assert is_serving(server.address, 5, peers.connection())
+    assert not is_serving(server.address, 5, ConnectionConfig(max_attempts=1))
