@@ -1,0 +1,106 @@
+"""Records in a real PostgreSQL server, started for the test; skipped where the server is not installed."""
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import pitwall
+from pitwall.tracks import find_track
+from services.common.rpc.peers import ScenarioPeer
+from services.common.rpc.testing import serve
+from services.ownership import __main__ as ownership
+from services.ownership.settings import OwnershipSettings
+from services.scenario import __main__ as scenario
+from services.scenario.settings import ScenarioSettings
+from tests.conftest import REPOSITORY
+
+
+def server_program(name):
+    found = shutil.which(name) or next(map(str, Path("/usr/lib/postgresql").glob(f"*/bin/{name}")), None)
+    if found is None:
+        pytest.skip(f"PostgreSQL's {name} is not installed")
+    return found
+
+
+def as_server_user(*command):
+    """The server refuses to run as root."""
+    return ["runuser", "-u", "postgres", "--", *command] if os.geteuid() == 0 else list(command)
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory):
+    """URL of an empty database."""
+    initdb, pg_ctl = server_program("initdb"), server_program("pg_ctl")
+    folder = tmp_path_factory.mktemp("postgres")
+    for parent in (folder, *folder.parents):
+        if parent.stat().st_uid == os.geteuid() and str(parent).startswith("/tmp/"):
+            parent.chmod(0o755)
+    if os.geteuid() == 0:
+        try:
+            shutil.chown(folder, "postgres")
+        except LookupError:
+            pytest.skip("there is no user to run PostgreSQL as")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    cluster = folder / "cluster"
+    quiet = {"check": True, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    subprocess.run(as_server_user(initdb, "-A", "trust", "-U", "pitwall", "-D", str(cluster)), **quiet)
+    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1"
+    start = (pg_ctl, "-D", str(cluster), "-o", options, "-l", str(folder / "log"), "-w", "start")
+    subprocess.run(as_server_user(*start), **quiet)
+    yield f"postgresql+psycopg://pitwall@127.0.0.1:{port}/postgres"
+    with contextlib.suppress(subprocess.CalledProcessError):
+        subprocess.run(as_server_user(pg_ctl, "-D", str(cluster), "-m", "immediate", "stop"), **quiet)
+
+
+@contextlib.contextmanager
+def services_on(database, folder):
+    """Scenario and ownership with their records in the database."""
+    settings = ScenarioSettings(data_dir=folder, database_url=database)
+    with serve([scenario.build(settings)]) as channel:
+        peer = ScenarioPeer(channel)
+        with serve([ownership.build(OwnershipSettings(database_url=database), peer)]) as ownership_channel:
+            yield channel, ownership_channel
+
+
+def clients(channels):
+    from pitwall._calls import Caller
+    from pitwall._groups.ownership import Ownership
+    from pitwall._groups.races import Races
+    from pitwall._groups.scenarios import Scenarios
+    from pitwall.ownership.v1.ownership_service_pb2_grpc import OwnershipServiceStub
+    from pitwall.scenario.v1.scenario_service_pb2_grpc import ScenarioServiceStub
+
+    stub, caller = ScenarioServiceStub(channels[0]), Caller()
+    return Races(stub, caller), Scenarios(stub, caller), Ownership(OwnershipServiceStub(channels[1]), caller)
+
+
+def test_records_outlive_the_services(database, tmp_path):
+    track, laps = find_track("phoenix")
+    examples = REPOSITORY / "examples"
+    with services_on(database, tmp_path) as channels:
+        races, scenarios, projections = clients(channels)
+        race, _ = races.import_files(
+            "copper",
+            salaries=examples / "DKSalaries.csv",
+            race_sheet=examples / "race_sheet.csv",
+            track=track,
+            laps=laps,
+        )
+        made = scenarios.generate("copper", 500, seed=3)
+        equal_share = 600 / len(race.starters)
+        projections.record("copper", "c1", percent={driver.driver_id: equal_share for driver in race.starters})
+    with services_on(database, tmp_path) as channels:
+        races, scenarios, projections = clients(channels)
+        assert [item.race_id for item in races.list()] == ["copper"]
+        assert scenarios.get("copper") == made
+        assert [record.contest_id for record in projections.records("copper")] == ["c1"]
+        assert races.delete("copper") == 1
+        with pytest.raises(pitwall.NotFoundError):
+            races.get("copper")
