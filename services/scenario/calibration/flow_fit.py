@@ -82,8 +82,8 @@ class FlowFitSettings:
 
     max_races: int = 30
     half_life_races: float = 20.0
-    n_scenarios: int = 160
-    max_rounds: int = 8
+    n_scenarios: int = 96
+    max_rounds: int = 5
     pull: float = 0.25
     workers: int = 2
 

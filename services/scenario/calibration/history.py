@@ -162,20 +162,19 @@ def _with_practice(results: pd.DataFrame, practice: pd.DataFrame | None) -> pd.D
 def _race_notes(notes: pd.DataFrame | None) -> dict[tuple[int, int], tuple[int, int]]:
     if notes is None:
         return {}
-    return {
-        (int(row.season), int(row.race_num)): (int(row.cautions), int(row.caution_laps))
-        for row in notes.dropna(subset=["cautions", "caution_laps"]).itertuples()
-    }
+    known = notes.dropna(subset=["cautions", "caution_laps"])
+    columns = ("season", "race_num", "cautions", "caution_laps")
+    rows = np.column_stack([known[name].to_numpy(np.int64) for name in columns]).tolist()
+    return {(season, race_num): (cautions, laps) for season, race_num, cautions, laps in rows}
 
 
 def _distances(frame: pd.DataFrame) -> dict[str, Sequence[int]]:
     """Distances that were run at least twice at a track: candidates for what was scheduled."""
-    laps = frame.groupby(["track", "season", "race_num"])["laps"].max().reset_index()
-    counts = laps.groupby(["track", "laps"]).size()
-    candidates: dict[str, list[int]] = {}
-    for (track, distance), count in counts.items():  # type: ignore[misc]
-        if count >= 2:
-            candidates.setdefault(str(track), []).append(int(distance))
+    races = frame.groupby(["track", "season", "race_num"])["laps"].max().reset_index()
+    candidates: dict[str, Sequence[int]] = {}
+    for track in races["track"].unique():
+        distances = races.loc[races["track"] == track, "laps"].value_counts()
+        candidates[str(track)] = [int(laps) for laps in distances[distances >= 2].index.to_numpy(np.int64)]
     return candidates
 
 
@@ -223,7 +222,7 @@ def _race(
 
 def _places(values: pd.Series) -> Ints:
     """Ranks 1 .. n; the files hold complete permutations but for a few early or partial races."""
-    return values.rank(method="first").to_numpy(np.int64)
+    return np.asarray(values.rank(method="first"), dtype=np.int64)
 
 
 def _column(group: pd.DataFrame, name: str) -> Floats:

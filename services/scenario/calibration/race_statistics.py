@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 from numba import njit
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+_Counts = npt.NDArray[np.integer[Any]]
 
 START_GROUPS = ("1", "2-5", "6-10", "11-20", "21-30", "31+")
 _GROUP_LAST = np.array([1, 5, 10, 20, 30, 1 << 30])
@@ -127,10 +130,23 @@ def _block(
 
 
 def statistics_rows(
-    *, start: Ints, finish: Ints, led: Ints, fastest: Ints, out: Ints, laps: Ints, ticks: Ints
+    *, start: _Counts, finish: _Counts, led: _Counts, fastest: _Counts, out: _Counts, laps: _Counts, ticks: _Counts
 ) -> Floats:
     """Rows of statistics of races that share a field; arrays of shape (n_races, n_cars), ``laps`` (n_races,)."""
     rows = np.empty((start.shape[0], len(COLUMNS)))
-    arrays = (np.ascontiguousarray(array, dtype=np.int64) for array in (start, finish, led, fastest, out, laps, ticks))
-    _block(*arrays, _GROUP_LAST, rows)
+    _block(
+        _wide(start),
+        _wide(finish),
+        _wide(led),
+        _wide(fastest),
+        _wide(out),
+        _wide(laps),
+        _wide(ticks),
+        _GROUP_LAST,
+        rows,
+    )
     return rows
+
+
+def _wide(values: _Counts) -> Ints:
+    return np.ascontiguousarray(values, dtype=np.int64)

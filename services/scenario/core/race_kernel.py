@@ -106,11 +106,14 @@ def is_fuel_race(rng: np.random.Generator, flow: RaceFlow, yellow: npt.NDArray[n
 
 @njit(cache=True, nogil=True)
 def count_leaders(leader_of: Ints, laps: int, cars: Cars) -> int:
-    """Fill the laps led and return the number of changes of the lead."""
+    """Fill the laps led, each of which is completed too, and return the number of changes of the lead."""
     changes = 0
     for lap in range(laps):
         cars.led[leader_of[lap]] += 1
         changes += lap > 0 and leader_of[lap] != leader_of[lap - 1]
+    for i in range(cars.led.size):
+        # The laps that a car is down are drawn by its place alone; it has completed those that it led.
+        cars.completed[i] = max(cars.completed[i], cars.led[i])
     return changes
 
 

@@ -1,0 +1,229 @@
+"""Walking forward through seasons: every race is forecast from earlier races alone, then scored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from services.common.domain.errors import InvalidInput
+from services.common.domain.race import Series, TrackType
+from services.common.domain.site_rules import DRAFTKINGS_CLASSIC, TICKS_PER_POINT
+from services.common.domain.work import Checkpoint, ReportProgress, no_checkpoint, no_progress
+from services.scenario.calibration.fit import FitSettings, TrackFit, fit_tracks
+from services.scenario.calibration.flow_fit import race_input
+from services.scenario.calibration.form import KnownRace, follow
+from services.scenario.calibration.history import read_history
+from services.scenario.calibration.moments import real_statistics, simulated_statistics
+from services.scenario.calibration.order_fit import OrderFit, fit_orders
+from services.scenario.calibration.team_fit import teammate_products
+from services.scenario.core.optimal import optimal_rates
+from services.scenario.core.race_flow import BlockResult
+from services.scenario.core.simulate import simulate_block
+from services.scenario.evaluation.baselines import baselines
+from services.scenario.evaluation.scores import (
+    crps,
+    energy_score,
+    inside_interval,
+    log_score_over_uniform,
+    randomised_pit,
+    spearman,
+    variogram_score,
+)
+
+Floats = npt.NDArray[np.float64]
+
+MODEL = "model"
+LEVELS = (0.5, 0.8, 0.95)
+EVENTS = (("win", 1), ("top5", 5), ("top10", 10))
+
+
+@dataclass(frozen=True)
+class BacktestSettings:
+    """What a backtest does.
+
+    Attributes
+    ----------
+    refit_orders_every
+        Races after which the order of finishers is fitted again; the race flow is fitted before each season.
+    n_scenarios
+        Scenarios per race.
+    n_joint
+        Of these, how many enter scores whose work grows with pairs.
+    """
+
+    fit: FitSettings = field(default_factory=FitSettings)
+    refit_orders_every: int = 6
+    n_scenarios: int = 1_000
+    n_joint: int = 300
+    seed: int = 7
+
+
+@dataclass(frozen=True, eq=False)
+class RaceScore:
+    """Scores of one race by forecast (``model`` and the baselines); NaN where points are not known.
+
+    ``events`` holds pairs of forecast chance and outcome per car; ``statistics`` the rows of real and simulated
+    moments; ``teammates`` the sums of products of real and simulated residuals and the number of pairs.
+    """
+
+    season: int
+    race_num: int
+    track: str
+    track_type: TrackType
+    spearman: dict[str, float]
+    log_score: dict[str, float]
+    crps: dict[str, float]
+    energy: dict[str, float]
+    variogram: dict[str, float]
+    coverage: dict[float, float]
+    pit: Floats
+    events: dict[str, tuple[Floats, Floats]]
+    real_statistics: Floats
+    simulated_statistics: Floats
+    teammates: tuple[float, float, int]
+    hindsight_pit: float
+
+
+def backtest(
+    history: Path,
+    seasons: tuple[int, int],
+    *,
+    series: Series = Series.CUP,
+    settings: BacktestSettings | None = None,
+    checkpoint: Checkpoint = no_checkpoint,
+    report: ReportProgress = no_progress,
+) -> list[RaceScore]:
+    """Score every race of some seasons, walking forward.
+
+    Parameters
+    ----------
+    history
+        Folder in the layout that ``calibration.history.read_history`` describes.
+    seasons
+        First and last season to score.
+
+    Raises
+    ------
+    InvalidInput
+        If the folder has no race of these seasons, or none before them.
+    """
+    settings = settings or BacktestSettings()
+    races = [race for race in read_history(history, series) if race.season <= seasons[1]]
+    known = [item for item, _ in follow(races, settings.fit.form) if item.race.season >= settings.fit.first_season]
+    n_scored = sum(item.race.season >= seasons[0] for item in known)
+    if not n_scored or n_scored == len(known):
+        raise InvalidInput.field(
+            "seasons", f"{history} needs races of {seasons[0]}-{seasons[1]} and of earlier seasons"
+        )
+    scores = []
+    for past, item, fit in _walk(known, seasons[0], settings, checkpoint, report):
+        checkpoint()
+        scores.append(score_race(past, item, fit, settings))
+        report("score races", len(scores), n_scored)
+    return scores
+
+
+def _walk(
+    known: Sequence[KnownRace],
+    first_season: int,
+    settings: BacktestSettings,
+    checkpoint: Checkpoint,
+    report: ReportProgress,
+) -> Iterator[tuple[Sequence[KnownRace], KnownRace, TrackFit]]:
+    """Each race to be scored with the races before it and the coefficients fitted to these."""
+    season, age = 0, 0
+    tracks: dict[TrackType, TrackFit] = {}
+    orders: dict[TrackType, OrderFit] = {}
+    for index, item in enumerate(known):
+        if item.race.season < first_season:
+            continue
+        past = known[:index]
+        if item.race.season != season:
+            season, age = item.race.season, 0
+            tracks = fit_tracks(past, settings.fit, checkpoint=checkpoint, report=report)
+        if age % settings.refit_orders_every == 0:
+            orders = fit_orders(past, settings.fit.order)
+        age += 1
+        kind = item.race.track_type
+        track = tracks.get(kind) or tracks[TrackType.INTERMEDIATE]
+        yield past, item, TrackFit(orders[kind], track.flow, track.n_races)
+
+
+def score_race(past: Sequence[KnownRace], item: KnownRace, fit: TrackFit, settings: BacktestSettings) -> RaceScore:
+    """Scores of one race."""
+    race = item.race
+    key = (settings.seed, race.season, race.race_num)
+    rng = np.random.default_rng(key)
+    inputs = race_input(item, fit.order, fit.flow.flow, fit.flow.order_scale)
+    block = simulate_block(inputs, settings.n_scenarios, seed=int(rng.integers(1 << 31)), block=0)
+    simulated = simulated_statistics(block)
+    finishes = block.finish.astype(np.int64)
+    forecasts = baselines(past, item, rng, n_samples=settings.n_scenarios)
+    expected = {MODEL: finishes.mean(axis=0), **{name: made.expected_finish for name, made in forecasts.items()}}
+    drawn = {MODEL: finishes, **{name: made.finishes for name, made in forecasts.items() if made.finishes is not None}}
+    points = {MODEL: block.ticks / TICKS_PER_POINT, **{name: made.points for name, made in forecasts.items()}}
+    observed = race.ticks() / TICKS_PER_POINT if race.has_points else None
+    joint = {name: values[: settings.n_joint] for name, values in points.items()}
+    return RaceScore(
+        season=race.season,
+        race_num=race.race_num,
+        track=race.track,
+        track_type=race.track_type,
+        spearman={name: spearman(values, race.finish) for name, values in expected.items() if np.ptp(values) > 0},
+        log_score={name: log_score_over_uniform(values, race.finish) for name, values in drawn.items()},
+        crps={} if observed is None else {name: float(crps(x, observed).mean()) for name, x in points.items()},
+        energy={} if observed is None else {name: energy_score(x, observed) for name, x in joint.items()},
+        variogram={} if observed is None else {name: variogram_score(x, observed) for name, x in joint.items()},
+        coverage=_coverage(points[MODEL], observed, rng),
+        pit=np.empty(0) if observed is None else randomised_pit(points[MODEL], observed, rng),
+        events=_events(finishes, race.finish),
+        real_statistics=real_statistics(race),
+        simulated_statistics=simulated,
+        teammates=_teammates(item, block),
+        hindsight_pit=_hindsight(item, block, inputs.strength, rng),
+    )
+
+
+def _coverage(points: Floats, observed: Floats | None, rng: np.random.Generator) -> dict[float, float]:
+    if observed is None:
+        return {}
+    return {level: float(inside_interval(points, observed, level, rng).mean()) for level in LEVELS}
+
+
+def _events(finishes: npt.NDArray[np.int64], finish: npt.NDArray[np.int64]) -> dict[str, tuple[Floats, Floats]]:
+    return {name: ((finishes <= place).mean(axis=0), (finish <= place).astype(np.float64)) for name, place in EVENTS}
+
+
+def _teammates(item: KnownRace, block: BlockResult) -> tuple[float, float, int]:
+    """Sums of products of teammates' points net of their simulated means: real, simulated, and the pairs."""
+    if not item.race.has_points:
+        return 0.0, 0.0, 0
+    mean, sd = block.ticks.mean(axis=0), block.ticks.std(axis=0) + 1e-9
+    team = item.race.team_index
+    real, pairs = teammate_products((item.race.ticks() - mean) / sd, team)
+    simulated, _ = teammate_products((block.ticks - mean) / sd, team)
+    return real, simulated, pairs
+
+
+def pseudo_salaries(strength: Floats) -> npt.NDArray[np.int64]:
+    """Salaries by rank of strength on the curve of real slates: $11,000 down to $4,700, mean about $7,550."""
+    n = strength.size
+    rank = np.argsort(np.argsort(-strength))
+    curve = 4_700.0 + 6_300.0 * (1.0 - rank / (n - 1)) ** 1.2
+    return (np.round(curve / 100.0) * 100.0).astype(np.int64)
+
+
+def _hindsight(item: KnownRace, block: BlockResult, strength: Floats, rng: np.random.Generator) -> float:
+    """Place of the real best-in-hindsight lineup in its simulated distribution (randomised PIT)."""
+    if not item.race.has_points:
+        return float("nan")
+    rules = DRAFTKINGS_CLASSIC
+    both = np.vstack([block.ticks[:400], item.race.ticks()[None].astype(np.int16)])
+    best = optimal_rates(
+        both, pseudo_salaries(strength), roster_size=rules.roster_size, salary_cap_dollars=rules.salary_cap_dollars
+    ).best_ticks.astype(np.float64)
+    return float(randomised_pit(best[:-1, None], best[-1:], rng)[0])

@@ -1,0 +1,132 @@
+"""A backtest as a document: by track type, with bootstrap errors over races."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from services.common.domain.race import TrackType
+from services.scenario.calibration.moments import compare_moments
+from services.scenario.evaluation.backtest import EVENTS, LEVELS, MODEL, RaceScore
+from services.scenario.evaluation.scores import reliability
+
+Floats = npt.NDArray[np.float64]
+
+PIT_BINS = 10
+_EDGES = {"win": (0.0, 0.01, 0.03, 0.06, 0.1, 0.15, 1.0), "top5": (0.0, 0.05, 0.1, 0.2, 0.3, 0.45, 1.0)}
+_TOP10_EDGES = (0.0, 0.1, 0.2, 0.3, 0.45, 0.6, 1.0)
+
+
+def backtest_report(scores: Sequence[RaceScore], *, seed: int = 11) -> dict[str, Any]:
+    """All tables of a backtest, ready for JSON.
+
+    ``overall``, ``without_superspeedways`` and one entry per track type hold: number of races; mean Spearman
+    correlation, log score over uniform, CRPS, energy and variogram score by forecast with standard errors;
+    ``crps_skill`` against the best baseline; coverage; PIT histogram; reliability; moments; hindsight.
+    """
+    rng = np.random.default_rng(seed)
+    groups: dict[str, list[RaceScore]] = {
+        "overall": list(scores),
+        "without_superspeedways": [one for one in scores if one.track_type is not TrackType.SUPERSPEEDWAY],
+    }
+    for kind in TrackType:
+        groups[kind.value] = [one for one in scores if one.track_type is kind]
+    seasons = sorted({one.season for one in scores})
+    tables = {name: _group(group, rng) for name, group in groups.items() if group}
+    return {"seasons": seasons, "races": len(scores), "groups": tables}
+
+
+def _group(scores: Sequence[RaceScore], rng: np.random.Generator) -> dict[str, Any]:
+    by_forecast = {
+        name: _by_forecast([getattr(one, name) for one in scores], rng)
+        for name in ("spearman", "log_score", "crps", "energy", "variogram")
+    }
+    return {
+        "races": len(scores),
+        **by_forecast,
+        "crps_skill": _skill(scores, rng),
+        "coverage": {str(level): _mean([one.coverage.get(level, np.nan) for one in scores], rng) for level in LEVELS},
+        "pit_histogram": _histogram(np.concatenate([one.pit for one in scores])),
+        "reliability": {name: _reliability(scores, name) for name, _ in EVENTS},
+        "teammate_correlation": _teammates(scores, rng),
+        "hindsight_pit": _mean([one.hindsight_pit for one in scores], rng),
+        "hindsight_histogram": _histogram(np.array([one.hindsight_pit for one in scores])),
+        "moments": _moments(scores, rng),
+    }
+
+
+def _mean(values: Sequence[float], rng: np.random.Generator) -> dict[str, float] | None:
+    """Mean and its bootstrap standard error over races; None when nothing is known."""
+    known = np.array([value for value in values if np.isfinite(value)])
+    if not known.size:
+        return None
+    return {"mean": float(known.mean()), "se": _bootstrap(known.size, lambda pick: float(known[pick].mean()), rng)}
+
+
+def _bootstrap(n: int, statistic: Callable[[npt.NDArray[np.int64]], float], rng: np.random.Generator) -> float:
+    return float(np.std([statistic(rng.integers(0, n, n)) for _ in range(400)]))
+
+
+def _by_forecast(rows: Sequence[dict[str, float]], rng: np.random.Generator) -> dict[str, Any]:
+    names = sorted({name for row in rows for name in row})
+    return {name: _mean([row.get(name, np.nan) for row in rows], rng) for name in names}
+
+
+def _skill(scores: Sequence[RaceScore], rng: np.random.Generator) -> dict[str, Any] | None:
+    """Share by which the model's CRPS is below that of the baseline that is best over these races."""
+    rows = [one.crps for one in scores if one.crps]
+    if not rows:
+        return None
+    table = {name: np.array([row[name] for row in rows]) for name in rows[0]}
+    best = min((name for name in table if name != MODEL), key=lambda name: float(table[name].mean()))
+
+    def skill(pick: npt.NDArray[np.int64]) -> float:
+        return 1.0 - float(table[MODEL][pick].mean() / table[best][pick].mean())
+
+    return {"best_baseline": best, "mean": skill(np.arange(len(rows))), "se": _bootstrap(len(rows), skill, rng)}
+
+
+def _histogram(values: Floats) -> list[int]:
+    return [int(count) for count in np.histogram(values[np.isfinite(values)], bins=PIT_BINS, range=(0.0, 1.0))[0]]
+
+
+def _reliability(scores: Sequence[RaceScore], event: str) -> dict[str, Any]:
+    chances = np.concatenate([one.events[event][0] for one in scores])
+    happened = np.concatenate([one.events[event][1] for one in scores])
+    table = reliability(event, chances, happened, np.array(_EDGES.get(event, _TOP10_EDGES)))
+    return {"forecast": table.forecast, "observed": table.observed, "counts": table.counts}
+
+
+def _teammates(scores: Sequence[RaceScore], rng: np.random.Generator) -> dict[str, float] | None:
+    rows = np.array([one.teammates for one in scores if one.teammates[2]], dtype=np.float64)
+    if not len(rows):
+        return None
+
+    def correlation(column: int, pick: npt.NDArray[np.int64]) -> float:
+        return float(rows[pick, column].sum() / rows[pick, 2].sum())
+
+    everyone = np.arange(len(rows))
+    return {
+        "real": correlation(0, everyone),
+        "real_se": _bootstrap(len(rows), lambda pick: correlation(0, pick), rng),
+        "simulated": correlation(1, everyone),
+    }
+
+
+def _moments(scores: Sequence[RaceScore], rng: np.random.Generator) -> list[dict[str, Any]]:
+    real = np.array([one.real_statistics for one in scores])
+    simulated = np.array([one.simulated_statistics for one in scores])
+    return [
+        {
+            "name": item.name,
+            "real": item.real,
+            "low": item.low,
+            "high": item.high,
+            "simulated": item.simulated,
+            "agrees": item.agrees,
+        }
+        for item in compare_moments(real, simulated, rng)
+    ]
