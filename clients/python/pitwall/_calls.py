@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
 
 import grpc
 from google.protobuf.message import Message
 
-from pitwall.errors import from_rpc_error
+from pitwall.errors import CancelledError, from_rpc_error
 
 R = TypeVar("R", bound=Message)
+Cancelling = Callable[[Callable[[], object]], AbstractContextManager[None]]
+"""Surrounds the wait for an answer; may run the function it is given to cancel the call."""
+
+
+def _never(_cancel: Callable[[], object]) -> AbstractContextManager[None]:
+    return nullcontext()
 
 
 class Caller:
@@ -33,10 +40,18 @@ class Caller:
         *,
         race_id: str = "",
         timeout_seconds: float | None = None,
+        cancelling: Cancelling | None = None,
     ) -> R:
         """One answer. ``timeout_seconds`` can only shorten the deadline of the channel's config."""
+        metadata = self._metadata(race_id)
         try:
-            return method(request, timeout=timeout_seconds, metadata=self._metadata(race_id))
+            if cancelling is None:
+                return method(request, timeout=timeout_seconds, metadata=metadata)
+            future = method.future(request, timeout=timeout_seconds, metadata=metadata)
+            with cancelling(future.cancel):
+                return future.result()
+        except grpc.FutureCancelledError:
+            raise CancelledError("the call was cancelled") from None
         except grpc.RpcError as error:
             raise from_rpc_error(error) from None
 
@@ -47,11 +62,13 @@ class Caller:
         *,
         race_id: str = "",
         timeout_seconds: float | None = None,
+        cancelling: Cancelling = _never,
     ) -> Iterator[R]:
         """Answers as they come. Closing the iterator cancels the call."""
         call = method(request, timeout=timeout_seconds, metadata=self._metadata(race_id))
         try:
-            yield from call
+            with cancelling(call.cancel):
+                yield from call
         except grpc.RpcError as error:
             raise from_rpc_error(error) from None
         finally:

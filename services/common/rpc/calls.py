@@ -7,6 +7,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 import grpc
@@ -33,19 +34,41 @@ class Call:
         seconds = _LONGEST_SECONDS if remaining is None else min(float(remaining), _LONGEST_SECONDS)
         self.started = time.monotonic()
         self._deadline = self.started + seconds
-        self._stopped = threading.Event()
-        if not context.add_callback(self._stopped.set):
-            self._stopped.set()
+        self._lock = threading.Lock()
+        self._stopped = False
+        self._on_stop: dict[int, Callable[[], object]] = {}
+        if not context.add_callback(self.stop):
+            self.stop()
 
     def stop(self) -> None:
-        """Make the next checkpoint raise."""
-        self._stopped.set()
+        """Make the next checkpoint raise, and cancel the downstream calls under way."""
+        with self._lock:
+            self._stopped = True
+            callbacks, self._on_stop = list(self._on_stop.values()), {}
+        for callback in callbacks:
+            callback()
+
+    @contextmanager
+    def cancelling(self, cancel: Callable[[], object]) -> Iterator[None]:
+        """Run ``cancel`` if the call stops inside the block: a thread that waits for an answer cannot poll."""
+        key = id(cancel)
+        with self._lock:
+            stopped = self._stopped
+            if not stopped:
+                self._on_stop[key] = cancel
+        if stopped:
+            cancel()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._on_stop.pop(key, None)
 
     def checkpoint(self) -> None:
         """Raise ``DeadlineExceeded`` or ``Cancelled`` when nobody waits for the answer any more."""
         if time.monotonic() >= self._deadline:
             raise DeadlineExceeded("the deadline passed before the work was done; allow more time or ask for less")
-        if self._stopped.is_set():
+        if self._stopped:
             raise Cancelled("the caller cancelled the call")
 
     def remaining_seconds(self) -> float:

@@ -61,6 +61,7 @@ class ScenarioPeer:
                 scenario_service_pb2.GetRaceRequest(race_id=race_id),
                 race_id=race_id,
                 timeout_seconds=call.timeout_seconds(),
+                cancelling=call.cancelling,
             )
         return race_from_proto(response.race)
 
@@ -72,6 +73,7 @@ class ScenarioPeer:
                 scenario_service_pb2.GetScenarioSetRequest(race_id=race_id, scenario_set_id=scenario_set_id),
                 race_id=race_id,
                 timeout_seconds=call.timeout_seconds(),
+                cancelling=call.cancelling,
             )
         return response.scenario_set
 
@@ -112,7 +114,13 @@ class ScenarioPeer:
             request: scenario_service_pb2.StreamMatrixRequest,
         ) -> Iterator[scenario_service_pb2.StreamMatrixResponse]:
             timeout = call.timeout_seconds()
-            return self._caller.stream(self._stub.StreamMatrix, request, race_id=race_id, timeout_seconds=timeout)
+            return self._caller.stream(
+                self._stub.StreamMatrix,
+                request,
+                race_id=race_id,
+                timeout_seconds=timeout,
+                cancelling=call.cancelling,
+            )
 
         request = scenario_service_pb2.StreamMatrixRequest(
             race_id=race_id, scenario_set_id=scenario_set_id, dtype=scenario_set_pb2.MATRIX_DTYPE_INT16
@@ -135,7 +143,11 @@ class ScenarioPeer:
         request = scenario_service_pb2.GenerateScenariosRequest(race_id=race_id, n_scenarios=n_scenarios, seed=seed)
         with _as_service_errors():
             responses = self._caller.stream(
-                self._stub.GenerateScenarios, request, race_id=race_id, timeout_seconds=call.timeout_seconds()
+                self._stub.GenerateScenarios,
+                request,
+                race_id=race_id,
+                timeout_seconds=call.timeout_seconds(),
+                cancelling=call.cancelling,
             )
             for response in responses:
                 call.checkpoint()
@@ -152,7 +164,11 @@ class ScenarioPeer:
         )
         with _as_service_errors():
             return self._caller.unary(
-                self._stub.SummarizeScenarios, request, race_id=race_id, timeout_seconds=call.timeout_seconds()
+                self._stub.SummarizeScenarios,
+                request,
+                race_id=race_id,
+                timeout_seconds=call.timeout_seconds(),
+                cancelling=call.cancelling,
             )
 
 
@@ -206,6 +222,7 @@ class OwnershipPeer:
                 request,
                 race_id=race.race_id,
                 timeout_seconds=call.timeout_seconds(),
+                cancelling=call.cancelling,
             )
         return projected_ownership(race, response.projection)
 

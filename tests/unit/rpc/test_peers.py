@@ -1,0 +1,157 @@
+"""Calls from one service to another: deadlines and cancellation pass through, errors keep their kind."""
+
+import threading
+
+import numpy as np
+import pytest
+
+from pitwall._calls import Caller
+from pitwall.errors import CancelledError, DeadlineExceededError, NotFoundError
+from pitwall.ownership.v1 import ownership_pb2, ownership_service_pb2_grpc
+from pitwall.ownership.v1 import ownership_service_pb2 as own
+from pitwall.scenario.v1 import scenario_service_pb2 as pb
+from pitwall.scenario.v1 import scenario_service_pb2_grpc, scenario_set_pb2
+from services.common.domain.errors import FailedPrecondition, NotFound
+from services.common.domain.race import Driver, Race, Track, TrackType
+from services.common.domain.site_rules import DRAFTKINGS_CLASSIC
+from services.common.mapping import race_to_proto
+from services.common.matrix.codec import encode
+from services.common.rpc.calls import open_call
+from services.common.rpc.encoded import Encoded
+from services.common.rpc.peers import ScenarioPeer, projected_ownership
+from services.common.rpc.server import ServiceBinding
+from services.common.rpc.testing import serve
+
+DRIVERS = tuple(Driver(str(number), f"D{number}", 5_000 + 100 * number) for number in range(8))
+RACE = Race("copper", Track(TrackType.SHORT), 100, DRAFTKINGS_CLASSIC, DRIVERS)
+TICKS = np.arange(800, dtype=np.int16).reshape(100, 8)
+
+
+class ScenarioServicer(scenario_service_pb2_grpc.ScenarioServiceServicer):
+    """One race, one set; some calls wait until they are cancelled."""
+
+    def __init__(self):
+        self.entered, self.left = threading.Event(), threading.Event()
+        self.n_streams = 0
+        self.has_set = True
+
+    def GetRace(self, request, context):
+        if request.race_id != RACE.race_id:
+            raise NotFound(f"there is no race {request.race_id!r}")
+        return pb.GetRaceResponse(race=race_to_proto(RACE))
+
+    def GetScenarioSet(self, request, context):
+        if not self.has_set:
+            raise NotFound("no set")
+        return pb.GetScenarioSetResponse(scenario_set=scenario_set_pb2.ScenarioSet(scenario_set_id="0" * 16))
+
+    def StreamMatrix(self, request, context):
+        self.n_streams += 1
+        header = scenario_set_pb2.MatrixHeader(
+            scenario_set_id="0" * 16,
+            n_rows=100,
+            end_row=100,
+            driver_ids=RACE.driver_ids,
+            dtype=scenario_set_pb2.MATRIX_DTYPE_INT16,
+            regime_names=["normal"],
+        )
+        yield pb.StreamMatrixResponse(header=header)
+        for _, message in encode(TICKS, np.zeros(100, np.uint8)):
+            yield Encoded(message)
+
+    def SummarizeScenarios(self, request, context):
+        self._wait(context)
+        return pb.SummarizeScenariosResponse()
+
+    def GenerateScenarios(self, request, context):
+        self._wait(context)
+        yield pb.GenerateScenariosResponse()
+
+    def _wait(self, context):
+        gone = threading.Event()
+        context.add_callback(gone.set)
+        self.entered.set()
+        gone.wait(20)
+        self.left.set()
+
+
+class FrontServicer(ownership_service_pb2_grpc.OwnershipServiceServicer):
+    """A service that asks the scenario service."""
+
+    def __init__(self, peer):
+        self.peer, self.matrix = peer, None
+
+    def ProjectOwnership(self, request, context):
+        call = open_call(context)
+        race = self.peer.get_race(request.race_id, call)
+        if request.model_version == "summarize":
+            self.peer.summarize(race.race_id, "", call)
+        elif request.model_version == "generate":
+            self.peer.generate(race.race_id, 100, 0, call)
+        else:
+            self.matrix = self.peer.get_scenarios(race.race_id, "", call)
+        return own.ProjectOwnershipResponse()
+
+
+@pytest.fixture
+def stack():
+    servicer = ScenarioServicer()
+    scenario = ServiceBinding(
+        "pitwall.scenario.v1.ScenarioService",
+        lambda server: scenario_service_pb2_grpc.add_ScenarioServiceServicer_to_server(servicer, server),
+    )
+    with serve([scenario]) as channel:
+        front = FrontServicer(ScenarioPeer(channel))
+        binding = ServiceBinding(
+            "pitwall.ownership.v1.OwnershipService",
+            lambda server: ownership_service_pb2_grpc.add_OwnershipServiceServicer_to_server(front, server),
+        )
+        with serve([binding]) as front_channel:
+            yield servicer, front, ownership_service_pb2_grpc.OwnershipServiceStub(front_channel)
+
+
+def project(stub, kind="", race_id="copper", **options):
+    request = own.ProjectOwnershipRequest(race_id=race_id, model_version=kind)
+    return Caller().unary(stub.ProjectOwnership, request, **options)
+
+
+def test_a_matrix_is_fetched_once(stack):
+    servicer, front, stub = stack
+    for _ in range(3):
+        project(stub)
+    assert np.array_equal(front.matrix.ticks, TICKS)
+    assert front.matrix.driver_ids == RACE.driver_ids
+    assert servicer.n_streams == 1
+
+
+def test_what_is_missing_keeps_its_kind(stack):
+    servicer, _, stub = stack
+    with pytest.raises(NotFoundError, match="nowhere"):
+        project(stub, race_id="nowhere")
+    servicer.has_set = False
+    with pytest.raises(Exception, match="call GenerateScenarios first") as caught:
+        project(stub)
+    assert caught.value.reason == "FAILED_PRECONDITION"
+
+
+@pytest.mark.parametrize("kind", ["summarize", "generate"])
+def test_a_cancellation_reaches_the_service_below(stack, kind):
+    servicer, _, stub = stack
+    future = stub.ProjectOwnership.future(own.ProjectOwnershipRequest(race_id="copper", model_version=kind))
+    assert servicer.entered.wait(10)
+    future.cancel()
+    assert servicer.left.wait(1.0), "the call below went on for more than a second"
+
+
+@pytest.mark.parametrize("kind", ["summarize", "generate"])
+def test_a_deadline_reaches_the_service_below(stack, kind):
+    servicer, _, stub = stack
+    with pytest.raises((DeadlineExceededError, CancelledError)):
+        project(stub, kind, timeout_seconds=0.5)
+    assert servicer.left.wait(1.0), "the call below went on for more than a second"
+
+
+def test_a_projection_of_other_drivers_is_refused():
+    projection = ownership_pb2.OwnershipProjection(drivers=[ownership_pb2.DriverOwnership(driver_id="0")])
+    with pytest.raises(FailedPrecondition, match="list different drivers"):
+        projected_ownership(RACE, projection)
