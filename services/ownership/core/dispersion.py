@@ -1,7 +1,7 @@
 """How far a field strays from its projection: Dirichlet-type over-dispersion, and the intervals it gives.
 
 A driver's share in one contest is taken as Beta with mean p and variance ``r p (1 - p)``, where
-``r = rho (1 + MISSING_WIDENS (1 - knowledge)) + (1 - rho) / n_entries``: what the field as a whole does differently,
+``r = rho (1 + missing_widens (1 - knowledge)) + (1 - rho) / n_entries``: what the field as a whole does differently,
 more where inputs are missing, and what chance does in a small field. ``1 / rho = 1 + concentration``.
 """
 
@@ -18,8 +18,12 @@ from services.ownership.core.slate import Floats
 
 DEFAULT_CONCENTRATION = 30.0
 """An error of 5-6 points at the mean ownership of 16 %, the accuracy to expect without history."""
-MISSING_WIDENS = 1.0
+DEFAULT_MISSING_WIDENS = 1.0
+"""Judgement: nothing known at all doubles the variance."""
+_MOST_MISSING_WIDENS = 8.0
 _PRIOR_RACES = 1.0
+_PRIOR_RACES_WIDENING = 10.0
+_LEAST_SPREAD = 0.05
 _LEVELS = np.linspace(0.7, 0.9, 5)
 _MAX_RATE = 0.95
 
@@ -29,12 +33,13 @@ class Dispersion:
     """Over-dispersion of a driver's ownership between contests."""
 
     concentration: float = DEFAULT_CONCENTRATION
+    missing_widens: float = DEFAULT_MISSING_WIDENS
 
     def rate(self, knowledge: Floats, n_entries: int) -> Floats:
         """Variance over ``p (1 - p)``, per driver."""
         rho = 1.0 / (1.0 + self.concentration)
         chance = (1.0 - rho) / n_entries if n_entries > 0 else 0.0
-        return np.minimum(rho * (1.0 + MISSING_WIDENS * (1.0 - knowledge)) + chance, _MAX_RATE)
+        return np.minimum(rho * (1.0 + self.missing_widens * (1.0 - knowledge)) + chance, _MAX_RATE)
 
 
 def beta_parameters(shares: Floats, rate: Floats) -> tuple[Floats, Floats]:
@@ -66,14 +71,25 @@ class Residual:
         return ((self.actual >= lower) & (self.actual <= upper)).astype(np.float64)
 
 
-def _ranks(residuals: Sequence[Residual], concentration: float) -> Floats:
+def _ranks(residuals: Sequence[Residual], dispersion: Dispersion) -> Floats:
     """Probability-integral transforms of what happened, folded: 0 in the middle, 1 at the ends."""
     folded = []
     for residual in residuals:
-        rate = Dispersion(concentration).rate(residual.knowledge, residual.n_entries)
-        a, b = beta_parameters(residual.projected, rate)
+        a, b = beta_parameters(residual.projected, dispersion.rate(residual.knowledge, residual.n_entries))
         folded.append(np.abs(2.0 * betainc(a, b, residual.actual) - 1.0))
     return np.concatenate(folded)
+
+
+def _fit_missing_widens(residuals: Sequence[Residual]) -> float:
+    """How the variance grows with what is missing: a line through squared errors over ``p (1 - p)``."""
+    missing = np.concatenate([1.0 - r.knowledge for r in residuals])
+    size = np.concatenate([(r.actual - r.projected) ** 2 / (r.projected * (1.0 - r.projected)) for r in residuals])
+    fitted = DEFAULT_MISSING_WIDENS
+    if np.ptp(missing) > _LEAST_SPREAD:
+        slope, full = np.polyfit(missing, size, 1)
+        fitted = _MOST_MISSING_WIDENS if full <= 0.0 else float(np.clip(slope / full, 0.0, _MOST_MISSING_WIDENS))
+    share = len(residuals) / (len(residuals) + _PRIOR_RACES_WIDENING)
+    return share * fitted + (1.0 - share) * DEFAULT_MISSING_WIDENS
 
 
 def fit_dispersion(residuals: Sequence[Residual]) -> Dispersion:
@@ -84,11 +100,13 @@ def fit_dispersion(residuals: Sequence[Residual]) -> Dispersion:
     """
     if not residuals:
         return Dispersion()
+    widens = _fit_missing_widens(residuals)
 
     def miss(log_concentration: float) -> float:
-        folded = _ranks(residuals, float(np.exp(log_concentration)))
-        return float(((folded[:, None] <= _LEVELS).mean(axis=0) - _LEVELS) @ np.ones(len(_LEVELS))) ** 2
+        folded = _ranks(residuals, Dispersion(float(np.exp(log_concentration)), widens))
+        return float(((folded[:, None] <= _LEVELS).mean(axis=0) - _LEVELS).sum()) ** 2
 
     found = minimize_scalar(miss, bounds=(np.log(1.0), np.log(1_000.0)), method="bounded")
     n_races, prior = len(residuals), np.log(DEFAULT_CONCENTRATION)
-    return Dispersion(float(np.exp((n_races * found.x + _PRIOR_RACES * prior) / (n_races + _PRIOR_RACES))))
+    concentration = np.exp((n_races * found.x + _PRIOR_RACES * prior) / (n_races + _PRIOR_RACES))
+    return Dispersion(float(concentration), widens)

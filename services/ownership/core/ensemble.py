@@ -23,7 +23,7 @@ from services.ownership.core.estimators import (
 )
 from services.ownership.core.features import contest_features
 from services.ownership.core.slate import Floats, PlayedSlate, Slate
-from services.ownership.core.stacking import DEFAULT_LOG_SHARPNESS, Blend, Opinions, fit_blend
+from services.ownership.core.stacking import DEFAULT_SHARPNESS, Blend, Opinions, fit_blend
 
 DEFAULT_WEIGHTS: Mapping[str, float] = {
     "historical": 0.25,
@@ -93,11 +93,11 @@ class OwnershipEnsemble(BaseEstimator):  # type: ignore[misc]
     def _default_blend(self) -> Blend:
         known = self.default_weights or DEFAULT_WEIGHTS
         weights = np.array([known.get(member.name, 0.0) for member in self.members_])
-        return Blend(weights / weights.sum(), DEFAULT_LOG_SHARPNESS)
+        return Blend(DEFAULT_SHARPNESS * weights / weights.sum())
 
     @property
     def weights(self) -> dict[str, float]:
-        """Weight of each member in the blend."""
+        """Weight of each member in the blend: non-negative, sum to one."""
         return {member.name: float(w) for member, w in zip(self.members_, self.blend_.weights, strict=True)}
 
     def opinions(self, slate: Slate) -> Opinions:
@@ -153,10 +153,10 @@ class OwnershipEnsemble(BaseEstimator):  # type: ignore[misc]
         """The fitted model as plain values; `load_state` takes it back."""
         return {
             "members": {member.name: member.state() for member in self.members_},
-            "weights": self.weights,
-            "log_sharpness": self.blend_.log_sharpness,
+            "strengths": {m.name: float(b) for m, b in zip(self.members_, self.blend_.strengths, strict=True)},
             "sharpness_per_feature": self.blend_.sharpness_per_feature.tolist(),
             "concentration": self.dispersion_.concentration,
+            "missing_widens": self.dispersion_.missing_widens,
             "cap_use": [self.cap_use_.low, self.cap_use_.high],
             "n_races": self.n_races_,
         }
@@ -165,9 +165,9 @@ class OwnershipEnsemble(BaseEstimator):  # type: ignore[misc]
         """Become the ensemble whose `state` this is."""
         for member in self.members_:
             member.load_state(state["members"][member.name])
-        weights = np.array([state["weights"][member.name] for member in self.members_])
-        self.blend_ = Blend(weights, state["log_sharpness"], np.array(state["sharpness_per_feature"]))
-        self.dispersion_ = Dispersion(state["concentration"])
+        strengths = np.array([state["strengths"][member.name] for member in self.members_])
+        self.blend_ = Blend(strengths, np.array(state["sharpness_per_feature"]))
+        self.dispersion_ = Dispersion(state["concentration"], state["missing_widens"])
         self.cap_use_ = CapUse(*state["cap_use"])
         self.n_races_ = state["n_races"]
         return self
@@ -175,7 +175,8 @@ class OwnershipEnsemble(BaseEstimator):  # type: ignore[misc]
 
 def _opinions(members: Sequence[SlateEstimator], slate: Slate) -> Opinions:
     return Opinions(
-        logits=np.stack([member.logits(slate) for member in members], axis=1),
+        signals=np.stack([member.signal(slate) for member in members], axis=1),
         information=np.stack([member.information(slate) for member in members], axis=1),
+        complete=np.array([member.n_price_features == 0 for member in members]),
         contest=contest_features(slate.contest),
     )

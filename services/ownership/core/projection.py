@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from services.ownership.core.calibration import shares_from_logits
 from services.ownership.core.constraints import field_shares
 from services.ownership.core.dispersion import interval
 from services.ownership.core.ensemble import OwnershipEnsemble
@@ -56,7 +55,7 @@ def project(
     knowledge = ensemble.blend_.knowledge(opinions)
     rate = ensemble.dispersion_.rate(knowledge, slate.contest.n_entries)
     lower, upper = interval(np.clip(result.shares, _EDGE, 1.0 - _EDGE), rate, level)
-    alone = [shares_from_logits(column, slate.roster_size) for column in opinions.logits.T]
+    alone = [member.predict([slate])[0] for member in ensemble.members_]
     return Projection(
         shares=result.shares,
         lower=np.minimum(lower, result.shares),

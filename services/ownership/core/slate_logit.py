@@ -63,7 +63,8 @@ def fit_slate_logit(design: Design, prior: Floats, *, prior_races: Floats | floa
     """Coefficients b of ``shares = sigmoid(features @ b + c_slate)``; shape (n_features,).
 
     Maximises the binomial quasi-likelihood less ``sum(prior_races * INFORMATION_PER_RACE * (b - prior)^2) / 2``:
-    the prior of a coefficient weighs as much as that many races. Concave, so Newton's method with halving finds the one optimum.
+    the prior of a coefficient weighs as much as that many races. Concave, so Newton's method with halving finds
+    the one optimum.
     """
     penalty = np.broadcast_to(np.asarray(prior_races) * INFORMATION_PER_RACE, prior.shape)
     coefficients = prior.copy()

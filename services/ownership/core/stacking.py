@@ -6,21 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 from scipy.optimize import minimize
 
 from services.ownership.core.calibration import Batch
 from services.ownership.core.features import CONTEST_FEATURES
 from services.ownership.core.slate import Floats
-from services.ownership.core.slate_logit import INFORMATION_PER_RACE
 
 DEFAULT_SHARPNESS_PER_FEATURE = (0.0, 0.14, 0.0)
 """Log sharpness per decade of (entries, fee, entries per user). The fee's: salary slopes of 0.31 in four DraftKings MMA
 fields at $555 against 0.24 in three at $8 (spring 2026), the nearest public stand-in for NASCAR."""
-DEFAULT_LOG_SHARPNESS = 0.15
-"""Averages of logits are flatter than a field. Judgement: puts the most owned driver of a Cup slate at 40-55 %."""
+DEFAULT_SHARPNESS = 1.55
+"""Sum of the default strengths. Judgement: puts the most owned driver of a Cup slate at 40-55 %."""
 _PRIOR_RACES = 3.0
-_SD_LOG_WEIGHT = 1.0
-_SD_LOG_SHARPNESS = 0.3
+_SD_LOG_STRENGTH = 1.0
 _SD_CONTEST = 0.1
 
 
@@ -30,42 +29,61 @@ class Opinions:
 
     Attributes
     ----------
-    logits
-        Calibrated log odds per driver and member; shape (n_drivers, n_members).
+    signals
+        Log odds per driver and member, up to a constant; shape (n_drivers, n_members).
     information
         How much each member knows per driver, in [0, 1]; shape (n_drivers, n_members).
+    complete
+        Members that say all there is to say of price and value; the others add to them; shape (n_members,).
     contest
         Features of the contest; shape (3,).
     """
 
-    logits: Floats
+    signals: Floats
     information: Floats
+    complete: npt.NDArray[np.bool_]
     contest: Floats
+
+
+def effective_strengths(strengths: Floats, information: Floats, complete: npt.NDArray[np.bool_]) -> Floats:
+    """Strength of each member per driver; shape (..., n_members) as ``information``.
+
+    What a complete member does not know, the other complete ones say in its place. One that adds stays silent
+    where it knows nothing: its signal is 0 there.
+    """
+    whole = strengths * complete
+    known = whole * information
+    heard = known.sum(axis=-1, keepdims=True)
+    taken_over = np.divide(whole.sum(), heard, out=np.ones_like(heard), where=heard > 0)
+    return np.where(complete, np.where(heard > 0, known * taken_over, whole), strengths)
 
 
 @dataclass(frozen=True, eq=False)
 class Blend:
-    """Weights of the members and sharpness of the field.
+    """How strongly each member speaks and how steep the contest makes it.
 
-    ``logit = exp(log_sharpness + contest @ sharpness_per_feature) * sum_k w_k I_k logit_k / sum_k w_k I_k``
+    ``logit = exp(contest @ sharpness_per_feature) * sum_k b_k signal_k``, the strengths b of complete members passed
+    on where inputs are missing (`effective_strengths`).
 
     Attributes
     ----------
-    weights
-        Non-negative, sum to one; shape (n_members,).
-    log_sharpness
-        How much steeper the field is than the average of its members' log odds.
+    strengths
+        Non-negative; shape (n_members,). Their sum is the sharpness, their shares are the weights.
     """
 
-    weights: Floats
-    log_sharpness: float = 0.0
+    strengths: Floats
     sharpness_per_feature: Floats = field(default_factory=lambda: np.array(DEFAULT_SHARPNESS_PER_FEATURE))
 
+    @property
+    def weights(self) -> Floats:
+        """Shares of the strengths: non-negative, sum to one; shape (n_members,)."""
+        return self.strengths / self.strengths.sum()
+
     def driver_weights(self, opinions: Opinions) -> Floats:
-        """Weight of each member per driver: a member counts as far as it knows the driver; (n_drivers, n_members)."""
-        known = self.weights * opinions.information
-        total = known.sum(axis=1, keepdims=True)
-        return np.divide(known, total, out=np.broadcast_to(self.weights, known.shape).copy(), where=total > 0)
+        """Weight of each member per driver, as far as it knows him; rows sum to one; (n_drivers, n_members)."""
+        strengths = effective_strengths(self.strengths, opinions.information, opinions.complete)
+        heard = np.where(opinions.complete, strengths, strengths * opinions.information)
+        return heard / heard.sum(axis=1, keepdims=True)
 
     def knowledge(self, opinions: Opinions) -> Floats:
         """Share of the weight that has its inputs, per driver in [0, 1]."""
@@ -73,50 +91,56 @@ class Blend:
 
     def logits(self, opinions: Opinions) -> Floats:
         """The ensemble's uncalibrated log odds; shape (n_drivers,)."""
-        sharpness = np.exp(self.log_sharpness + opinions.contest @ self.sharpness_per_feature)
-        return sharpness * (self.driver_weights(opinions) * opinions.logits).sum(axis=1)
+        strengths = effective_strengths(self.strengths, opinions.information, opinions.complete)
+        steep = np.exp(opinions.contest @ self.sharpness_per_feature)
+        return np.asarray(steep * (strengths * opinions.signals).sum(axis=1), dtype=np.float64)
 
 
 class _Objective:
-    """Penalised quasi-deviance of a blend on left-out races, and its gradient."""
+    """Penalised quasi-deviance of a blend on left-out races, and its gradient in log strengths and sharpness."""
 
     def __init__(self, opinions: Sequence[Opinions], shares: Sequence[Floats], default: Blend) -> None:
         self.batch = Batch.of([len(s) for s in shares], [float(s.sum()) for s in shares])
-        middle = [o.logits - o.logits.mean(axis=0) for o in opinions]
-        self.logits = self.batch.stack(middle)
+        self.signals = self.batch.stack([o.signals - o.signals.mean(axis=0) for o in opinions])
         self.information = self.batch.stack([o.information for o in opinions])
+        self.complete = opinions[0].complete
         self.contests = np.stack([o.contest for o in opinions])
         self.shares = self.batch.stack(shares)
-        weights = np.maximum(default.weights, 1e-3)
-        self.start = np.concatenate([np.log(weights), [default.log_sharpness], default.sharpness_per_feature])
-        n_members = len(weights)
-        sd = np.array([_SD_LOG_WEIGHT] * n_members + [_SD_LOG_SHARPNESS] + [_SD_CONTEST] * len(CONTEST_FEATURES))
-        # One race says INFORMATION_PER_RACE about a parameter that moves all logits by one standard deviation.
-        self.precision = _PRIOR_RACES * INFORMATION_PER_RACE * 0.1 / sd**2
-        self.n_members = n_members
+        self.n_members = len(default.strengths)
+        self.start = np.concatenate([np.log(np.maximum(default.strengths, 1e-3)), default.sharpness_per_feature])
+        sd = np.array([_SD_LOG_STRENGTH] * self.n_members + [_SD_CONTEST] * len(CONTEST_FEATURES))
+        self.precision = _PRIOR_RACES / sd**2
 
     def blend(self, parameters: Floats) -> Blend:
-        """The blend of an unconstrained point: softmax weights."""
-        raw = np.exp(parameters[: self.n_members] - parameters[: self.n_members].max())
-        return Blend(raw / raw.sum(), float(parameters[self.n_members]), parameters[self.n_members + 1 :])
+        """The blend of an unconstrained point."""
+        return Blend(np.exp(parameters[: self.n_members]), parameters[self.n_members :])
+
+    def _by_member(self, blend: Blend) -> tuple[Floats, Floats]:
+        """Log odds (n_slates, n_max) before the contest's steepness, and their slope in each log strength."""
+        effective = effective_strengths(blend.strengths, self.information, self.complete)
+        spoken = effective * self.signals
+        whole = np.where(self.complete, effective, 0.0)
+        size = whole.sum(axis=-1, keepdims=True)
+        share = np.divide(whole, size, out=np.zeros_like(whole), where=size > 0)
+        mean = np.divide(
+            (whole * self.signals).sum(axis=-1, keepdims=True), size, out=np.zeros_like(size), where=size > 0
+        )
+        nominal = np.where(self.complete, blend.strengths, 0.0) / max(float(blend.strengths @ self.complete), 1e-12)
+        # A complete member's strength both shifts what the complete ones say and scales all they say.
+        slope = np.where(self.complete, whole * (self.signals - mean) + nominal * size * mean, spoken)
+        return spoken.sum(axis=-1), np.where(share.sum(axis=-1, keepdims=True) > 0, slope, spoken)
 
     def __call__(self, parameters: Floats) -> tuple[float, Floats]:
         """Value and gradient. With the constants at their best, d loss / d logit = fitted - shares."""
         blend = self.blend(parameters)
-        known = self.information * blend.weights
-        total = known.sum(axis=2)
-        share = np.where(total[..., None] > 0, known / np.maximum(total, 1e-12)[..., None], blend.weights)
-        mean = (share * self.logits).sum(axis=2)
-        sharpness = np.exp(blend.log_sharpness + self.contests @ blend.sharpness_per_feature)[:, None]
-        eta = sharpness * mean
-        fitted = self.batch.shares(eta)
+        flat, slopes = self._by_member(blend)
+        steep = np.exp(self.contests @ blend.sharpness_per_feature)[:, None]
+        fitted = self.batch.shares(steep * flat)
         inside = np.clip(fitted, 1e-12, 1 - 1e-12)
         loss = -(self.shares * np.log(inside) + (1.0 - self.shares) * np.log1p(-inside))[self.batch.mask].sum()
-        slope = np.where(self.batch.mask, fitted - self.shares, 0.0)
-        # Softmax of theta + log information: d mean / d theta_k = share_k (logit_k - mean).
-        by_weight = np.einsum("sd,sdk->k", slope * sharpness, share * (self.logits - mean[..., None]))
-        by_slate = (slope * eta).sum(axis=1)
-        gradient = np.concatenate([by_weight, [by_slate.sum()], by_slate @ self.contests])
+        error = np.where(self.batch.mask, fitted - self.shares, 0.0) * steep
+        by_slate = (error * flat).sum(axis=1)
+        gradient = np.concatenate([np.einsum("sd,sdk->k", error, slopes), by_slate @ self.contests])
         away = parameters - self.start
         return float(loss + 0.5 * (self.precision * away**2).sum()), gradient + self.precision * away
 

@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from services.ownership.core.calibration import Batch, logit, shares_from_logits
+from services.ownership.core.calibration import Batch, shares_from_logits
 from services.ownership.core.slate import Floats, PlayedSlate, Slate
 from services.ownership.core.slate_logit import Design, fit_slate_logit
 
@@ -37,6 +37,10 @@ class SlateEstimator(ABC, BaseEstimator):  # type: ignore[misc]
 
     firm: ClassVar[Mapping[str, float]] = {}
     """Features whose defaults weigh a multiple of ``prior_races``."""
+
+    n_price_features: ClassVar[int] = 0
+    """Leading features that describe the price alone. An estimator that has any adds to what others say of price
+    and value; one that has none says it all by itself."""
 
     prior_races: float
     coefficients_: Floats
@@ -80,9 +84,10 @@ class SlateEstimator(ABC, BaseEstimator):  # type: ignore[misc]
         self.coefficients_ = fit_slate_logit(design, self.default_coefficients, prior_races=self.races_behind_defaults)
         return self
 
-    def logits(self, slate: Slate) -> Floats:
-        """Log odds of ownership, calibrated to the slate; shape (n_drivers,)."""
-        return logit(shares_from_logits(self.features(slate) @ self.coefficients, slate.roster_size))
+    def signal(self, slate: Slate) -> Floats:
+        """Log odds that the estimator has to say beyond the price curve, up to a constant; shape (n_drivers,)."""
+        beyond = slice(self.n_price_features, None)
+        return np.asarray(self.features(slate)[:, beyond] @ self.coefficients[beyond], dtype=np.float64)
 
     def predict(self, X: Sequence[Slate]) -> list[Floats]:
         """Shares of each slate, in (0, 1), summing to its roster size."""

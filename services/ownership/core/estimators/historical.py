@@ -10,8 +10,9 @@ import numpy as np
 
 from services.ownership.core.calibration import Batch, logit
 from services.ownership.core.estimators.base import SlateEstimator
+from services.ownership.core.estimators.recent_form import RecentFormEstimator
 from services.ownership.core.estimators.salary_skill import CURVE_IS_FIRM, SALARY_SLOPE
-from services.ownership.core.features import salary_z
+from services.ownership.core.features import points_per_dollar, salary_z, standardise
 from services.ownership.core.lookback import DriverHistory, Likeness
 from services.ownership.core.slate import Floats, PlayedSlate, Slate
 from services.ownership.core.slate_logit import Design, fit_slate_logit
@@ -21,22 +22,23 @@ _LOGIT_FLOOR = 0.004
 
 
 class HistoricalEstimator(SlateEstimator):
-    """The price curve of the slate plus a driver's lasting popularity beyond his price.
+    """The price curve of the slate plus a driver's lasting popularity beyond his price and projection.
 
-    Popularity is the mean of ``logit(share) - price curve`` over his earlier races, weighted by age, likeness of
-    the track and of the price band, and shrunk to zero by ``shrinkage_races``.
+    Popularity is the mean of ``logit(share) - what price, projection and form explain`` over his earlier races,
+    weighted by age, likeness of the track and of the price band, and shrunk to zero by ``shrinkage_races``.
     """
 
     name: ClassVar[str] = "historical"
     prior = {"salary": SALARY_SLOPE, "salary_squared": 0.0, "popularity": 1.0}  # noqa: RUF012
     firm = CURVE_IS_FIRM
+    n_price_features: ClassVar[int] = 2
 
     def __init__(
         self,
         prior_races: float = 2.0,
-        half_life_races: float = 15.0,
-        other_track_weight: float = 0.5,
-        price_band_sd: float = 1.5,
+        half_life_races: float = 30.0,
+        other_track_weight: float = 0.6,
+        price_band_sd: float = 2.0,
         shrinkage_races: float = 1.5,
     ) -> None:
         self.prior_races = prior_races
@@ -59,15 +61,26 @@ class HistoricalEstimator(SlateEstimator):
         found = history.look_back(slates, likeness)
         return [(s / (w + self.shrinkage_races), w / (w + self.shrinkage_races)) for s, w in found]
 
+    def _explaining(self, X: Sequence[PlayedSlate], y: Sequence[Floats]) -> list[Floats]:
+        """Price curve, projection and form of each slate: the part of ownership that is no lasting popularity."""
+        form = RecentFormEstimator()
+        form.learn_history(X, y)
+        return [
+            np.column_stack([self._price(slate), standardise(slate.mean_points), standardise(per_dollar), forms[:, 1:]])
+            for slate, forms in zip((played.slate for played in X), form.training_features(X), strict=True)
+            for per_dollar in [points_per_dollar(slate.mean_points, slate)]
+        ]
+
     def learn_history(self, X: Sequence[PlayedSlate], y: Sequence[Floats]) -> None:
-        """Remember what of each field its prices did not explain."""
+        """Remember what of each field its prices, projections and form did not explain."""
         batch = Batch.of([played.slate.n_drivers for played in X], [float(shares.sum()) for shares in y])
-        curves = [self._price(played.slate) for played in X]
-        design = Design(batch, batch.stack(curves), batch.stack(y), np.ones(len(X)))
-        curve = fit_slate_logit(design, self.default_coefficients[:2], prior_races=self.races_behind_defaults[:2])
-        fitted = batch.shares(batch.stack(curves) @ curve)
-        excess = [logit(s, _LOGIT_FLOOR) - logit(f[: len(s)], _LOGIT_FLOOR) for s, f in zip(y, fitted, strict=True)]
-        self.history_ = DriverHistory(X, excess)
+        columns = self._explaining(X, y)
+        design = Design(batch, batch.stack(columns), batch.stack(y), np.ones(len(X)))
+        prior = np.concatenate([self.default_coefficients[:2], np.zeros(columns[0].shape[1] - 2)])
+        explained = batch.shares(design.features @ fit_slate_logit(design, prior, prior_races=self.prior_races))
+        self.history_ = DriverHistory(
+            X, [logit(s, _LOGIT_FLOOR) - logit(f[: len(s)], _LOGIT_FLOOR) for s, f in zip(y, explained, strict=True)]
+        )
 
     def training_features(self, X: Sequence[PlayedSlate]) -> list[Floats]:
         """Price curve and popularity as it stood before each race."""

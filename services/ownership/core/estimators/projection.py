@@ -26,6 +26,7 @@ class ProjectionEstimator(SlateEstimator):
         "mean_per_dollar": 0.40,
         "ceiling_per_dollar": 0.10,
         "optimal_rate": 0.10,
+        "salary": 0.0,
     }
 
     def __init__(self, prior_races: float = 2.0) -> None:
@@ -40,6 +41,7 @@ class ProjectionEstimator(SlateEstimator):
             points_per_dollar(slate.mean_points, slate),
             points_per_dollar(slate.ceiling_points, slate),
             rate,
+            slate.salaries_dollars,
         )
         return np.stack([standardise(column) for column in columns], axis=1)
 

@@ -29,23 +29,38 @@ def surprise(played: PlayedSlate) -> Floats:
 
 
 class RecentFormEstimator(SlateEstimator):
-    """Salary plus form: the decayed mean of a driver's surprises, shrunk to zero."""
+    """Salary plus form: decayed means of a driver's surprises, shrunk to zero.
+
+    Three means with different memories let the fit find out how far back a field looks.
+    """
 
     name: ClassVar[str] = "recent_form"
-    prior = {"salary": SALARY_SLOPE, "form": 0.30}  # noqa: RUF012
+    prior = {"salary": SALARY_SLOPE, "last_race": 0.0, "last_races": 0.30, "last_months": 0.0}  # noqa: RUF012
+    n_price_features: ClassVar[int] = 1
 
-    def __init__(self, prior_races: float = 2.0, half_life_races: float = 3.0, shrinkage_races: float = 1.0) -> None:
+    def __init__(
+        self,
+        prior_races: float = 2.0,
+        half_lives_races: tuple[float, float, float] = (0.7, 2.0, 6.0),
+        shrinkage_races: float = 1.0,
+    ) -> None:
         self.prior_races = prior_races
-        self.half_life_races = half_life_races
+        self.half_lives_races = half_lives_races
         self.shrinkage_races = shrinkage_races
 
     def _form(self, slates: Sequence[Slate]) -> list[tuple[Floats, Floats]]:
-        """Shrunk form and how much is known of it, per slate; zeros without any history."""
+        """Per slate: shrunk form by memory (n_drivers, 3), and how much is known (n_drivers,); zeros at first."""
         history: DriverHistory | None = getattr(self, "history_", None)
         if history is None:
-            return [(np.zeros(slate.n_drivers), np.zeros(slate.n_drivers)) for slate in slates]
-        found = history.look_back(slates, Likeness(self.half_life_races))
-        return [(s / (w + self.shrinkage_races), w / (w + self.shrinkage_races)) for s, w in found]
+            n_memories = len(self.half_lives_races)
+            return [(np.zeros((slate.n_drivers, n_memories)), np.zeros(slate.n_drivers)) for slate in slates]
+        found = [history.look_back(slates, Likeness(half_life)) for half_life in self.half_lives_races]
+        shrunk = [[s / (w + self.shrinkage_races) for s, w in memory] for memory in found]
+        weights = [w for _, w in found[1]]
+        return [
+            (np.stack(columns, axis=1), w / (w + self.shrinkage_races))
+            for *columns, w in zip(*shrunk, weights, strict=True)
+        ]
 
     def learn_history(self, X: Sequence[PlayedSlate], y: Sequence[Floats]) -> None:  # noqa: ARG002
         """Remember each driver's surprises, once per race even if several contests were recorded."""

@@ -14,7 +14,7 @@ SALARY_SLOPE = 0.27
 """Log odds of ownership per standard deviation of salary: mean over seven complete DraftKings MMA fields of spring
 2026 (the same roster form; 170-4,411 entries; 0.20-0.38), the nearest public stand-in for NASCAR."""
 
-CURVE_IS_FIRM = {"salary_squared": 16.0}
+CURVE_IS_FIRM = {"salary_squared": 32.0}
 """How salary bends differs from slate to slate more than its slope does: it takes more races to believe."""
 
 
