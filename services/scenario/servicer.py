@@ -33,31 +33,31 @@ class ScenarioServicer(ScenarioServiceServicer):
         self._records = records
         self._sets = sets
 
-    def PutRace(self, request: pb.PutRaceRequest, context: grpc.ServicerContext) -> pb.PutRaceResponse:  # noqa: ARG002, N802
+    def PutRace(self, request: pb.PutRaceRequest, context: grpc.ServicerContext) -> pb.PutRaceResponse:
         """Store a race."""
         record = self._records.put_race(complete_race(race_from_proto(request.race)))
         return pb.PutRaceResponse(race=mapping.record_to_proto(record))
 
-    def ImportRace(self, request: pb.ImportRaceRequest, context: grpc.ServicerContext) -> pb.ImportRaceResponse:  # noqa: ARG002, N802
+    def ImportRace(self, request: pb.ImportRaceRequest, context: grpc.ServicerContext) -> pb.ImportRaceResponse:
         """Build a race from files and store it."""
         race, report = import_race(*mapping.import_request(request))
         record = self._records.put_race(race)
         return pb.ImportRaceResponse(race=mapping.record_to_proto(record), report=mapping.report_to_proto(report))
 
-    def GetRace(self, request: pb.GetRaceRequest, context: grpc.ServicerContext) -> pb.GetRaceResponse:  # noqa: ARG002, N802
+    def GetRace(self, request: pb.GetRaceRequest, context: grpc.ServicerContext) -> pb.GetRaceResponse:
         """Return a race."""
         return pb.GetRaceResponse(race=mapping.record_to_proto(self._records.get_race(request.race_id)))
 
-    def ListRaces(self, request: pb.ListRacesRequest, context: grpc.ServicerContext) -> pb.ListRacesResponse:  # noqa: ARG002, N802
+    def ListRaces(self, request: pb.ListRacesRequest, context: grpc.ServicerContext) -> pb.ListRacesResponse:
         """List races."""
         records, token = self._records.list_races(request.page_size or DEFAULT_PAGE_SIZE, request.page_token)
         return pb.ListRacesResponse(races=map(mapping.record_to_proto, records), next_page_token=token)
 
-    def DeleteRace(self, request: pb.DeleteRaceRequest, context: grpc.ServicerContext) -> pb.DeleteRaceResponse:  # noqa: ARG002, N802
+    def DeleteRace(self, request: pb.DeleteRaceRequest, context: grpc.ServicerContext) -> pb.DeleteRaceResponse:
         """Delete a race and its sets."""
         return pb.DeleteRaceResponse(n_scenario_sets=self._sets.delete_race(request.race_id))
 
-    def GenerateScenarios(  # noqa: N802
+    def GenerateScenarios(
         self, request: pb.GenerateScenariosRequest, context: grpc.ServicerContext
     ) -> Iterator[pb.GenerateScenariosResponse]:
         """Simulate a race."""
@@ -73,26 +73,26 @@ class ScenarioServicer(ScenarioServiceServicer):
 
         return stream_events(context, work)
 
-    def GetScenarioSet(  # noqa: N802
+    def GetScenarioSet(
         self,
         request: pb.GetScenarioSetRequest,
-        context: grpc.ServicerContext,  # noqa: ARG002
+        context: grpc.ServicerContext,
     ) -> pb.GetScenarioSetResponse:
         """Return a set."""
         record = self._sets.find(request.race_id, request.scenario_set_id)
         return pb.GetScenarioSetResponse(scenario_set=mapping.set_to_proto(record, self._snapshot(request.race_id)))
 
-    def ListScenarioSets(  # noqa: N802
+    def ListScenarioSets(
         self,
         request: pb.ListScenarioSetsRequest,
-        context: grpc.ServicerContext,  # noqa: ARG002
+        context: grpc.ServicerContext,
     ) -> pb.ListScenarioSetsResponse:
         """List the sets of a race."""
         snapshot = self._snapshot(request.race_id)
         sets = [mapping.set_to_proto(record, snapshot) for record in self._records.list_sets(request.race_id)]
         return pb.ListScenarioSetsResponse(scenario_sets=sets)
 
-    def StreamMatrix(  # type: ignore[override]  # noqa: N802
+    def StreamMatrix(  # type: ignore[override]
         self, request: pb.StreamMatrixRequest, context: grpc.ServicerContext
     ) -> Iterator[pb.StreamMatrixResponse | Encoded]:
         """Stream a matrix; chunks of the stored form are serialized once for all readers."""
@@ -111,17 +111,17 @@ class ScenarioServicer(ScenarioServiceServicer):
         for chunk in part.chunks():
             yield pb.StreamMatrixResponse(chunk=chunk)
 
-    def UploadMatrix(  # noqa: N802
+    def UploadMatrix(
         self,
         request_iterator: Iterator[pb.UploadMatrixRequest],
-        context: grpc.ServicerContext,  # noqa: ARG002
+        context: grpc.ServicerContext,
     ) -> pb.UploadMatrixResponse:
         """Keep a user's matrix."""
         decoded = decode_upload(request_iterator, lambda race_id: self._records.get_race(race_id).race.driver_ids)
         record = self._sets.upload(decoded.header.race_id, mapping.upload_from(decoded))
         return pb.UploadMatrixResponse(scenario_set=mapping.set_to_proto(record, record.race.snapshot_hash))
 
-    def SummarizeScenarios(  # noqa: N802
+    def SummarizeScenarios(
         self, request: pb.SummarizeScenariosRequest, context: grpc.ServicerContext
     ) -> pb.SummarizeScenariosResponse:
         """Summarise a set."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -32,16 +34,22 @@ def classify_regimes(ticks: npt.NDArray[np.int16]) -> npt.NDArray[np.uint8]:
 
 
 def _order_kept(ticks: npt.NDArray[np.int16]) -> npt.NDArray[np.float64]:
-    """Correlation of each row with the column means, 0 where either is constant."""
-    mean = ticks.mean(axis=0, dtype=np.float64)
-    mean -= mean.mean()
+    """Rank correlation of each row with the column means, 0 where the row is constant; ties by column."""
+    expected = _ranks(ticks.mean(axis=0, dtype=np.float64)[None])[0]
     kept = np.zeros(ticks.shape[0])
     for first in range(0, ticks.shape[0], _BLOCK):
-        rows = ticks[first : first + _BLOCK].astype(np.float64)
-        rows -= rows.mean(axis=1, keepdims=True)
-        scale = np.sqrt((rows**2).sum(axis=1) * (mean**2).sum())
-        kept[first : first + _BLOCK] = np.divide(rows @ mean, scale, out=np.zeros(scale.size), where=scale > 0)
+        rows = ticks[first : first + _BLOCK]
+        ranks = _ranks(rows)
+        scale = (expected**2).sum()
+        constant = rows.min(axis=1) == rows.max(axis=1)
+        kept[first : first + _BLOCK] = np.where(constant, 0.0, ranks @ expected / scale)
     return kept
+
+
+def _ranks(rows: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """Ranks of each row, centred."""
+    order = np.argsort(np.argsort(rows, axis=1, kind="stable"), axis=1, kind="stable")
+    return np.asarray(order - 0.5 * (rows.shape[1] - 1), dtype=np.float64)
 
 
 def _dominance(ticks: npt.NDArray[np.int16]) -> npt.NDArray[np.float64]:

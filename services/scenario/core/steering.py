@@ -21,9 +21,11 @@ PILOT_SCENARIOS = (1_024,) * 6 + (4_096,) * 4
 """Scenarios of each round: coarse first, then fine."""
 
 POINTS_PER_SCORE = 9.0
-"""Mean points that one unit of score adds, about; a slope for the rounds, not a result."""
+"""Mean points that one unit of score adds, about, before the rounds have measured it."""
 
+SLOPE_RANGE = (4.0, 80.0)
 MAX_STEP = 1.0
+MIN_MEASURED_STEP = 0.05
 MAX_SCORE = 6.0
 
 
@@ -37,9 +39,9 @@ def steer(inputs: SimulationInput, target_points: Floats, *, checkpoint: Checkpo
     """The same race with strengths under which simulated means follow the projections.
 
     A race hands out a nearly fixed total of points, so projections fix what drivers are worth against each
-    other: their common level is that of the race. Each round moves strengths by the gap over the slope
-    (a damped Newton step with a fixed slope) under common random numbers. Drivers without a projection keep
-    their strength.
+    other: their common level is that of the race. Each round moves every strength by its gap over its slope,
+    which the rounds before have measured (a secant step per driver), under common random numbers. Drivers without
+    a projection keep their strength.
 
     Parameters
     ----------
@@ -49,13 +51,21 @@ def steer(inputs: SimulationInput, target_points: Floats, *, checkpoint: Checkpo
     wanted = np.isfinite(target_points)
     if not wanted.any():
         return inputs
-    strength = inputs.strength.copy()
+    strength, slope = inputs.strength.copy(), np.full(wanted.size, POINTS_PER_SCORE)
+    step, gap = np.zeros(wanted.size), np.zeros(wanted.size)
     for n_scenarios in PILOT_SCENARIOS:
-        pilot = simulate(
-            dataclasses.replace(inputs, strength=strength), n_scenarios, seed=PILOT_SEED, checkpoint=checkpoint
-        )
-        gap = target_points - pilot.ticks.mean(axis=0) / TICKS_PER_POINT
+        pilot = dataclasses.replace(inputs, strength=strength)
+        mean = simulate(pilot, n_scenarios, seed=PILOT_SEED, checkpoint=checkpoint).ticks.mean(axis=0)
+        before, gap = gap, target_points - mean / TICKS_PER_POINT
         gap -= gap[wanted].mean() if wanted.all() else 0.0
-        step = np.clip(gap / POINTS_PER_SCORE, -MAX_STEP, MAX_STEP)
-        strength[wanted] = np.clip(strength + step, -MAX_SCORE, MAX_SCORE)[wanted]
+        slope = _measured_slope(slope, step, before - gap)
+        step = np.where(wanted, np.clip(gap / slope, -MAX_STEP, MAX_STEP), 0.0)
+        strength = np.clip(strength + step, -MAX_SCORE, MAX_SCORE)
     return dataclasses.replace(inputs, strength=strength)
+
+
+def _measured_slope(slope: Floats, step: Floats, gain: Floats) -> Floats:
+    """Slopes moved half way to what the last step showed, where it was large enough to show anything."""
+    moved = np.abs(step) > MIN_MEASURED_STEP
+    shown = np.divide(gain, step, out=slope.copy(), where=moved)
+    return np.asarray(np.clip(0.5 * slope + 0.5 * np.clip(shown, *SLOPE_RANGE), *SLOPE_RANGE))

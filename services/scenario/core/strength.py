@@ -39,10 +39,11 @@ DEFAULT_TRUST = Trust()
 
 
 def driver_skill(race: Race, calibration: Calibration, trust: Trust = DEFAULT_TRUST) -> Floats:
-    """Skill of each starter, mean 0 and standard deviation 1 within the field; shape (n_starters,).
+    """Skill of each starter, mean 0; standard deviation 1 when all signals agree; shape (n_starters,).
 
-    A weighted mean of signals on a common scale. A signal that only some drivers have is put on the level of
-    their salaries first, so being known is neither an advantage nor a drawback.
+    A weighted mean of signals on a common scale, so signals that contradict each other shrink the field together.
+    A signal that only some drivers have is put on the level of their salaries first: being known is neither an
+    advantage nor a drawback.
     """
     salary = 0.5 * rank_scores(race.salaries_dollars.astype(np.float64))
     salary += 0.5 * standardise(race.salaries_dollars.astype(np.float64))
@@ -52,7 +53,8 @@ def driver_skill(race: Race, calibration: Calibration, trust: Trust = DEFAULT_TR
         known = np.isfinite(scores)
         total[known] += (trusted * scores)[known]
         weight[known] += np.broadcast_to(trusted, known.shape)[known]
-    return np.nan_to_num(standardise(total / weight))
+    skill = total / weight
+    return np.asarray(skill - skill.mean())
 
 
 def driver_strength(race: Race, calibration: Calibration, trust: Trust = DEFAULT_TRUST) -> Floats:

@@ -57,13 +57,14 @@ def baselines(
     past
         Earlier races of any type, the newest last.
     """
-    same = [item for item in past if item.race.track_type is target.race.track_type and item.race.has_points]
-    cars = _past_cars(same[-MAX_RACES:])
+    scored = [item for item in past if item.race.has_points]
+    same = [item for item in scored if item.race.track_type is target.race.track_type]
+    cars = _past_cars((same or scored)[-MAX_RACES:])
     form = _form_rank(target)
     mean_finish = np.full(target.race.n_cars, 0.5 * (target.race.n_cars + 1))
     everyone = np.zeros(target.race.n_cars)
     return {
-        "climatology": Forecast(_borrow(cars, target, everyone, everyone * 0, 99, rng, n_samples), mean_finish),
+        "climatology": Forecast(_borrow(cars, target, everyone, np.zeros(cars.start.size), 0, rng, n_samples), mean_finish),
         "start_order": Forecast(
             _borrow(cars, target, target.race.start, cars.start, NEIGHBOURS, rng, n_samples),
             target.race.start.astype(np.float64),
@@ -103,15 +104,15 @@ def _site_points(finish: Ints, start: Ints, per_lap: Floats, target: KnownRace) 
 def _borrow(
     cars: _Past,
     target: KnownRace,
-    places: npt.NDArray[np.generic],
-    past_places: npt.NDArray[np.generic],
+    places: Floats | Ints,
+    past_places: Floats | Ints,
     width: int,
     rng: np.random.Generator,
     n_samples: int,
 ) -> Floats:
     """Finish and laps of past cars at about the same place, scored from the car's own start."""
     points = np.empty((n_samples, target.race.n_cars))
-    distance = np.abs(np.broadcast_to(past_places, cars.start.shape)[None, :] - places[:, None])
+    distance = np.abs(past_places[None, :] - places[:, None])
     for car in range(target.race.n_cars):
         near = np.flatnonzero(distance[car] <= max(width, distance[car].min()))
         pick = rng.choice(near, n_samples)
@@ -123,7 +124,8 @@ def _plackett_luce(
     past: Sequence[KnownRace], cars: _Past, target: KnownRace, rng: np.random.Generator, n_samples: int
 ) -> Forecast:
     """Orders drawn first to last from worths in trailing finish and start; laps from past cars that finished there."""
-    weights = fit_plackett_luce([item for item in past if item.race.track_type is target.race.track_type][-MAX_RACES:])
+    same = [item for item in past if item.race.track_type is target.race.track_type]
+    weights = fit_plackett_luce(same[-MAX_RACES:])
     utility = _features(target) @ weights
     noise = rng.gumbel(size=(n_samples, target.race.n_cars))
     finishes = np.argsort(np.argsort(-(utility + noise), axis=1), axis=1).astype(np.int64) + 1

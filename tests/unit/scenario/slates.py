@@ -13,7 +13,7 @@ from services.scenario.core.simulate import SimulationInput
 
 def make_race(n: int = 12, *, laps: int = 100, kind: TrackType = TrackType.SHORT, **changes: object) -> Race:
     drivers = tuple(
-        Driver(f"d{k}", f"Driver {k}", 10_000 - 100 * k, start_position=k + 1, team=f"team {k // 3}") for k in range(n)
+        Driver(f"d{k}", f"Driver {k}", 9_500 - 200 * k, start_position=k + 1, team=f"team {k // 3}") for k in range(n)
     )
     values: dict[str, object] = {
         "race_id": "test",
