@@ -31,7 +31,7 @@ class ContestSimServicer(pb_grpc.ContestSimServiceServicer):
     def _library(self) -> FieldLibrary:
         return self._opposition.library
 
-    def SimulateContest(  # noqa: N802 - named by the contract
+    def SimulateContest(
         self, request: pb.SimulateContestRequest, context: grpc.ServicerContext
     ) -> Iterator[pb.SimulateContestResponse]:
         """Play contests; the result comes last."""
@@ -57,7 +57,7 @@ class ContestSimServicer(pb_grpc.ContestSimServiceServicer):
         ]
         return Simulation(race, matrix, contests, entries, oppositions, request.n_fields, request.seed)
 
-    def DescribeField(  # noqa: N802
+    def DescribeField(
         self, request: pb.DescribeFieldRequest, context: grpc.ServicerContext
     ) -> pb.DescribeFieldResponse:
         """Fit a field and describe it."""
@@ -70,7 +70,7 @@ class ContestSimServicer(pb_grpc.ContestSimServiceServicer):
             field=found.report(request.n_entries), expected_copies=found.expected_copies(lineups, request.n_entries)
         )
 
-    def SampleField(  # noqa: N802
+    def SampleField(
         self, request: pb.SampleFieldRequest, context: grpc.ServicerContext
     ) -> Iterator[pb.SampleFieldResponse]:
         """Draw opponents, duplicates compressed."""
@@ -83,7 +83,7 @@ class ContestSimServicer(pb_grpc.ContestSimServiceServicer):
             call.checkpoint()
             yield pb.SampleFieldResponse(lineups=messages[start : start + _LINEUPS_PER_MESSAGE])
 
-    def SelectEntries(  # noqa: N802
+    def SelectEntries(
         self, request: pb.SelectEntriesRequest, context: grpc.ServicerContext
     ) -> Iterator[pb.SelectEntriesResponse]:
         """Choose the entries that together pay best; the choice comes last."""
@@ -106,7 +106,7 @@ class ContestSimServicer(pb_grpc.ContestSimServiceServicer):
         rules = mapping.rules_from_proto(request)
         return Choosing(race, matrix, contest, opposition, lineups, rules, request.n_fields, request.seed)
 
-    def ResolvePrizes(  # noqa: N802
+    def ResolvePrizes(
         self, request: pb.ResolvePrizesRequest, context: grpc.ServicerContext
     ) -> pb.ResolvePrizesResponse:
         """Any form of prizes as rows."""

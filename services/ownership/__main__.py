@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
-
-import sqlalchemy as sa
 
 from pitwall.ownership.v1.ownership_service_pb2_grpc import add_OwnershipServiceServicer_to_server
 from services.common.rpc.peers import ScenarioPeer, connect_scenario
 from services.common.rpc.server import ServiceBinding, serve_forever
 from services.common.rpc.settings import PeerSettings
+from services.common.sql import open_engine
 from services.ownership.application import Ownership
 from services.ownership.facts import ModelShelf, ScenarioFacts
 from services.ownership.servicer import OwnershipServicer
 from services.ownership.settings import OwnershipSettings
-from services.ownership.store import OwnershipStore, open_engine
+from services.ownership.store import OwnershipStore
 
 NAME = "pitwall.ownership.v1.OwnershipService"
 HEAVY_METHODS = frozenset({"FitModel", "EvaluateModel"})
@@ -23,9 +21,6 @@ HEAVY_METHODS = frozenset({"FitModel", "EvaluateModel"})
 
 def build(settings: OwnershipSettings, scenario: ScenarioPeer) -> ServiceBinding:
     """The service over a scenario service; its database is created when absent."""
-    url = sa.make_url(settings.database_url)
-    if url.get_backend_name() == "sqlite" and url.database:
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     store = OwnershipStore(open_engine(settings.database_url))
     facts = ScenarioFacts(scenario, settings.max_cached_summaries)
     servicer = OwnershipServicer(Ownership(facts, store, ModelShelf(store, settings.max_cached_models)))

@@ -26,7 +26,7 @@ class OwnershipServicer(OwnershipServiceServicer):
     def __init__(self, ownership: Ownership) -> None:
         self._ownership = ownership
 
-    def ProjectOwnership(  # noqa: N802
+    def ProjectOwnership(
         self, request: ownership_service_pb2.ProjectOwnershipRequest, context: grpc.ServicerContext
     ) -> ownership_service_pb2.ProjectOwnershipResponse:
         """Project a race."""
@@ -46,7 +46,7 @@ class OwnershipServicer(OwnershipServiceServicer):
             projection=mapping.projection_to_proto(answer, query.interval_level)
         )
 
-    def RecordOwnership(  # noqa: N802
+    def RecordOwnership(
         self, request: ownership_service_pb2.RecordOwnershipRequest, context: grpc.ServicerContext
     ) -> ownership_service_pb2.RecordOwnershipResponse:
         """Store what a field did."""
@@ -55,7 +55,7 @@ class OwnershipServicer(OwnershipServiceServicer):
         record = self._ownership.record(race, request.contest_id, _actual(request, race), call)
         return ownership_service_pb2.RecordOwnershipResponse(record=mapping.record_to_proto(record))
 
-    def ListOwnershipRecords(  # noqa: N802
+    def ListOwnershipRecords(
         self, request: ownership_service_pb2.ListOwnershipRecordsRequest, context: grpc.ServicerContext
     ) -> ownership_service_pb2.ListOwnershipRecordsResponse:
         """A page of records."""
@@ -64,9 +64,9 @@ class OwnershipServicer(OwnershipServiceServicer):
         position = mapping.page_position(request.page_token)
         return mapping.listed(self._ownership.store.page(request.race_id, position, size + 1), size)
 
-    def FitModel(  # noqa: N802
+    def FitModel(
         self,
-        request: ownership_service_pb2.FitModelRequest,  # noqa: ARG002 - the fit draws no random numbers
+        request: ownership_service_pb2.FitModelRequest,
         context: grpc.ServicerContext,
     ) -> Iterator[ownership_service_pb2.FitModelResponse]:
         """Fit with progress."""
@@ -78,7 +78,7 @@ class OwnershipServicer(OwnershipServiceServicer):
 
         return stream_events(context, work)
 
-    def EvaluateModel(  # noqa: N802
+    def EvaluateModel(
         self, request: ownership_service_pb2.EvaluateModelRequest, context: grpc.ServicerContext
     ) -> Iterator[ownership_service_pb2.EvaluateModelResponse]:
         """Evaluate with progress."""
@@ -94,9 +94,9 @@ class OwnershipServicer(OwnershipServiceServicer):
 
         return stream_events(context, work)
 
-    def ListModels(  # noqa: N802
+    def ListModels(
         self,
-        request: ownership_service_pb2.ListModelsRequest,  # noqa: ARG002 - it has no fields
+        request: ownership_service_pb2.ListModelsRequest,
         context: grpc.ServicerContext,
     ) -> ownership_service_pb2.ListModelsResponse:
         """All models."""

@@ -10,9 +10,8 @@ from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
-from sqlalchemy.pool import StaticPool
 
-from services.common.domain.errors import NotFound, StorageFull
+from services.common.domain.errors import NotFound
 from services.ownership.core.slate import SLATE_ARRAYS, Contest, PlayedSlate, Slate
 
 _metadata = sa.MetaData()
@@ -110,22 +109,6 @@ def _record(row: sa.Row[Any]) -> StoredRecord:
     return StoredRecord(row.record_id, row.contest_id, row.created_at, tuple(body["driver_ids"]), played)
 
 
-def open_engine(url: str) -> sa.Engine:
-    """An engine for a URL; SQLite waits for a writer instead of failing."""
-    if not url.startswith("sqlite"):
-        return sa.create_engine(url, pool_pre_ping=True)
-    in_memory = url in ("sqlite://", "sqlite:///:memory:")
-    options: dict[str, Any] = {"poolclass": StaticPool} if in_memory else {}
-    engine = sa.create_engine(url, connect_args={"timeout": 30.0, "check_same_thread": False}, **options)
-
-    @sa.event.listens_for(engine, "connect")
-    def _on_connect(connection: Any, _record: Any) -> None:
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=NORMAL")
-
-    return engine
-
-
 class OwnershipStore:
     """All access to the tables; every method is one transaction."""
 
@@ -138,13 +121,7 @@ class OwnershipStore:
         self._engine.dispose()
 
     def put_record(self, record: StoredRecord) -> None:
-        """Store a record in place of an earlier one of the same contest.
-
-        Raises
-        ------
-        StorageFull
-            If the disk is full; nothing is stored then.
-        """
+        """Store a record in place of an earlier one of the same contest."""
         row = {
             "record_id": record.record_id,
             "race_id": record.race_id,
@@ -152,14 +129,9 @@ class OwnershipStore:
             "created_at": record.created_at,
             "body": _record_body(record),
         }
-        try:
-            with self._engine.begin() as connection:
-                connection.execute(_records.delete().where(_records.c.record_id == record.record_id))
-                connection.execute(_records.insert().values(row))
-        except sa.exc.OperationalError as error:
-            if "full" in str(error.orig):
-                raise StorageFull("the disk that holds ownership records is full; free some space") from error
-            raise
+        with self._engine.begin() as connection:
+            connection.execute(_records.delete().where(_records.c.record_id == record.record_id))
+            connection.execute(_records.insert().values(row))
 
     def records(self) -> list[StoredRecord]:
         """All records, oldest race first."""

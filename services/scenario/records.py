@@ -8,12 +8,9 @@ import datetime as dt
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 from google.protobuf import json_format
-from sqlalchemy import ForeignKey, Index, create_engine, delete, event, select, tuple_
-from sqlalchemy.engine import Engine, make_url
+from sqlalchemy import ForeignKey, Index, delete, select, tuple_
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
@@ -21,6 +18,7 @@ from pitwall.scenario.v1 import race_pb2
 from services.common.domain.errors import InvalidInput, NotFound
 from services.common.domain.race import Race
 from services.common.mapping import race_from_proto, race_to_proto
+from services.common.sql import open_engine
 
 Clock = Callable[[], dt.datetime]
 
@@ -107,7 +105,7 @@ class Records:
     """Races and sets; every method is one transaction."""
 
     def __init__(self, url: str, *, clock: Clock = utc_now) -> None:
-        self._engine = _open_engine(url)
+        self._engine = open_engine(url)
         self._clock = clock
         _Base.metadata.create_all(self._engine)
 
@@ -199,22 +197,6 @@ class Records:
         with Session(self._engine) as session:
             _race_row(session, race_id)
             return [_set_record(row) for row in session.scalars(query)]
-
-
-def _open_engine(url: str) -> Engine:
-    parsed = make_url(url)
-    if parsed.get_backend_name() != "sqlite":
-        return create_engine(parsed, pool_pre_ping=True)
-    if parsed.database:
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(parsed, connect_args={"timeout": 30})
-    event.listen(engine, "connect", _set_pragmas)
-    return engine
-
-
-def _set_pragmas(connection: Any, _record: Any) -> None:
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
-        connection.execute(f"PRAGMA {pragma}")
 
 
 def _race_row(session: Session, race_id: str) -> _RaceRow:

@@ -1,0 +1,63 @@
+"""Engines of the records: SQLite by default, PostgreSQL by URL; faults of the database as errors of the tree."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import URL, ExceptionContext, make_url
+from sqlalchemy.pool import StaticPool
+
+from services.common.domain.errors import ServiceError, StorageFull, Unavailable
+
+_LOCK_WAIT_SECONDS = 30.0
+_PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON")
+
+
+def open_engine(url: str) -> sa.Engine:
+    """An engine for a URL; the folder of an SQLite file is made, and writers wait for each other.
+
+    Its statements raise ``StorageFull`` when the disk has no room and ``Unavailable`` when the database cannot
+    be reached or stays locked.
+    """
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        engine = _open_sqlite(parsed)
+    else:
+        engine = sa.create_engine(parsed, pool_pre_ping=True)
+    sa.event.listen(engine, "handle_error", _raise_service_error)
+    return engine
+
+
+def _open_sqlite(url: URL) -> sa.Engine:
+    connect_args = {"timeout": _LOCK_WAIT_SECONDS, "check_same_thread": False}
+    if url.database in (None, "", ":memory:"):
+        # One connection, or every thread would see an empty database of its own.
+        engine = sa.create_engine(url, connect_args=connect_args, poolclass=StaticPool)
+    else:
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        engine = sa.create_engine(url, connect_args=connect_args)
+    sa.event.listen(engine, "connect", _set_pragmas)
+    return engine
+
+
+def _set_pragmas(connection: Any, _record: Any) -> None:
+    for pragma in _PRAGMAS:
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _raise_service_error(context: ExceptionContext) -> None:
+    error = service_error(context.original_exception, context.is_disconnect)
+    if error is not None:
+        raise error from context.original_exception
+
+
+def service_error(original: BaseException, is_disconnect: bool) -> ServiceError | None:
+    """The error of the tree that a database's error stands for; None for a defect of ours."""
+    text = str(original).lower()
+    if "full" in text or "no space left" in text:
+        return StorageFull("the disk that holds the records is full; free some space and repeat the call")
+    if is_disconnect or "locked" in text or "unable to open" in text or "connection" in text:
+        return Unavailable(f"the database of the records cannot be used now: {original}")
+    return None

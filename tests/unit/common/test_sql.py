@@ -1,0 +1,56 @@
+import threading
+
+import pytest
+import sqlalchemy as sa
+
+from services.common.domain.errors import StorageFull, Unavailable
+from services.common.sql import open_engine, service_error
+
+
+def fill(engine):
+    with engine.begin() as connection:
+        connection.execute(sa.text("CREATE TABLE notes (body TEXT)"))
+        connection.execute(sa.text("INSERT INTO notes VALUES (:body)"), [{"body": "x" * 100_000}] * 50)
+
+
+def test_a_full_disk_is_named(tmp_path):
+    engine = open_engine(f"sqlite:///{tmp_path / 'records.db'}")
+
+    @sa.event.listens_for(engine, "connect")
+    def limit(connection, _record):
+        connection.execute("PRAGMA max_page_count=20")
+
+    with pytest.raises(StorageFull, match="free some space"):
+        fill(engine)
+
+
+def test_the_folder_of_a_file_is_made(tmp_path):
+    fill(open_engine(f"sqlite:///{tmp_path / 'deep' / 'records.db'}"))
+    assert (tmp_path / "deep" / "records.db").exists()
+
+
+def test_threads_share_a_database_in_memory():
+    engine = open_engine("sqlite://")
+    fill(engine)
+    counts = []
+
+    def count():
+        with engine.connect() as connection:
+            counts.append(connection.execute(sa.text("SELECT count(*) FROM notes")).scalar())
+
+    thread = threading.Thread(target=count)
+    thread.start()
+    thread.join()
+    assert counts == [50]
+
+
+def test_a_server_that_is_gone_is_unavailable():
+    with pytest.raises(Unavailable):
+        open_engine("postgresql+psycopg://nobody@127.0.0.1:1/none").connect()
+
+
+def test_a_defect_of_ours_stays_one(tmp_path):
+    engine = open_engine(f"sqlite:///{tmp_path / 'records.db'}")
+    with pytest.raises(sa.exc.OperationalError, match="no such table"), engine.begin() as connection:
+        connection.execute(sa.text("INSERT INTO nowhere VALUES (1)"))
+    assert service_error(ValueError("syntax"), False) is None
