@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pitwall import wire
 from services.common.domain.errors import ChecksumMismatch, FailedPrecondition, NotFound
 from services.common.domain.race import Race
 from services.common.domain.work import Checkpoint, ReportProgress, no_checkpoint, no_progress
@@ -102,16 +103,15 @@ class ScenarioSets:
             If the user said what the matrix hashes to and it does not.
         """
         race = self._records.get_race(race_id).race
+        content = wire.content_hash(upload.ticks)
+        if upload.content_hash not in ("", content):
+            raise ChecksumMismatch("the matrix does not match header.content_hash; send it again or leave the hash out")
         names = REGIME_NAMES if upload.regimes is None else upload.regime_names
         regimes = classify_regimes(upload.ticks) if upload.regimes is None else upload.regimes
-        content = hashlib.sha256(np.ascontiguousarray(upload.ticks).data).hexdigest()
         labels = hashlib.sha256(np.ascontiguousarray(regimes).data).hexdigest()
         key = _digest((race.snapshot_hash, "upload", content, labels, names))
         built = Built(upload.ticks, regimes, {"regime_names": list(names)})
         matrix = self._store.get_or_build(key, lambda: built)
-        if upload.content_hash and upload.content_hash != matrix.content_hash:
-            self._store.delete(key)
-            raise ChecksumMismatch("the matrix does not match header.content_hash; send it again or leave the hash out")
         return self._records.add_set(_uploaded_record(race, matrix))
 
     def find(self, race_id: str, scenario_set_id: str = "") -> SetRecord:

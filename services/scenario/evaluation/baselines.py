@@ -64,7 +64,9 @@ def baselines(
     mean_finish = np.full(target.race.n_cars, 0.5 * (target.race.n_cars + 1))
     everyone = np.zeros(target.race.n_cars)
     return {
-        "climatology": Forecast(_borrow(cars, target, everyone, np.zeros(cars.start.size), 0, rng, n_samples), mean_finish),
+        "climatology": Forecast(
+            _borrow(cars, target, everyone, np.zeros(cars.start.size), 0, rng, n_samples), mean_finish
+        ),
         "start_order": Forecast(
             _borrow(cars, target, target.race.start, cars.start, NEIGHBOURS, rng, n_samples),
             target.race.start.astype(np.float64),
