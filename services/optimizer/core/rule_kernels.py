@@ -14,70 +14,70 @@ Array = npt.NDArray[Any]
 
 
 @njit(cache=True, nogil=True)
-def is_allowed(
-    lineup: npt.NDArray[np.int8],
-    excluded: Array,
-    members: Array,
-    at_least: Array,
-    at_most: Array,
-    only_with: Array,
-    values: Array,
-    limits: Array,
-    team_index: Array,
-    stack: Array,
-) -> bool:
-    """Return whether one lineup keeps all rules; the arrays are those of ``LineupRules``."""
-    for driver in lineup:
-        if excluded[driver]:
-            return False
-    for group in range(len(at_least)):
-        binding = only_with[group] < 0
-        held = 0
-        for driver in lineup:
-            held += members[group, driver]
-            binding |= driver == only_with[group]
-        if binding and not at_least[group] <= held <= at_most[group]:
-            return False
-    for limit in range(len(limits)):
-        total = 0.0
-        for driver in lineup:
-            total += values[limit, driver]
-        if total > limits[limit] + LIMIT_TOLERANCE:
-            return False
-    return stack[1] == 0 or _stacked(lineup, team_index, stack)
+def row_bits(lineups: npt.NDArray[np.int8], row: int) -> Any:
+    """Return the drivers of a lineup as the bits of a word."""
+    bits = np.uint64(0)
+    for slot in range(lineups.shape[1]):
+        bits |= np.uint64(1) << np.uint64(lineups[row, slot])
+    return bits
 
 
 @njit(cache=True, nogil=True)
-def _stacked(lineup: npt.NDArray[np.int8], team_index: Array, stack: Array) -> bool:
-    for driver in lineup:
-        team = team_index[driver]
+def popcount(word: Any) -> int:
+    """Return the number of bits set (Hacker's Delight, section 5-1)."""
+    word -= (word >> np.uint64(1)) & np.uint64(0x5555555555555555)
+    word = (word & np.uint64(0x3333333333333333)) + ((word >> np.uint64(2)) & np.uint64(0x3333333333333333))
+    word = (word + (word >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
+    return int((word * np.uint64(0x0101010101010101)) >> np.uint64(56))
+
+
+@njit(cache=True, nogil=True, forceinline=True)
+def keeps_groups(bits: Any, excluded: Array, members: Array, bounds: Array, only_with: Array) -> bool:
+    """Return whether a lineup, as bits, keeps exclusions and groups."""
+    if bits & excluded[0]:
+        return False
+    for group in range(len(members)):
+        if only_with[group] == 0 or bits & only_with[group]:
+            held = popcount(bits & members[group])
+            if held < bounds[group, 0] or held > bounds[group, 1]:
+                return False
+    return True
+
+
+@njit(cache=True, nogil=True)
+def keeps_sums(
+    lineups: npt.NDArray[np.int8], row: int, values: Array, limits: Array, team_index: Array, stack: Array
+) -> bool:
+    """Return whether the lineup of a row keeps limits and the stack rule."""
+    for limit in range(len(limits)):
+        total = 0.0
+        for slot in range(lineups.shape[1]):
+            total += values[limit, lineups[row, slot]]
+        if total > limits[limit] + LIMIT_TOLERANCE:
+            return False
+    return stack[1] == 0 or _stacked(lineups, row, team_index, stack)
+
+
+@njit(cache=True, nogil=True)
+def _stacked(lineups: npt.NDArray[np.int8], row: int, team_index: Array, stack: Array) -> bool:
+    for slot in range(lineups.shape[1]):
+        team = team_index[lineups[row, slot]]
         mates = 0
-        for other in lineup:
-            mates += other == driver or (team >= 0 and team_index[other] == team)
+        for other in range(lineups.shape[1]):
+            mates += other == slot or (team >= 0 and team_index[lineups[row, other]] == team)
         if not stack[0] <= mates <= stack[1]:
             return False
     return True
 
 
 @njit(cache=True, nogil=True)
-def mark_allowed(
-    lineups: npt.NDArray[np.int8],
-    allowed: npt.NDArray[np.bool_],
-    excluded: Array,
-    members: Array,
-    at_least: Array,
-    at_most: Array,
-    only_with: Array,
-    values: Array,
-    limits: Array,
-    team_index: Array,
-    stack: Array,
-) -> None:
-    """Write ``is_allowed`` of every row of ``lineups`` to ``allowed``."""
+def mark_allowed(lineups: npt.NDArray[np.int8], allowed: npt.NDArray[np.bool_], rules: Any) -> None:
+    """Write to ``allowed`` whether each row of ``lineups`` keeps the rules (``LineupRules.arrays``)."""
+    excluded, members, bounds, only_with, values, limits, team_index, stack = rules
+    summed = len(limits) > 0 or stack[1] > 0
     for row in range(len(lineups)):
-        allowed[row] = is_allowed(
-            lineups[row], excluded, members, at_least, at_most, only_with, values, limits, team_index, stack
-        )
+        kept = keeps_groups(row_bits(lineups, row), excluded, members, bounds, only_with)
+        allowed[row] = kept and (not summed or keeps_sums(lineups, row, values, limits, team_index, stack))
 
 
 @njit(cache=True, nogil=True)

@@ -9,6 +9,16 @@ import numpy as np
 import numpy.typing as npt
 
 Mask = npt.NDArray[np.bool_]
+RuleArrays = tuple[
+    npt.NDArray[np.uint64],
+    npt.NDArray[np.uint64],
+    npt.NDArray[np.int64],
+    npt.NDArray[np.uint64],
+    npt.NDArray[np.float64],
+    npt.NDArray[np.float64],
+    npt.NDArray[np.int64],
+    npt.NDArray[np.int64],
+]
 
 LIMIT_TOLERANCE = 1e-9
 """Sums of ownership are floats; a lineup that is over a limit by less than this is within it."""
@@ -105,19 +115,29 @@ class LineupRules:
             team_index=self.team_index[order],
         )
 
-    def arrays(self) -> tuple[npt.NDArray[np.generic], ...]:
-        """The fields in order, as kernels take them."""
+    def arrays(self) -> RuleArrays:
+        """The rules as kernels take them, sets of drivers as the bits of 64-bit words.
+
+        Excluded drivers (1,), members of groups, bounds of groups (n_groups, 2), drivers on which groups
+        depend, values, limits, team_index and stack.
+        """
+        only = np.array([1 << column if column >= 0 else 0 for column in self.only_with.tolist()], dtype=np.uint64)
         return (
-            self.excluded,
-            self.members,
-            self.at_least,
-            self.at_most,
-            self.only_with,
+            to_bits(self.excluded[None, :]),
+            to_bits(self.members),
+            np.stack([self.at_least, self.at_most], axis=1),
+            only,
             self.values,
             self.limits,
             self.team_index,
             self.stack,
         )
+
+
+def to_bits(masks: Mask) -> npt.NDArray[np.uint64]:
+    """Rows of a bool matrix (n, n_drivers) as words: bit ``i`` stands for driver ``i``."""
+    powers = np.uint64(1) << np.arange(masks.shape[1], dtype=np.uint64)
+    return np.where(masks, powers, np.uint64(0)).sum(axis=1, dtype=np.uint64)
 
 
 def compile_rules(rules: Sequence[Rule], n_drivers: int) -> LineupRules:

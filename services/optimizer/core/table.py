@@ -28,6 +28,7 @@ from services.optimizer.core.start import best_start, strength_order
 from services.optimizer.core.tail_kernels import tail_threshold
 
 Int64 = npt.NDArray[np.int64]
+Ticks = npt.NDArray[np.int16]
 
 _SCENARIO_BLOCK = 8192
 _PREFIX_BLOCK = 1024
@@ -166,8 +167,8 @@ def _seed(table: TailTable, row: int) -> None:
 
 
 def _completion(ticks: npt.NDArray[np.int16], salaries: Int64, salary_cap: int) -> Completion:
-    edges = np.quantile(salaries, np.linspace(0, 1, _LAST_DRIVER_BUCKETS + 1)[1:], method="higher")
-    edges = np.unique(edges).astype(np.int64)
+    quantiles = np.quantile(salaries, np.linspace(0, 1, _LAST_DRIVER_BUCKETS + 1)[1:], method="higher")
+    edges = np.unique(quantiles).astype(np.int64)
     return Completion(salaries, salary_cap, edges, kernels.best_singles(ticks, salaries, edges))
 
 
@@ -192,7 +193,9 @@ def _bound_prefixes(table: TailTable, salaries: Int64, checkpoint: Checkpoint) -
         ticks = np.ascontiguousarray(table.ticks[:, part[0] : part[-1] + 1])
         pairs = kernels.best_pairs(ticks, salaries, edges.astype(np.int64))
 
-        def task(start: int, stop: int, ticks: npt.NDArray[np.int16] = ticks, pairs: Int64 = pairs) -> None:
+        def task(
+            start: int, stop: int, ticks: npt.NDArray[np.int16] = ticks, pairs: npt.NDArray[np.int16] = pairs
+        ) -> None:
             span = slice(start, stop)
             kernels.add_prefix_excess(ticks, prefixes[span], buckets[span], pairs, table.thresholds, over[span])
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from services.optimizer.core.rule_kernels import is_allowed, precedes
+from services.optimizer.core.rule_kernels import keeps_groups, keeps_sums, precedes
 from services.optimizer.core.tail_kernels import (
     add_into,
     excess,
@@ -124,13 +124,13 @@ def tighten(
     guesses = thresholds.copy()
     best_last = _greatest_from(driver_units)
     n_exact = 0
-    shared_bound = np.int64(0)
+    shared_bound = 0
     hopeless = False
     for index in range(len(rows)):
         row = rows[index]
         changed = _first_change(lineups, row, rows[index - 1] if index > 0 else -1)
         if changed < roster_size - 1:
-            units, left = np.int64(0), np.int64(salary_cap)
+            units, left = 0, salary_cap
             for slot in range(roster_size - 1):
                 if slot >= changed:
                     add_into(totals[slot + 1], totals[slot], ticks[lineups[row, slot]])
@@ -140,7 +140,7 @@ def tighten(
             shares = index + 1 < len(rows) and _first_change(lineups, rows[index + 1], row) == roster_size - 1
             if shares and stage[row] == STAGE_PREFIX:
                 start = lineups[row, roster_size - 2] + 1
-                bucket = min(np.searchsorted(edges, left), len(edges) - 1)
+                bucket = min(int(np.searchsorted(edges, left)), len(edges) - 1)
                 mate = singles[start, bucket]
                 shared_bound = _joint_bound(totals[roster_size - 1], mate, sizes, multipliers, thresholds)
                 hopeless = shared_bound + units + best_last[start] < cut
@@ -174,7 +174,7 @@ def _greatest_from(values: Int64) -> Int64:
 @njit(cache=True, nogil=True)
 def _joint_bound(left: Ticks, right: Ticks, sizes: Int64, multipliers: Int64, thresholds: Int64) -> int:
     """Return the fixed-threshold bound of the totals ``left + right``."""
-    value = np.int64(0)
+    value = 0
     for tail in range(len(sizes)):
         over = joint_excess(left, right, thresholds[tail])
         value += multipliers[tail] * (sizes[tail] * thresholds[tail] + over)
@@ -184,7 +184,7 @@ def _joint_bound(left: Ticks, right: Ticks, sizes: Int64, multipliers: Int64, th
 @njit(cache=True, nogil=True)
 def _fixed_bound(total: Ticks, sizes: Int64, multipliers: Int64, thresholds: Int64) -> int:
     """Return the fixed-threshold bound of one total."""
-    value = np.int64(0)
+    value = 0
     for tail in range(len(sizes)):
         value += multipliers[tail] * (sizes[tail] * thresholds[tail] + excess(total, thresholds[tail]))
     return value
@@ -219,10 +219,10 @@ def scan(
     allowed: npt.NDArray[np.bool_],
     driver_units: Int64,
     pair_units: Int64,
-    toll_drivers: npt.NDArray[np.bool_],
+    toll_drivers: npt.NDArray[np.uint64],
     toll_units: Int64,
     order: Int64,
-    momentary: Array,
+    momentary: Any,
     exact_only: bool,
     cut: int,
     open_rows: Int64,
@@ -235,45 +235,43 @@ def scan(
     none reaches the cut) and its value, and the number of allowed rows. With ``exact_only`` nothing but the
     best exact row is looked for.
     """
-    excluded, members, at_least, at_most, only_with, values, limits, team_index, stack = momentary
-    grouped = len(at_least) > 0 or len(limits) > 0 or stack[1] > 0
+    excluded, members, bounds, only_with, values, limits, team_index, stack = momentary
+    grouped = len(members) > 0
+    summed = len(limits) > 0 or stack[1] > 0
     roster_size = lineups.shape[1]
     n_open = 0
     best_row = -1
-    best = np.int64(cut)
+    best = cut
     n_allowed = 0
     for prefix in range(span[0], span[1]):
         first = prefix_start[prefix]
-        units = np.int64(0)
-        blocked = False
+        units = 0
+        shared = np.uint64(0)
         for slot in range(roster_size - 2):
             driver = lineups[first, slot]
             units += driver_units[driver]
-            blocked |= excluded[driver]
-        if blocked:
+            shared |= np.uint64(1) << np.uint64(driver)
+        if shared & excluded[0]:
             continue
         start = lineups[first, roster_size - 3] + 1 if roster_size > 2 else 0
         hopeless = prefix_bound[prefix] + units + pair_units[start] < best
         for row in range(first, prefix_start[prefix + 1]):
+            if not allowed[row] or (exact_only and stage[row] != STAGE_EXACT):
+                continue
             fifth = lineups[row, roster_size - 2]
             sixth = lineups[row, roster_size - 1]
-            if exact_only and stage[row] != STAGE_EXACT:
+            bits = shared | (np.uint64(1) << np.uint64(fifth)) | (np.uint64(1) << np.uint64(sixth))
+            if bits & excluded[0] or (grouped and not keeps_groups(bits, excluded, members, bounds, only_with)):
                 continue
-            if not allowed[row] or excluded[fifth] or excluded[sixth]:
-                continue
-            if grouped and not is_allowed(
-                lineups[row], excluded, members, at_least, at_most, only_with, values, limits, team_index, stack
-            ):
+            if summed and not keeps_sums(lineups, row, values, limits, team_index, stack):
                 continue
             n_allowed += 1
             if hopeless:
                 continue
             value = bound[row] + units + driver_units[fifth] + driver_units[sixth]
             for toll in range(len(toll_units)):
-                for driver in lineups[row]:
-                    if toll_drivers[toll, driver]:
-                        value -= toll_units[toll]
-                        break
+                if bits & toll_drivers[toll]:
+                    value -= toll_units[toll]
             if value < best:
                 continue
             if stage[row] != STAGE_EXACT:
@@ -290,9 +288,9 @@ def scan(
 def heaviest_row(lineups: Int8, weights: Int64) -> int:
     """Return the first row with the greatest sum of ``weights`` over its drivers."""
     best_row = 0
-    best = np.int64(-(2**62))
+    best = -(2**62)
     for row in range(len(lineups)):
-        total = np.int64(0)
+        total = 0
         for driver in lineups[row]:
             total += weights[driver]
         if total > best:
@@ -326,9 +324,9 @@ def climb(
     rest = np.empty_like(total)
     while True:
         swap_slot, swap_driver = -1, -1
-        spent = np.int64(0)
+        spent = 0
         held = np.zeros(ticks.shape[0], dtype=np.bool_)
-        units = np.int64(0)
+        units = 0
         for driver in lineup:
             held[driver] = True
             spent += salaries[driver]

@@ -12,13 +12,15 @@ from services.common.domain.work import Checkpoint
 from services.common.universe.kernels import find_row
 from services.optimizer.core import table_kernels as kernels
 from services.optimizer.core.blocks import n_threads, run_blocks
+from services.optimizer.core.objective import Objective
 from services.optimizer.core.rule_kernels import forbid_near, mark_allowed
-from services.optimizer.core.rules import LineupRules, Query, Solution
+from services.optimizer.core.rules import LineupRules, Query, Solution, to_bits
 from services.optimizer.core.table import TailTable
 
 Int64 = npt.NDArray[np.int64]
 
 _LOWEST = -(1 << 62)
+_HIGHEST = 1 << 62
 _FIRST_BATCH = 1024
 _LARGEST_BATCH = 262_144
 _ROW_BLOCK = 512
@@ -48,6 +50,11 @@ class TableSearch:
         self._allowed = np.ones(table.n_lineups, dtype=np.bool_)
         self._min_distinct = 1
 
+    @property
+    def objective(self) -> Objective:
+        """Gives the unit of values."""
+        return self._table.objective
+
     def solve(self, query: Query, should_stop: Callable[[], bool]) -> Solution | None:
         """Return the best lineup that the query allows, None when it allows none.
 
@@ -60,12 +67,12 @@ class TableSearch:
     def allows_any(self, query: Query) -> bool:
         """Return whether any lineup is allowed."""
         with self._table.lock:
-            return self._scan(query, _LOWEST).n_allowed > 0
+            return self._scan(query, _HIGHEST).n_allowed > 0
 
     def count(self, query: Query) -> int:
         """Return how many lineups are allowed."""
         with self._table.lock:
-            return self._scan(query, _LOWEST).n_allowed
+            return self._scan(query, _HIGHEST).n_allowed
 
     def _solve(self, query: Query, should_stop: Callable[[], bool]) -> Solution | None:
         table = self._table
@@ -163,7 +170,7 @@ class TableSearch:
                 self._allowed,
                 units,
                 _best_two(units, momentary.excluded),
-                tolls.reshape(len(toll_units), len(units)),
+                to_bits(tolls.reshape(len(toll_units), len(units))),
                 toll_units,
                 table.order,
                 momentary.arrays(),
@@ -200,7 +207,7 @@ class TableSearch:
             rules = query.rules.reordered(table.order).arrays()
 
             def task(start: int, stop: int) -> None:
-                mark_allowed(table.lineups[start:stop], self._allowed[start:stop], *rules)
+                mark_allowed(table.lineups[start:stop], self._allowed[start:stop], rules)
 
             run_blocks(task, table.n_lineups, _MARK_BLOCK, self._checkpoint)
             known = ()

@@ -25,7 +25,7 @@ def add_into(target: Ticks, left: Ticks, right: Ticks) -> None:
 
 
 @njit(cache=True, nogil=True)
-def _excess_32(totals: Ticks, threshold: int) -> int:
+def _excess_32(totals: Ticks, threshold: int) -> np.int32:
     # The narrow casts keep the loop on 16-bit lanes; ``matrix.check_range`` has made sure that they hold.
     zero, narrow, result = np.int16(0), np.int16(threshold), np.int32(0)
     for s in range(len(totals)):
@@ -34,7 +34,7 @@ def _excess_32(totals: Ticks, threshold: int) -> int:
 
 
 @njit(cache=True, nogil=True)
-def _joint_excess_32(left: Ticks, right: Ticks, threshold: int) -> int:
+def _joint_excess_32(left: Ticks, right: Ticks, threshold: int) -> np.int32:
     zero, narrow, result = np.int16(0), np.int16(threshold), np.int32(0)
     for s in range(len(left)):
         total = np.int16(left[s] + right[s])
@@ -43,7 +43,7 @@ def _joint_excess_32(left: Ticks, right: Ticks, threshold: int) -> int:
 
 
 @njit(cache=True, nogil=True)
-def _count_above_32(totals: Ticks, threshold: int) -> int:
+def _count_above_32(totals: Ticks, threshold: int) -> np.int32:
     narrow, result = np.int16(threshold), np.int32(0)
     for s in range(len(totals)):
         result = np.int32(result + np.int32(totals[s] > narrow))
@@ -56,27 +56,27 @@ def excess(totals: Ticks, threshold: int) -> int:
 
     In parts of 32,768 scenarios, whose sums fit 32 bits.
     """
-    result = np.int64(0)
+    result = 0
     for start in range(0, len(totals), 32768):
-        result += _excess_32(totals[start : start + 32768], threshold)
+        result += int(_excess_32(totals[start : start + 32768], threshold))
     return result
 
 
 @njit(cache=True, nogil=True)
 def joint_excess(left: Ticks, right: Ticks, threshold: int) -> int:
     """Return ``excess(left + right, threshold)`` without writing the totals down."""
-    result = np.int64(0)
+    result = 0
     for start in range(0, len(left), 32768):
-        result += _joint_excess_32(left[start : start + 32768], right[start : start + 32768], threshold)
+        result += int(_joint_excess_32(left[start : start + 32768], right[start : start + 32768], threshold))
     return result
 
 
 @njit(cache=True, nogil=True)
 def count_above(totals: Ticks, threshold: int) -> int:
     """Return how many totals are greater than ``threshold``."""
-    result = np.int64(0)
+    result = 0
     for start in range(0, len(totals), 32768):
-        result += _count_above_32(totals[start : start + 32768], threshold)
+        result += int(_count_above_32(totals[start : start + 32768], threshold))
     return result
 
 
@@ -88,7 +88,7 @@ def tail_threshold(totals: Ticks, k: int, guess: int) -> int:
     bracket is closed by interpolating the logarithm of the count, which is close to linear in a tail.
     """
     if k >= len(totals):
-        return np.int64(totals.min())
+        return int(totals.min())
     low, high = guess, guess
     n_low = n_high = count_above(totals, guess)
     step = 64

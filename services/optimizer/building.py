@@ -1,0 +1,160 @@
+"""A portfolio from request to summary."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+
+from pitwall.optimizer.v1 import optimizer_service_pb2 as pb
+from pitwall.optimizer.v1 import portfolio_pb2
+from services.common.domain.work import ReportProgress
+from services.common.rpc.calls import Call
+from services.optimizer import answers, mapping, reports
+from services.optimizer.core.exposure import ExposurePlan, exposure_bounds
+from services.optimizer.core.metrics import lineup_numbers
+from services.optimizer.core.portfolio import Entry, PortfolioBuilder, PortfolioSpec
+from services.optimizer.core.rules import Rule
+from services.optimizer.core.structure import leverage_rules, structure_rules
+from services.optimizer.inputs import Inputs, Peers, fetch
+from services.optimizer.searches import Searches, SearchPlan
+from services.optimizer.tables import TableLibrary
+
+_ANSWER_MARGIN = 0.1
+"""Share of the time to the deadline that is kept for the summary, at most five seconds."""
+
+EmitResponse = Callable[[pb.BuildPortfolioResponse], None]
+
+
+class PortfolioJob:
+    """Builds the portfolio of one request."""
+
+    def __init__(self, request: pb.BuildPortfolioRequest, peers: Peers, library: TableLibrary, call: Call) -> None:
+        self._request = request
+        self._peers = peers
+        self._library = library
+        self._call = call
+        self._timings: dict[str, float] = {}
+        self._stop_at = call.started + _search_seconds(request, call)
+
+    def run(self, emit: EmitResponse, report: ReportProgress) -> None:
+        """Emit lineups as they are proven, then the summary."""
+        with self._stage("inputs"):
+            inputs = fetch(self._request, self._peers, self._call)
+        spec, plan = self._spec(inputs)
+        searches = Searches(self._search_plan(inputs), self._library, self._call.checkpoint)
+        builder = PortfolioBuilder(spec, plan, searches.for_lineup, self._should_stop)
+        with self._stage("lineups"):
+            report("lineups", 0, spec.n_lineups)
+            for entry, seconds in _timed(builder.build()):
+                emit(pb.BuildPortfolioResponse(lineup=self._message(inputs, entry, seconds)))
+                report("lineups", entry.index + 1, spec.n_lineups)
+        context = reports.Context(
+            request=self._request,
+            inputs=inputs,
+            spec=spec,
+            plan=plan,
+            outcome=builder.outcome,
+            searches=searches,
+            peers=self._peers,
+            call=self._call,
+            report=report,
+        )
+        with self._stage("reports"):
+            summary = reports.summarize(context)
+        summary.portfolio_id = _portfolio_id(self._request, inputs)
+        summary.timings_seconds.update(self._timings)
+        emit(pb.BuildPortfolioResponse(summary=summary))
+
+    def _should_stop(self) -> bool:
+        return time.monotonic() >= self._stop_at
+
+    @contextmanager
+    def _stage(self, name: str) -> Iterator[None]:
+        started = time.monotonic()
+        yield
+        self._timings[name] = time.monotonic() - started
+
+    def _spec(self, inputs: Inputs) -> tuple[PortfolioSpec, ExposurePlan]:
+        request, race = self._request, inputs.race
+        drivers = mapping.driver_table(race)
+        exposure = mapping.exposure_from_proto(race, request.exposure)
+        locked = inputs.structure.locked
+        bounds = exposure_bounds(exposure, drivers, len(race.teams), request.n_lineups, locked)
+        diversity = request.diversity
+        overlap = diversity.overlap_penalty if diversity.HasField("overlap_penalty") else None
+        points = mapping.driver_points(race, request.objective.driver_points)
+        if inputs.leverage.ownership_penalty and inputs.ownership_percent is not None:
+            points = points - inputs.leverage.ownership_penalty * 100.0 * (inputs.ownership_percent / 100.0) ** 2
+        spec = PortfolioSpec(
+            n_lineups=request.n_lineups,
+            driver_points=points,
+            rules=self._rules(inputs),
+            overlap_penalty=mapping.DEFAULT_OVERLAP_PENALTY if overlap is None else overlap,
+            min_distinct=max(1, min(diversity.min_distinct_drivers, drivers.roster_size)),
+            mode=exposure.mode,
+            soft_price_points=exposure.soft_price_points,
+        )
+        return spec, ExposurePlan(bounds, drivers, race.teams)
+
+    def _rules(self, inputs: Inputs) -> list[Rule]:
+        rules = structure_rules(inputs.structure, mapping.driver_table(inputs.race))
+        if inputs.ownership_percent is not None:
+            rules += leverage_rules(inputs.leverage, inputs.ownership_percent, None)
+        return rules
+
+    def _search_plan(self, inputs: Inputs) -> SearchPlan:
+        request, matrix = self._request, inputs.matrix
+        weights = mapping.regimes_from_proto(request.regimes, matrix.regime_names)
+        return SearchPlan(
+            content=matrix.content_hash,
+            slate=inputs.slate,
+            terms=inputs.terms,
+            regimes=matrix.regimes,
+            regime_names=matrix.regime_names,
+            regime_weights=tuple(weights),
+            scenario_share=request.scenario_share,
+            seed=request.seed,
+            n_lineups=request.n_lineups,
+        )
+
+    def _message(self, inputs: Inputs, entry: Entry, seconds: float) -> portfolio_pb2.PortfolioLineup:
+        numbers = lineup_numbers(
+            inputs.slate,
+            entry.solution.columns,
+            [tail.alpha for tail in entry.objective.tails],
+            ownership_percent=inputs.ownership_percent,
+            optimal_percent=inputs.optimal_percent,
+        )
+        certificate = answers.certificate_to_proto(entry, inputs.matrix.content_hash, seconds)
+        return answers.lineup_to_message(inputs.race, entry, certificate, numbers)
+
+
+def _search_seconds(request: pb.BuildPortfolioRequest, call: Call) -> float:
+    """Seconds after the start at which the search is cut short."""
+    remaining = call.remaining_seconds()
+    allowed = remaining - min(5.0, _ANSWER_MARGIN * remaining)
+    if request.HasField("time_limit"):
+        return min(allowed, request.time_limit.ToTimedelta().total_seconds())
+    return allowed
+
+
+def _timed(entries: Iterator[Entry]) -> Iterator[tuple[Entry, float]]:
+    started = time.monotonic()
+    for entry in entries:
+        yield entry, time.monotonic() - started
+        started = time.monotonic()
+
+
+def _portfolio_id(request: pb.BuildPortfolioRequest, inputs: Inputs) -> str:
+    """Hash of all that determines the portfolio: request, race, scenarios, ownership."""
+    digest = hashlib.sha256(request.SerializeToString(deterministic=True))
+    digest.update(repr((inputs.race.race_id, inputs.race.snapshot_hash, inputs.race.rules, inputs.terms)).encode())
+    digest.update(inputs.matrix.content_hash.encode())
+    digest.update(inputs.slate.salaries_dollars.tobytes())
+    if inputs.ownership_percent is not None:
+        digest.update(np.ascontiguousarray(inputs.ownership_percent).tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,192 @@
+"""How often drivers and teams may appear, kept exact to the last lineup and spread over the portfolio."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from services.common.domain.errors import FieldViolation, InvalidInput
+from services.optimizer.core.rules import Group, Rule, Toll
+from services.optimizer.core.structure import DriverTable
+
+Counts = npt.NDArray[np.int64]
+
+_EPSILON = 1e-9
+_PACE_SLACK = 0.1
+"""A driver may run ahead of an even spread by this share of the lineups allowed, and at least by one."""
+
+
+class ExposureMode(enum.Enum):
+    """Whether bounds hold, or cost a price when they do not."""
+
+    HARD = "hard"
+    SOFT = "soft"
+
+
+@dataclass(frozen=True)
+class ExposureConfig:
+    """Shares of the portfolio, from 0 to 1.
+
+    Attributes
+    ----------
+    max_driver, max_team
+        For every driver, and for lineups with at least one driver of a team.
+    drivers
+        Column to (min, max); max None stands for ``max_driver``, or min where that is greater.
+    soft_price_points
+        What a lineup pays for each rule that it breaks, in the soft mode.
+    """
+
+    max_driver: float = 0.5
+    max_team: float = 0.7
+    drivers: Mapping[int, tuple[float, float | None]] = field(default_factory=dict)
+    mode: ExposureMode = ExposureMode.HARD
+    soft_price_points: float = 5.0
+
+
+@dataclass(frozen=True, eq=False)
+class ExposureBounds:
+    """Least and greatest number of lineups per driver, greatest per team."""
+
+    n_lineups: int
+    driver_min: Counts
+    driver_max: Counts
+    team_max: Counts
+
+
+def at_most(share: float, n_lineups: int) -> int:
+    """Lineups that a greatest share allows: rounded down, but one unless the share is 0."""
+    return 0 if share == 0 else max(1, int(np.floor(share * n_lineups + _EPSILON)))
+
+
+def exposure_bounds(
+    config: ExposureConfig, drivers: DriverTable, n_teams: int, n_lineups: int, locked: Sequence[int]
+) -> ExposureBounds:
+    """Return the bounds as whole lineups.
+
+    A locked driver is in all lineups, and so is the team: the general maxima do not bind them.
+
+    Raises
+    ------
+    InvalidInput
+        If a driver's min is above the max, or a locked driver has a max below 1.
+    """
+    n_drivers = drivers.n_drivers
+    least = np.zeros(n_drivers, dtype=np.int64)
+    most = np.full(n_drivers, at_most(config.max_driver, n_lineups), dtype=np.int64)
+    teams = np.full(n_teams, at_most(config.max_team, n_lineups), dtype=np.int64)
+    for column in locked:
+        most[column] = n_lineups
+        if (team := drivers.team_index[column]) >= 0:
+            teams[team] = n_lineups
+    violations = []
+    for index, (column, (low, high)) in enumerate(config.drivers.items()):
+        where, name = f"exposure.drivers[{index}]", drivers.names[column]
+        least[column] = int(np.ceil(low * n_lineups - _EPSILON))
+        if high is not None:
+            most[column] = at_most(high, n_lineups)
+            if column in locked and high < 1:
+                violations.append(FieldViolation(f"{where}.max", f"{name} is locked into every lineup"))
+        if high is not None and low > high:
+            violations.append(FieldViolation(f"{where}.min", f"is {low:g} for {name}, above max {high:g}"))
+        most[column] = max(most[column], least[column]) if high is None else most[column]
+    if violations:
+        raise InvalidInput.of(violations)
+    return ExposureBounds(n_lineups, least, most, teams)
+
+
+class ExposurePlan:
+    """Counts what has been used and says what the next lineup may, must and should hold."""
+
+    def __init__(self, bounds: ExposureBounds, drivers: DriverTable, team_names: Sequence[str]) -> None:
+        self.bounds = bounds
+        self._drivers = drivers
+        self._team_names = team_names
+        self._members = [drivers.team_index == team for team in range(len(team_names))]
+        self.used: Counts = np.zeros(drivers.n_drivers, dtype=np.int64)
+        self.team_used: Counts = np.zeros(len(team_names), dtype=np.int64)
+        self.n_built = 0
+
+    def add(self, columns: Sequence[int]) -> None:
+        """Count one lineup."""
+        self.used[list(columns)] += 1
+        for team in {int(self._drivers.team_index[column]) for column in columns} - {-1}:
+            self.team_used[team] += 1
+        self.n_built += 1
+
+    def hard_rules(self) -> list[Rule]:
+        """What the next lineup must keep so that the bounds hold in the end."""
+        bounds, names = self.bounds, self._drivers.names
+        left = bounds.n_lineups - self.n_built
+        rules = []
+        for column in _where(self.used >= bounds.driver_max):
+            name = f"exposure of {names[column]} at most {bounds.driver_max[column]} of {bounds.n_lineups}"
+            rules.append(Rule(name, excluded=self._drivers.mask([column])))
+        for team in _where(self.team_used >= bounds.team_max):
+            name = f"exposure of team {self._team_names[team]} at most {bounds.team_max[team]} of {bounds.n_lineups}"
+            rules.append(Rule(name, excluded=self._members[team]))
+        for column in _where(bounds.driver_min - self.used >= left):
+            name = f"exposure of {names[column]} at least {bounds.driver_min[column]} of {bounds.n_lineups}"
+            rules.append(Rule(name, group=Group(self._drivers.mask([column]), 1)))
+        return rules + self._look_ahead(left)
+
+    def _look_ahead(self, left: int) -> list[Rule]:
+        """Keep the minima and the slots of the lineups after the next one within reach."""
+        size = self._drivers.roster_size
+        rules = []
+        short = np.maximum(self.bounds.driver_min - self.used, 0)
+        due = int(short.sum()) - size * (left - 1)
+        if due > 0:
+            rules.append(Rule("exposure minima of all drivers together", group=Group(short > 0, due)))
+        room = np.minimum(self.bounds.driver_max - self.used, left)
+        # A driver with room in all lineups left loses a slot whether chosen or not, so choosing one is free.
+        full = room >= left
+        free = int(room.sum()) - int(full.sum()) - size * (left - 1)
+        if 0 <= free < size:
+            rules.append(Rule("exposure maxima of all drivers together", group=Group(full, size - free)))
+        return rules
+
+    def pace_rules(self) -> list[Rule]:
+        """What keeps exposures spread through the portfolio; may be waived."""
+        bounds = self.bounds
+        ahead, behind = self._ahead(), self._behind()
+        rules = [Rule("even spread of maxima", excluded=ahead)] if ahead.any() else []
+        teams = _where(self.team_used >= _pace_cap(bounds.team_max, self.n_built, bounds.n_lineups))
+        rules += [Rule("even spread of teams", excluded=self._members[team]) for team in teams]
+        if behind.any():
+            short = int(np.maximum(bounds.driver_min - self.used, 0).sum())
+            due = min(int(behind.sum()), -(-short // (bounds.n_lineups - self.n_built)))
+            rules.append(Rule("even spread of minima", group=Group(behind, min(due, self._drivers.roster_size))))
+        return rules
+
+    def _ahead(self) -> npt.NDArray[np.bool_]:
+        bounds = self.bounds
+        return np.asarray(self.used >= _pace_cap(bounds.driver_max, self.n_built, bounds.n_lineups))
+
+    def _behind(self) -> npt.NDArray[np.bool_]:
+        due = self.bounds.driver_min * (self.n_built + 1) // self.bounds.n_lineups
+        return np.asarray(self.used < due)
+
+    def soft_prices(self, price_points: float) -> npt.NDArray[np.float64]:
+        """Points per driver in the soft mode: less when above an even spread, more when below; (n_drivers,)."""
+        return price_points * (self._behind().astype(np.float64) - self._ahead())
+
+    def soft_tolls(self, price_units: int) -> tuple[Toll, ...]:
+        """Price of one more lineup for teams that are above an even spread."""
+        over = self.team_used >= _pace_cap(self.bounds.team_max, self.n_built, self.bounds.n_lineups)
+        return tuple(Toll(self._members[team], price_units) for team in _where(over))
+
+
+def _where(marked: npt.NDArray[np.bool_]) -> list[int]:
+    return [int(index) for index in np.flatnonzero(marked)]
+
+
+def _pace_cap(most: Counts, n_built: int, n_lineups: int) -> Counts:
+    """Lineups that may have been used once the next one is built, by an even spread with some slack."""
+    even = -(-most * (n_built + 1) // n_lineups)
+    slack = np.maximum(1, np.ceil(_PACE_SLACK * most)).astype(np.int64)
+    return np.asarray(np.minimum(most, even + slack))

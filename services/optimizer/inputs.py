@@ -1,0 +1,192 @@
+"""All that a portfolio is built from, fetched and checked before any search begins."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from pitwall.optimizer.v1 import optimizer_service_pb2 as pb
+from pitwall.optimizer.v1 import portfolio_pb2
+from pitwall.scenario.v1 import scenario_set_pb2
+from services.common.domain.errors import FailedPrecondition, InvalidInput, ServiceError
+from services.common.domain.race import Race
+from services.common.matrix.scenario_matrix import ScenarioMatrix
+from services.common.rpc.calls import Call
+from services.common.rpc.peers import OwnershipPeer, ScenarioPeer
+from services.optimizer import mapping
+from services.optimizer.core.objective import Term
+from services.optimizer.core.shortage import needed_scenarios, supported_terms
+from services.optimizer.core.slate import Slate, check_range
+from services.optimizer.core.structure import Leverage, Structure, check_structure
+
+
+@dataclass(frozen=True)
+class Peers:
+    """The services that the optimizer asks."""
+
+    scenario: ScenarioPeer
+    ownership: OwnershipPeer
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """What a portfolio is built from.
+
+    Attributes
+    ----------
+    ownership_percent, optimal_percent
+        Per driver; None where nobody asked for them or could tell.
+    n_generations
+        Scenario generations triggered because the set was too small.
+    """
+
+    race: Race
+    matrix: ScenarioMatrix
+    slate: Slate
+    terms: tuple[Term, ...]
+    structure: Structure
+    leverage: Leverage
+    ownership_percent: npt.NDArray[np.float64] | None
+    optimal_percent: npt.NDArray[np.float64] | None = None
+    n_generations: int = 0
+    warnings: list[str] = field(default_factory=list)
+
+
+def slate_of(race: Race, matrix: ScenarioMatrix) -> Slate:
+    """The scenarios of a race as the core takes them.
+
+    Raises
+    ------
+    FailedPrecondition
+        If the race lists other drivers than the scenarios.
+    """
+    if matrix.driver_ids != race.driver_ids:
+        raise FailedPrecondition(
+            f"race {race.race_id!r} has changed since scenario set {matrix.scenario_set_id} was made: "
+            "other drivers start; generate scenarios again",
+            metadata={"race_id": race.race_id, "scenario_set_id": matrix.scenario_set_id},
+        )
+    slate = Slate(matrix.ticks_by_driver, race.salaries_dollars, race.rules.roster_size, race.rules.salary_cap_dollars)
+    check_range(slate)
+    return slate
+
+
+def fetch(request: pb.BuildPortfolioRequest, peers: Peers, call: Call) -> Inputs:
+    """Fetch and check what a portfolio request is about."""
+    race = peers.scenario.get_race(request.race_id, call)
+    terms = mapping.terms_from_proto(request.objective)
+    matrix = peers.scenario.get_scenarios(request.race_id, request.scenario_set_id, call)
+    warnings: list[str] = []
+    matrix, terms, n_generations = _enough_scenarios(request, peers, call, matrix, terms, warnings)
+    structure = fetch_structure(race, request.structure, matrix.scenario_set_id, peers, call)
+    leverage = mapping.leverage_from_proto(request.leverage)
+    ownership = _ownership(request, race, matrix.scenario_set_id, leverage, peers, call, warnings)
+    inputs = Inputs(
+        race=race,
+        matrix=matrix,
+        slate=slate_of(race, matrix),
+        terms=terms,
+        structure=structure,
+        leverage=leverage,
+        ownership_percent=ownership,
+        n_generations=n_generations,
+        warnings=warnings,
+    )
+    return replace(inputs, optimal_percent=_optimal_percent(inputs, peers, call))
+
+
+def fetch_structure(
+    race: Race, message: portfolio_pb2.StructureRules, scenario_set_id: str, peers: Peers, call: Call
+) -> Structure:
+    """Structure rules of a request, checked; who dominates comes from the scenarios."""
+    dominators: tuple[int, ...] = ()
+    if message.HasField("dominators"):
+        share = message.dominators.min_laps_led_share or mapping.DEFAULT_DOMINATOR_SHARE
+        dominators = _dominators(race, share, scenario_set_id, peers, call)
+    structure = mapping.structure_from_proto(race, message, dominators)
+    check_structure(structure, mapping.driver_table(race))
+    return structure
+
+
+def _dominators(race: Race, share: float, scenario_set_id: str, peers: Peers, call: Call) -> tuple[int, ...]:
+    summary = peers.scenario.summarize(race.race_id, scenario_set_id, call)
+    led = {row.driver_id: row.mean_laps_led for row in summary.drivers if row.HasField("mean_laps_led")}
+    if set(led) != set(race.driver_ids):
+        raise FailedPrecondition(
+            "the limit on dominators needs laps led, which these scenarios do not have; "
+            "generate scenarios, or use a group of drivers instead",
+            metadata={"race_id": race.race_id, "missing": "laps led"},
+        )
+    laps = max(1.0, sum(led.values()))
+    return tuple(column for column, driver_id in enumerate(race.driver_ids) if led[driver_id] / laps >= share)
+
+
+def _enough_scenarios(
+    request: pb.BuildPortfolioRequest,
+    peers: Peers,
+    call: Call,
+    matrix: ScenarioMatrix,
+    terms: tuple[Term, ...],
+    warnings: list[str],
+) -> tuple[ScenarioMatrix, tuple[Term, ...], int]:
+    """Apply the policy on sets that are too small for the tail: more scenarios, a lower level, or a refusal."""
+    for index, term in enumerate(terms):
+        if term.alpha is not None and not 0 < term.alpha < 1:
+            raise InvalidInput.field(f"objective.terms[{index}].cvar_alpha", "must lie between 0 and 1")
+    needed = needed_scenarios(terms)
+    if matrix.n_scenarios >= needed:
+        return matrix, terms, 0
+    text = f"the tail needs {needed:,} scenarios for 100 samples, the set has {matrix.n_scenarios:,}"
+    if request.shortage == portfolio_pb2.SCENARIO_SHORTAGE_REFUSE:
+        raise FailedPrecondition(
+            f"{text}; generate more, or lower the level", metadata={"needed_scenarios": str(needed)}
+        )
+    n_generations = 0
+    if request.shortage != portfolio_pb2.SCENARIO_SHORTAGE_FALL_BACK:
+        found = peers.scenario.get_scenario_set(request.race_id, matrix.scenario_set_id, call)
+        if found.source == scenario_set_pb2.SCENARIO_SOURCE_UPLOADED:
+            warnings.append(f"{text}; an uploaded set cannot be enlarged")
+        else:
+            made = peers.scenario.generate(request.race_id, needed, found.recipe.seed, call)
+            matrix = peers.scenario.get_scenarios(request.race_id, made.scenario_set_id, call)
+            n_generations = 1
+    lowered = supported_terms(terms, matrix.n_scenarios)
+    if lowered != terms:
+        used = ", ".join("the mean" if term.alpha is None else f"{100 * term.alpha:g} %" for term in lowered)
+        warnings.append(f"{text}; levels lowered to {used}")
+    return matrix, lowered, n_generations
+
+
+def _ownership(
+    request: pb.BuildPortfolioRequest,
+    race: Race,
+    scenario_set_id: str,
+    leverage: Leverage,
+    peers: Peers,
+    call: Call,
+    warnings: list[str],
+) -> npt.NDArray[np.float64] | None:
+    """The user's ownership, else the projection; without rules on it a failure to project is a warning."""
+    if request.ownership_percent:
+        return mapping.ownership_percent(race, request.ownership_percent)
+    try:
+        projected = peers.ownership.project(race, scenario_set_id, call)
+    except ServiceError as error:
+        if leverage.needs_ownership() or error.reason in ("CANCELLED", "DEADLINE_EXCEEDED"):
+            raise
+        warnings.append(f"no ownership, so its numbers are 0: {error.message}")
+        return None
+    warnings.extend(projected.warnings)
+    return projected.percent
+
+
+def _optimal_percent(inputs: Inputs, peers: Peers, call: Call) -> npt.NDArray[np.float64] | None:
+    """Share of scenarios whose best lineup holds each driver, when leverage is asked for."""
+    if not inputs.leverage.needs_ownership():
+        return None
+    race = inputs.race
+    summary = peers.scenario.summarize(race.race_id, inputs.matrix.scenario_set_id, call, optimal_rates=True)
+    rates = {row.driver_id: row.optimal_rate for row in summary.drivers}
+    return np.array([100.0 * rates.get(driver_id, 0.0) for driver_id in race.driver_ids])

@@ -1,0 +1,87 @@
+"""Answers about given lineups and about the universe as a whole."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pitwall.optimizer.v1 import optimizer_service_pb2 as pb
+from services.common.domain.errors import FieldViolation, InvalidInput
+from services.common.domain.race import Race
+from services.common.mapping import lineup_columns, lineup_to_proto
+from services.common.rpc.calls import Call
+from services.common.universe import count_lineups, enumerate_lineups
+from services.optimizer import answers, mapping
+from services.optimizer.core.metrics import lineup_numbers
+from services.optimizer.core.objective import build_objective
+from services.optimizer.core.rule_kernels import mark_allowed
+from services.optimizer.core.rules import compile_rules
+from services.optimizer.core.slate import lineup_units
+from services.optimizer.core.structure import structure_rules
+from services.optimizer.inputs import Peers, fetch_structure, slate_of
+
+
+def score_lineups(request: pb.ScoreLineupsRequest, peers: Peers, call: Call) -> pb.ScoreLineupsResponse:
+    """Value and numbers of each lineup on one scenario set; all must be legal."""
+    race = peers.scenario.get_race(request.race_id, call)
+    columns = [_legal_columns(race, request, index) for index in range(len(request.lineups))]
+    own = mapping.ownership_percent(race, request.ownership_percent) if request.ownership_percent else None
+    matrix = peers.scenario.get_scenarios(request.race_id, request.scenario_set_id, call)
+    slate = slate_of(race, matrix)
+    objective = build_objective(mapping.terms_from_proto(request.objective), slate.n_scenarios)
+    bonus = objective.units(mapping.driver_points(race, request.objective.driver_points))
+    response = pb.ScoreLineupsResponse(scenario_set_id=matrix.scenario_set_id)
+    for held in columns:
+        call.checkpoint()
+        units = lineup_units(slate, objective, held) + int(bonus[list(held)].sum())
+        numbers = lineup_numbers(slate, held, [tail.alpha for tail in objective.tails], ownership_percent=own)
+        response.lineups.add(
+            lineup=lineup_to_proto(race, held),
+            objective=objective.points(units),
+            metrics=answers.metrics_to_proto(numbers),
+        )
+    return response
+
+
+def _legal_columns(race: Race, request: pb.ScoreLineupsRequest, index: int) -> tuple[int, ...]:
+    field = f"lineups[{index}]"
+    found = verdict(race, pb.CandidateLineup(driver_ids=request.lineups[index].driver_ids))
+    if not found.legal:
+        raise InvalidInput.of([FieldViolation(field, problem) for problem in found.problems])
+    return lineup_columns(race, request.lineups[index], field)
+
+
+def verdict(race: Race, lineup: pb.CandidateLineup) -> pb.LineupVerdict:
+    """Whether the site would take a lineup, with every reason why not."""
+    ids = list(lineup.driver_ids)
+    known = [race.driver_index[driver_id] for driver_id in ids if driver_id in race.driver_index]
+    withdrawn = {driver.driver_id for driver in race.drivers if driver.withdrawn}
+    problems = []
+    if len(ids) != race.rules.roster_size:
+        problems.append(f"{len(ids)} drivers, the site takes {race.rules.roster_size}")
+    for driver_id in dict.fromkeys(ids):
+        if ids.count(driver_id) > 1:
+            problems.append(f"driver {driver_id!r} is listed {ids.count(driver_id)} times")
+        if driver_id in withdrawn:
+            problems.append(f"driver {driver_id!r} has withdrawn")
+        elif driver_id not in race.driver_index:
+            problems.append(f"driver {driver_id!r} is not on the slate")
+    salary, cap = int(race.salaries_dollars[known].sum()), race.rules.salary_cap_dollars
+    if salary > cap:
+        problems.append(f"salary ${salary:,} is above the cap of ${cap:,}")
+    return pb.LineupVerdict(legal=not problems, problems=problems, salary_dollars=salary)
+
+
+def describe_universe(request: pb.DescribeUniverseRequest, peers: Peers, call: Call) -> pb.DescribeUniverseResponse:
+    """Legal lineups of a race, and those that structure rules allow."""
+    race = peers.scenario.get_race(request.race_id, call)
+    size, cap = race.rules.roster_size, race.rules.salary_cap_dollars
+    structure = fetch_structure(race, request.structure, "", peers, call)
+    rules = structure_rules(structure, mapping.driver_table(race))
+    if not rules:
+        n_legal = count_lineups(race.salaries_dollars, size, cap)
+        if n_legal:
+            return pb.DescribeUniverseResponse(n_legal_lineups=n_legal, n_allowed_lineups=n_legal)
+    universe = enumerate_lineups(race.salaries_dollars, size, cap)
+    allowed = np.empty(universe.n_lineups, dtype=np.bool_)
+    mark_allowed(universe.lineups, allowed, compile_rules(rules, len(race.starters)).arrays())
+    return pb.DescribeUniverseResponse(n_legal_lineups=universe.n_lineups, n_allowed_lineups=int(allowed.sum()))

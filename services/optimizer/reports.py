@@ -1,0 +1,136 @@
+"""The summary of a portfolio: exposures, diversity, plain alternatives, and what a careful user should know."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pitwall.optimizer.v1 import optimizer_service_pb2 as pb
+from pitwall.optimizer.v1 import portfolio_pb2
+from services.common.domain.work import ReportProgress
+from services.common.mapping import lineup_to_proto
+from services.common.rpc.calls import Call
+from services.optimizer import answers
+from services.optimizer.core.baseline import mean_lineup
+from services.optimizer.core.diversity import diversity
+from services.optimizer.core.exposure import ExposurePlan
+from services.optimizer.core.metrics import lineup_numbers
+from services.optimizer.core.objective import build_objective
+from services.optimizer.core.portfolio import Outcome, PortfolioSpec, Search
+from services.optimizer.core.rules import Query, Rule, Solution, compile_rules
+from services.optimizer.core.slate import lineup_units
+from services.optimizer.inputs import Inputs, Peers
+from services.optimizer.searches import Searches
+
+
+@dataclass(frozen=True, eq=False)
+class Context:
+    """A build that has ended, with what it was made from."""
+
+    request: pb.BuildPortfolioRequest
+    inputs: Inputs
+    spec: PortfolioSpec
+    plan: ExposurePlan
+    outcome: Outcome
+    searches: Searches
+    peers: Peers
+    call: Call
+    report: ReportProgress
+
+
+def summarize(context: Context) -> portfolio_pb2.PortfolioSummary:
+    """The summary, without id and timings."""
+    inputs, outcome = context.inputs, context.outcome
+    search = context.searches.of_regime()
+    entries = outcome.entries
+    return portfolio_pb2.PortfolioSummary(
+        race_id=inputs.race.race_id,
+        scenario_set_id=inputs.matrix.scenario_set_id,
+        n_requested=context.spec.n_lineups,
+        n_built=len(entries),
+        all_proven=all(entry.solution.proven for entry in entries),
+        n_legal_lineups=_count(context, search, []),
+        n_allowed_lineups=_count(context, search, context.spec.rules),
+        driver_exposures=answers.driver_exposures(inputs.race, context.plan),
+        team_exposures=answers.team_exposures(inputs.race, context.plan),
+        diversity=answers.diversity_to_proto(
+            diversity([entry.solution.columns for entry in entries], inputs.slate.n_drivers)
+        ),
+        baseline=_baseline(context, search),
+        n_generations=inputs.n_generations,
+        warnings=_warnings(context),
+        conflicting_rules=outcome.conflict,
+    )
+
+
+def _query(context: Context, rules: Sequence[Rule]) -> Query:
+    n_drivers = context.inputs.slate.n_drivers
+    return Query(
+        driver_units=np.zeros(n_drivers, dtype=np.int64),
+        rules=compile_rules(rules, n_drivers),
+        momentary=compile_rules([], n_drivers),
+    )
+
+
+def _count(context: Context, search: Search, rules: Sequence[Rule]) -> int:
+    return search.count(_query(context, rules))
+
+
+def _best(context: Context, search: Search, rules: Sequence[Rule]) -> Solution | None:
+    return search.solve(_query(context, rules), lambda: False)
+
+
+def _baseline(context: Context, search: Search) -> portfolio_pb2.BaselineReport:
+    """The lineup of the greatest mean and that of the greatest objective, both without rules."""
+    inputs = context.inputs
+    objective = build_objective(inputs.terms, inputs.slate.n_scenarios)
+    plain = mean_lineup(inputs.slate)
+    best = _best(context, search, [])
+    best_columns = plain if best is None else best.columns
+    numbers = [
+        lineup_numbers(inputs.slate, columns, ownership_percent=inputs.ownership_percent)
+        for columns in (plain, best_columns)
+    ]
+    values = [lineup_units(inputs.slate, objective, columns) for columns in (plain, best_columns)]
+    return portfolio_pb2.BaselineReport(
+        mean_lineup=lineup_to_proto(inputs.race, plain),
+        mean_metrics=answers.metrics_to_proto(numbers[0]),
+        objective_lineup=lineup_to_proto(inputs.race, best_columns),
+        objective_metrics=answers.metrics_to_proto(numbers[1]),
+        tail_gain_points=objective.points(values[1] - values[0]),
+        mean_given_up_points=numbers[0].mean - numbers[1].mean,
+        stack_cost_points=_stack_cost(context, search),
+    )
+
+
+def _stack_cost(context: Context, search: Search) -> float:
+    """Points of the objective between the best lineups without and with the stack rule."""
+    loose = [rule for rule in context.spec.rules if rule.stack is None]
+    if len(loose) == len(context.spec.rules):
+        return 0.0
+    free, stacked = _best(context, search, loose), _best(context, search, context.spec.rules)
+    if free is None or stacked is None:
+        return 0.0
+    return search.objective.points(free.units - stacked.units)
+
+
+def _warnings(context: Context) -> list[str]:
+    """What the inputs warned of, and what the build fell short of."""
+    warnings = list(context.inputs.warnings)
+    entries = context.outcome.entries
+    open_gaps = [entry for entry in entries if not entry.solution.proven]
+    if open_gaps:
+        gap = max(e.objective.points(e.solution.upper_bound_units - e.solution.units) for e in open_gaps)
+        warnings.append(f"time ran out: {len(open_gaps)} lineups are unproven, with gaps up to {gap:.2f} points")
+    if context.outcome.conflict:
+        warnings.append(
+            f"{len(entries)} of {context.spec.n_lineups} lineups built: no further one keeps all of "
+            f"{'; '.join(context.outcome.conflict)}"
+        )
+    for regime in sorted({entry.regime for entry in entries} - {""}):
+        smallest = min(tail.k for entry in entries if entry.regime == regime for tail in entry.objective.tails or ())
+        if smallest < 100:
+            warnings.append(f"regime {regime}: {smallest} scenarios in the tail; 100 make an estimate")
+    return warnings
