@@ -13,7 +13,8 @@ from typing import Any
 from pitwall._groups.base import OnProgress
 from pitwall.client import Client
 from pitwall.config import Contest, PortfolioConfig
-from pitwall.files import to_json, upload_csv, write_atomically
+from pitwall.files import to_json, write_atomically
+from pitwall.sitefiles import lineup_file
 from pitwall.types.contests import ContestResult, SimulationResult
 from pitwall.types.ownership import ContestProfile, OwnershipProjection
 from pitwall.types.portfolio import Portfolio
@@ -56,6 +57,11 @@ class JobConfig:
     accept_guesses: bool = False
     withdraw_unlisted: bool = False
 
+    @property
+    def contest_seed(self) -> int:
+        """Seed of the scenarios on which the contest is played."""
+        return self.seed + 1
+
 
 @dataclass(frozen=True)
 class JobResult:
@@ -65,6 +71,7 @@ class JobResult:
     race: Race
     import_report: ImportReport
     scenario_set: ScenarioSet
+    contest_scenario_set: ScenarioSet
     ownership: OwnershipProjection
     portfolio: Portfolio
     simulation: SimulationResult
@@ -84,6 +91,9 @@ def run_job(
     on_progress: OnProgress | None = None,
 ) -> JobResult:
     """Import, simulate, project, build, play.
+
+    The contest is played on scenarios of their own: judged on those that chose them, lineups look better than
+    they are.
 
     Raises
     ------
@@ -111,8 +121,9 @@ def run_job(
             withdraw_unlisted=config.withdraw_unlisted,
         )
     with stage("scenarios"):
-        scenarios = client.scenarios.generate(
-            race.race_id, config.n_scenarios, seed=config.seed, on_progress=on_progress
+        scenarios, fresh = (
+            client.scenarios.generate(race.race_id, config.n_scenarios, seed=seed, on_progress=on_progress)
+            for seed in (config.seed, config.contest_seed)
         )
     set_id = scenarios.scenario_set_id
     with stage("ownership"):
@@ -131,11 +142,11 @@ def run_job(
             race.race_id,
             [item.driver_ids for item in portfolio.lineups],
             config.contest,
-            scenario_set_id=set_id,
+            scenario_set_id=fresh.scenario_set_id,
             seed=config.seed,
             on_progress=on_progress,
         )
-    return JobResult(config, race, report, scenarios, ownership, portfolio, simulation, timings)
+    return JobResult(config, race, report, scenarios, fresh, ownership, portfolio, simulation, timings)
 
 
 def _profile(contest: Contest) -> ContestProfile:
@@ -174,11 +185,18 @@ def result_document(result: JobResult) -> dict[str, Any]:
             "calibration": recipe.calibration_version if recipe else "",
             "ownership_model": result.ownership.model_version,
         },
-        "seeds": {"scenarios": result.config.seed, "lineups": result.config.seed, "contest": result.simulation.seed},
+        "seeds": {
+            "scenarios": result.config.seed,
+            "lineups": result.config.seed,
+            "contest_scenarios": result.config.contest_seed,
+            "contest": result.simulation.seed,
+        },
         "hashes": {
             "race": result.race.snapshot_hash,
             "scenario_set": result.scenario_set.scenario_set_id,
             "scenario_content": result.scenario_set.content_hash,
+            "contest_scenario_set": result.contest_scenario_set.scenario_set_id,
+            "contest_scenario_content": result.contest_scenario_set.content_hash,
             "ownership": result.ownership.projection_id,
             "portfolio": result.portfolio.summary.portfolio_id,
         },
@@ -214,7 +232,7 @@ def _lineup_rows(result: JobResult) -> list[dict[str, Any]]:
 def write_outputs(result: JobResult, folder: Path) -> tuple[Path, Path]:
     """Write ``lineups.csv``, ready to upload, and ``result.json``; returns their paths."""
     lineups_path, result_path = folder / "lineups.csv", folder / "result.json"
-    csv_bytes = upload_csv(result.race, [item.driver_ids for item in result.portfolio.lineups])
+    csv_bytes = lineup_file(result.race, [item.driver_ids for item in result.portfolio.lineups])
     json_bytes = (to_json(result_document(result)) + "\n").encode()
     write_atomically(lineups_path, csv_bytes)
     write_atomically(result_path, json_bytes)

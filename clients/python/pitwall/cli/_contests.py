@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import re
 from pathlib import Path
 from typing import Annotated
 
@@ -13,8 +11,8 @@ from pitwall.cli._common import Bars, JsonOption, RaceArgument, client_of, error
 from pitwall.cli._scenarios import SetOption
 from pitwall.config import Contest, PrizeShape
 from pitwall.errors import InvalidInputError, Violation
+from pitwall.sitefiles import pool_of_race, read_lineups
 from pitwall.types.contests import ContestResult, FieldReport
-from pitwall.types.race import Race
 
 OpponentsOption = Annotated[int, typer.Option(help="Entries of others in the contest.")]
 FeeOption = Annotated[float, typer.Option(help="Entry fee in dollars.")]
@@ -23,8 +21,6 @@ PrizesOption = Annotated[
     Path | None, typer.Option(help="Prize table as text from the contest page: '1st $2,000', '4th - 5th $250.00'.")
 ]
 RakeOption = Annotated[float, typer.Option(help="Share of the fees that the site keeps.")]
-
-_ID_CELL = re.compile(r"^(?:.*\()?\s*([A-Za-z0-9_.-]+)\s*\)?(?:\s*\(LOCKED\))?\s*$")
 
 
 def contest_of(
@@ -40,39 +36,6 @@ def contest_of(
         problem = f"cannot read {prizes}: {error}"
         raise InvalidInputError(f"prizes: {problem}", violations=[Violation("prizes", problem)]) from error
     return Contest(opponents + own_entries, fee, text)
-
-
-def read_lineups(path: Path, race: Race) -> list[tuple[str, ...]]:
-    """Lineups of an upload file: rows of ``Name (ID)`` or ``ID`` under a header.
-
-    Raises
-    ------
-    InvalidInputError
-        Naming row and column of every cell that is no driver of the race.
-    """
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = [row for row in csv.reader(file) if any(cell.strip() for cell in row)]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        problem = f"cannot read {path}: {error}"
-        raise InvalidInputError(f"lineups: {problem}", violations=[Violation("lineups", problem)]) from error
-    violations: list[Violation] = []
-    lineups = []
-    for number, row in enumerate(rows[1:], start=2):
-        ids = []
-        for column, cell in enumerate(row[: race.rules.roster_size], start=1):
-            match = _ID_CELL.match(cell)
-            if match is None or match[1] not in race.names_by_id:
-                where = f"{path.name}: row {number}, column {column}"
-                violations.append(Violation(where, f"{cell!r} is no driver of {race.race_id}; write Name (ID) or ID"))
-            else:
-                ids.append(match[1])
-        lineups.append(tuple(ids))
-    if not lineups:
-        violations.append(Violation(path.name, "holds no lineups under its header"))
-    if violations:
-        raise InvalidInputError(f"{violations[0].field}: {violations[0].description}", violations=violations)
-    return lineups
 
 
 def print_contest(result: ContestResult, names: list[str]) -> None:
@@ -133,7 +96,7 @@ def simulate(
     """Play lineups against a simulated field. Example: `pitwall simulate sample --lineups out/lineups.csv`"""
     with client_of(context) as client, Bars(shown=not as_json) as bars:
         race = client.races.get(race_id)
-        entries = read_lineups(lineups, race)
+        entries = read_lineups(lineups, pool_of_race(race))
         contest = contest_of(opponents, len(entries), fee, first_share, rake, prizes)
         result = client.contests.simulate(
             race_id,

@@ -12,7 +12,8 @@ from pitwall.cli._common import Bars, JsonOption, RaceArgument, client_of, error
 from pitwall.cli._scenarios import SetOption
 from pitwall.config import PortfolioConfig
 from pitwall.errors import InvalidInputError, Violation
-from pitwall.files import upload_csv, write_atomically
+from pitwall.files import write_atomically
+from pitwall.sitefiles import FORMATS, lineup_file
 from pitwall.types.portfolio import Portfolio
 from pitwall.types.race import Race
 
@@ -24,6 +25,9 @@ LockOption = Annotated[list[str] | None, typer.Option(help="Driver in every line
 ExcludeOption = Annotated[list[str] | None, typer.Option(help="Driver in no lineup, by name or id; repeatable.")]
 StackOption = Annotated[str, typer.Option(help="Least-most drivers of a team that is used at all, such as 2-3.")]
 OwnershipPenaltyOption = Annotated[float, typer.Option(help="Weight of the penalty on projected ownership.")]
+FormatOption = Annotated[
+    str, typer.Option("--format", help=f"Layout of the file: {', '.join(FORMATS)}. Default: the site's upload file.")
+]
 SoftOption = Annotated[bool, typer.Option("--soft", help="Trade exposure rules at a price instead of failing.")]
 
 
@@ -115,6 +119,7 @@ def optimize(
     soft: SoftOption = False,
     seed: Annotated[int, typer.Option(help="Seed of everything random in the build.")] = 1,
     out: Annotated[Path | None, typer.Option(help="Also write the lineups for upload.")] = None,
+    layout: FormatOption = "",
     as_json: JsonOption = False,
 ) -> None:
     """Build lineups, each proven the best one allowed. Example: `pitwall optimize sample --lineups 20`"""
@@ -136,7 +141,7 @@ def optimize(
             race_id, config, scenario_set_id=scenario_set, driver_names=race.names_by_id, on_progress=bars
         )
     if out is not None:
-        write_atomically(out, upload_csv(race, [item.driver_ids for item in portfolio.lineups]))
+        write_atomically(out, lineup_file(race, [item.driver_ids for item in portfolio.lineups], layout))
     if as_json:
         print_json({"lineups": _named(portfolio, race), "summary": portfolio.summary})
     else:

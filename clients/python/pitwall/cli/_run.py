@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pitwall.cli._common import Bars, JsonOption, client_of, errors, output, print_json
+from pitwall.cli._common import Bars, JsonOption, client_of, errors, output, print_json, print_table
 from pitwall.cli._contests import (
     FeeOption,
     FirstShareOption,
@@ -15,8 +15,8 @@ from pitwall.cli._contests import (
     PrizesOption,
     RakeOption,
     contest_of,
-    print_contest,
     print_field_warnings,
+    print_portfolio_result,
 )
 from pitwall.cli._lineups import (
     LineupsOption,
@@ -27,7 +27,7 @@ from pitwall.cli._lineups import (
     StackOption,
     UniquesOption,
     parse_stack,
-    print_portfolio,
+    print_diagnostics,
 )
 from pitwall.cli._race import (
     GuessOption,
@@ -112,12 +112,31 @@ def _print_result(result: JobResult, paths: tuple[Path, Path]) -> None:
     for warning in result.ownership.warnings:
         errors.print(f"warning: {warning}", markup=False)
     print_field_warnings(result.simulation.field)
-    names = [
-        ", ".join(result.race.names_by_id[driver_id] for driver_id in item.driver_ids)
-        for item in result.portfolio.lineups
-    ]
-    print_portfolio(result.portfolio, result.race)
-    print_contest(result.contest, names)
+    _print_lineups(result)
+    print_diagnostics(result.portfolio)
+    print_portfolio_result(result.contest)
     seconds = ", ".join(f"{stage} {spent:.1f} s" for stage, spent in result.timings_seconds.items())
     output.print(f"took {seconds}", markup=False)
     output.print(f"wrote {paths[0]} (upload this) and {paths[1]}", markup=False)
+
+
+def _print_lineups(result: JobResult) -> None:
+    rows = []
+    for item, played in zip(result.portfolio.lineups, result.contest.lineups, strict=True):
+        names = ", ".join(result.race.names_by_id[driver_id] for driver_id in item.driver_ids)
+        certificate = item.certificate
+        rows.append(
+            (
+                item.index + 1,
+                names,
+                item.metrics.salary_dollars,
+                certificate.objective,
+                "yes" if certificate.proven_optimal else f"gap {certificate.gap:.2f}",
+                item.metrics.ownership_total_percent,
+                100 * played.roi.value,
+                100 * played.win_rate,
+                played.expected_duplicates,
+            )
+        )
+    columns = ("#", "drivers", "salary $", "objective", "proven", "own %", "ROI %", "win %", "copies")
+    print_table(f"{len(rows)} lineups", columns, rows)
