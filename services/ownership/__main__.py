@@ -21,7 +21,7 @@ HEAVY_METHODS = frozenset({"FitModel", "EvaluateModel"})
 
 def build(settings: OwnershipSettings, scenario: ScenarioPeer) -> ServiceBinding:
     """The service over a scenario service; its database is created when absent."""
-    store = OwnershipStore(open_engine(settings.database_url))
+    store = OwnershipStore(open_engine(settings.database()))
     facts = ScenarioFacts(scenario, settings.max_cached_summaries)
     servicer = OwnershipServicer(Ownership(facts, store, ModelShelf(store, settings.max_cached_models)))
     return ServiceBinding(

@@ -15,7 +15,7 @@ from services.ownership.core.slate import Floats, PlayedSlate, Slate
 
 COMPLETE_TOLERANCE = 0.05
 """How far a complete set of the user's own shares may sum from the roster size and still be taken as rounding."""
-_DEAREST = -1.5
+_DEAREST = -0.5
 _CHEAPEST = 50.0
 _PRIOR_RACES = 3.0
 _LEAST_MARGIN = 0.0025
@@ -30,7 +30,7 @@ class CapUse:
     around five DraftKings MMA fields of 4,411-5,882 entries (spring 2026), which used $49,731-49,769 of $50,000.
     """
 
-    low: float = 0.980
+    low: float = 0.975
     high: float = 0.995
 
 

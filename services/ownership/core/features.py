@@ -9,6 +9,9 @@ from services.ownership.core.slate import Contest, Floats, Slate
 _MIN_KNOWN = 3
 """Known values below which a feature has no spread worth standardising by."""
 _MAX_Z = 3.5
+_SATURATION = 2.2
+"""Standard deviations at which liking levels off: a driver three above the mean is not liked thrice as much as one
+who is one above, as everybody can pick him only once."""
 
 CONTEST_FEATURES = ("log10_entries", "log10_fee", "log10_max_entries")
 TYPICAL_CONTEST = Contest(n_entries=5_000, entry_fee_dollars=8.0, max_entries_per_user=150)
@@ -27,9 +30,14 @@ def standardise(values: Floats) -> Floats:
     return np.where(known, np.clip(z, -_MAX_Z, _MAX_Z), 0.0)
 
 
+def liking(values: Floats) -> Floats:
+    """Standardised values that level off far from the mean: ``s tanh(z / s)``."""
+    return _SATURATION * np.tanh(standardise(values) / _SATURATION)
+
+
 def salary_z(slate: Slate) -> Floats:
     """Standardised salary."""
-    return standardise(slate.salaries_dollars)
+    return slate.once("salary_z", lambda: standardise(slate.salaries_dollars))
 
 
 def points_per_dollar(points: Floats, slate: Slate) -> Floats:
@@ -39,6 +47,10 @@ def points_per_dollar(points: Floats, slate: Slate) -> Floats:
 
 def strength(slate: Slate) -> Floats:
     """How strong a driver is by what is known: the mean of his standardised signals, NaN without any."""
+    return slate.once("strength", lambda: _strength(slate))
+
+
+def _strength(slate: Slate) -> Floats:
     signals = (slate.mean_points, slate.win_log_odds, slate.rating, slate.site_average_points)
     usable = [np.where(np.isfinite(signal), standardise(signal), np.nan) for signal in signals]
     stacked = np.array([signal for signal in usable if np.nanmax(np.abs(signal), initial=0.0) > 0.0])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -55,6 +55,7 @@ class Slate:
     track_type: str = ""
     day: float = float("inf")
     contest: Contest = field(default_factory=Contest)
+    _derived: dict[str, Floats] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         if len(self.driver_keys) <= self.roster_size:
@@ -67,6 +68,15 @@ class Slate:
     def n_drivers(self) -> int:
         """Number of drivers that can be picked."""
         return len(self.driver_keys)
+
+    def once(self, name: str, compute: Callable[[], Floats]) -> Floats:
+        """What ``compute`` gives, computed the first time only: left-out fits ask for the same features again and
+        again. Two threads may both compute it; they get the same."""
+        if name not in self._derived:
+            value = compute()
+            value.setflags(write=False)
+            self._derived[name] = value
+        return self._derived[name]
 
     def for_contest(self, contest: Contest) -> Slate:
         """The same slate seen by the field of another contest."""

@@ -12,13 +12,26 @@ from services.ownership.core.calibration import Batch, logit
 from services.ownership.core.estimators.base import SlateEstimator
 from services.ownership.core.estimators.recent_form import RecentFormEstimator
 from services.ownership.core.estimators.salary_skill import CURVE_IS_FIRM, SALARY_SLOPE
-from services.ownership.core.features import points_per_dollar, salary_z, standardise
+from services.ownership.core.features import liking, points_per_dollar, salary_z
 from services.ownership.core.lookback import DriverHistory, Likeness
 from services.ownership.core.slate import Floats, PlayedSlate, Slate
 from services.ownership.core.slate_logit import Design, fit_slate_logit
 
 _LOGIT_FLOOR = 0.004
 """Shares below this are noise of a handful of entries; their log odds would drown everything else."""
+
+
+def _price_curve(salary: Floats) -> Floats:
+    return np.stack([salary, salary**2 - np.mean(salary**2)], axis=1)
+
+
+def _expected(slate: Slate) -> Floats:
+    """Simulated points and points per dollar, standardised; shape (n_drivers, 2)."""
+    return slate.once("expected", lambda: np.stack([liking(values) for values in _values(slate)], axis=1))
+
+
+def _values(slate: Slate) -> tuple[Floats, Floats]:
+    return slate.mean_points, points_per_dollar(slate.mean_points, slate)
 
 
 class HistoricalEstimator(SlateEstimator):
@@ -49,8 +62,7 @@ class HistoricalEstimator(SlateEstimator):
 
     @staticmethod
     def _price(slate: Slate) -> Floats:
-        salary = salary_z(slate)
-        return np.stack([salary, salary**2 - np.mean(salary**2)], axis=1)
+        return slate.once("price_curve", lambda: _price_curve(salary_z(slate)))
 
     def _popularity(self, slates: Sequence[Slate]) -> list[tuple[Floats, Floats]]:
         """Shrunk popularity and how much is known of it, per slate; zeros without any history."""
@@ -65,10 +77,11 @@ class HistoricalEstimator(SlateEstimator):
         """Price curve, projection and form of each slate: the part of ownership that is no lasting popularity."""
         form = RecentFormEstimator()
         form.learn_history(X, y)
+        slates = [played.slate for played in X]
+        forms = form.training_features(X)
         return [
-            np.column_stack([self._price(slate), standardise(slate.mean_points), standardise(per_dollar), forms[:, 1:]])
-            for slate, forms in zip((played.slate for played in X), form.training_features(X), strict=True)
-            for per_dollar in [points_per_dollar(slate.mean_points, slate)]
+            np.column_stack([self._price(slate), _expected(slate), lately[:, 1:]])
+            for slate, lately in zip(slates, forms, strict=True)
         ]
 
     def learn_history(self, X: Sequence[PlayedSlate], y: Sequence[Floats]) -> None:

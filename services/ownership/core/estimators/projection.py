@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from services.ownership.core.estimators.base import SlateEstimator
-from services.ownership.core.features import points_per_dollar, standardise
+from services.ownership.core.features import liking, points_per_dollar, salary_z
 from services.ownership.core.slate import Floats, Slate
 
 
@@ -34,6 +34,10 @@ class ProjectionEstimator(SlateEstimator):
 
     def features(self, slate: Slate) -> Floats:
         """Standardised within the slate; what is not known counts as average."""
+        return slate.once("projection_features", lambda: self._features(slate))
+
+    @staticmethod
+    def _features(slate: Slate) -> Floats:
         rate = np.log(np.maximum(slate.optimal_rate, 0.0) + 0.01)
         columns = (
             slate.mean_points,
@@ -41,9 +45,8 @@ class ProjectionEstimator(SlateEstimator):
             points_per_dollar(slate.mean_points, slate),
             points_per_dollar(slate.ceiling_points, slate),
             rate,
-            slate.salaries_dollars,
         )
-        return np.stack([standardise(column) for column in columns], axis=1)
+        return np.stack([*(liking(column) for column in columns), salary_z(slate)], axis=1)
 
     def information(self, slate: Slate) -> Floats:
         """1 with simulated mean and ceiling, less without; the best-lineup share is a bonus."""

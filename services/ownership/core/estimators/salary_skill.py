@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from services.ownership.core.estimators.base import SlateEstimator
-from services.ownership.core.features import residual_on, salary_z, standardise, strength
+from services.ownership.core.features import liking, residual_on, salary_z, strength
 from services.ownership.core.slate import Floats, Slate
 
 SALARY_SLOPE = 0.27
@@ -33,8 +33,12 @@ class SalarySkillEstimator(SlateEstimator):
 
     def features(self, slate: Slate) -> Floats:
         """Salary, salary squared less its mean, and mispricing; standardised within the slate."""
+        return slate.once("salary_skill_features", lambda: self._features(slate))
+
+    @staticmethod
+    def _features(slate: Slate) -> Floats:
         salary = salary_z(slate)
-        mispriced = standardise(residual_on(strength(slate), salary))
+        mispriced = liking(residual_on(strength(slate), salary))
         return np.stack([salary, salary**2 - np.mean(salary**2), mispriced], axis=1)
 
     def information(self, slate: Slate) -> Floats:
