@@ -126,14 +126,14 @@ def call(stack, name, method, request):
 @pytest.mark.usefixtures("result")
 def test_grpcurl_calls_every_service(stack):
     race = json.loads(call(stack, "scenario", "GetRace", {"race_id": "sample"}).stdout)["race"]
-    assert race["raceId"] == "sample"
+    assert race["race_id"] == "sample"
     projection = json.loads(call(stack, "ownership", "ProjectOwnership", {"race_id": "sample"}).stdout)["projection"]
-    assert projection["totalPercent"] == pytest.approx(600)
+    assert projection["total_percent"] == pytest.approx(600)
     counts = json.loads(call(stack, "optimizer", "DescribeUniverse", {"race_id": "sample"}).stdout)
-    assert int(counts["nLegalLineups"]) > 100_000
+    assert int(counts["n_legal_lineups"]) > 100_000
     contest = {"n_entries": 100, "entry_fee_cents": 500, "shape": {}}
     prizes = json.loads(call(stack, "contestsim", "ResolvePrizes", {"contest": contest}).stdout)
-    assert int(prizes["poolCents"]) <= 50_000
+    assert int(prizes["pool_cents"]) <= 50_000
 
 
 def test_grpcurl_shows_what_is_wrong(stack):
