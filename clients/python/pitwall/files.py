@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import io
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-from pitwall.types.race import Race
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -41,24 +36,6 @@ def write_atomically(path: Path, content: bytes) -> None:
         scratch.replace(path)
     finally:
         scratch.unlink(missing_ok=True)
-
-
-def upload_csv(race: Race, lineups: Iterable[Sequence[str]]) -> bytes:
-    """DraftKings' lineup upload: a column ``D`` per slot, cells ``Name (ID)``.
-
-    Parameters
-    ----------
-    lineups
-        Site ids of each lineup; every lineup fills the roster.
-    """
-    rows = list(lineups)
-    slots = max((len(row) for row in rows), default=race.rules.roster_size)
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow(["D"] * slots)
-    for row in rows:
-        writer.writerow([f"{race.names_by_id[driver_id]} ({driver_id})" for driver_id in row])
-    return text.getvalue().encode()
 
 
 def to_json(value: Any) -> str:

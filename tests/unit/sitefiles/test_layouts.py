@@ -1,0 +1,146 @@
+import csv
+import io
+import json
+import sys
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pitwall.errors import InvalidInputError
+from pitwall.sitefiles import FORMATS, lineup_file, pool_of_race, read_lineups, read_player_list
+from pitwall.types.race import Driver, Race, Rules, Track
+from tests.unit.sitefiles.layouts_of_sites import salary_rows
+
+NAMES = ("Kyle Larson", "Martin Truex Jr", 'Al "Ace" Smith, III', "Álvaro Núñez", "X Y", "Out Man")
+
+
+def race(site="draftkings"):
+    drivers = tuple(
+        Driver(str(100 + number), name, 5_000 * (number + 1), withdrawn=name == "Out Man")
+        for number, name in enumerate(NAMES)
+    )
+    return Race("r", Track("short"), 100, drivers, Rules(site, roster_size=2, salary_cap_dollars=20_000))
+
+
+def rows_of(content):
+    return list(csv.reader(io.StringIO(content.decode(), newline="")))
+
+
+LINEUPS = [("100", "101"), ("100", "102")]
+
+
+def test_draftkings_has_a_slot_per_column_and_name_with_id():
+    assert rows_of(lineup_file(race(), LINEUPS)) == [
+        ["D", "D"],
+        ["Kyle Larson (100)", "Martin Truex Jr (101)"],
+        ["Kyle Larson (100)", 'Al "Ace" Smith, III (102)'],
+    ]
+
+
+def test_other_layouts():
+    assert rows_of(lineup_file(race(), LINEUPS, "ids"))[1:] == [["100", "101"], ["100", "102"]]
+    assert rows_of(lineup_file(race(), LINEUPS, "names"))[0] == ["Kyle Larson", "Martin Truex Jr"]
+    assert rows_of(lineup_file(race("fanduel"), LINEUPS))[1] == ["100:Kyle Larson", "101:Martin Truex Jr"]
+    document = json.loads(lineup_file(race(), LINEUPS, "json"))
+    assert document[1] == {
+        "drivers": [
+            {"id": "100", "name": "Kyle Larson", "salary": 5_000},
+            {"id": "102", "name": NAMES[2], "salary": 15_000},
+        ],
+        "salary": 20_000,
+    }
+
+
+def test_parquet_reads_back():
+    pytest.importorskip("pyarrow", reason="parquet is an optional extra")
+    frame = pd.read_parquet(io.BytesIO(lineup_file(race(), LINEUPS, "parquet")))
+    assert list(frame["driver_2"]) == ["101", "102"]
+
+
+def test_parquet_without_pyarrow_says_how_to_get_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(InvalidInputError, match=r"pip install 'pitwall\[parquet\]'"):
+        lineup_file(race(), LINEUPS, "parquet")
+
+
+@pytest.mark.parametrize("layout", [name for name in FORMATS if name not in ("parquet", "json")])
+def test_what_is_written_reads_back(layout, tmp_path):
+    path = tmp_path / "lineups.csv"
+    path.write_bytes(lineup_file(race(), LINEUPS, layout))
+    assert read_lineups(path, pool_of_race(race())) == LINEUPS
+
+
+@pytest.mark.parametrize(
+    ("lineup", "problem"),
+    [
+        (("100",), "a roster has 2"),
+        (("100", "100"), "2 times"),
+        (("100", "7"), "not in the player pool"),
+        (("101", "103"), r"costs \$30,000; the cap is \$20,000"),
+        (("100", "105"), "does not start"),
+    ],
+)
+@pytest.mark.parametrize("layout", FORMATS)
+def test_no_layout_takes_an_illegal_lineup(lineup, problem, layout):
+    with pytest.raises(InvalidInputError, match=problem):
+        lineup_file(race(), [*LINEUPS, lineup], layout)
+
+
+def test_an_unknown_layout_is_refused_with_the_ones_there_are():
+    with pytest.raises(InvalidInputError, match="draftkings, ids"):
+        lineup_file(race(), LINEUPS, "xml")
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("D,D\n100,9\n", "row 2, column 2"),
+        ("D,D\n100\n", "row 2"),
+        ("D,D\n100,101,102\n", "row 2"),
+        ("D,D\n", "l.csv"),
+        ("", "l.csv"),
+        ('D,D\n"100,101\n', "row 2"),
+    ],
+)
+def test_lineups_that_cannot_be_read_are_placed(text, place, tmp_path):
+    path = tmp_path / "l.csv"
+    path.write_text(text)
+    with pytest.raises(InvalidInputError) as caught:
+        read_lineups(path, pool_of_race(race()))
+    assert place in caught.value.violations[0].field
+
+
+def refused_or(read):
+    """What was read, nothing when the file was refused with its reasons."""
+    try:
+        return read()
+    except InvalidInputError as error:
+        violations = error.violations
+    assert violations
+    return []
+
+
+@given(st.binary(max_size=200) | st.text(st.sampled_from('D,10123()\n\r" LOCKED:'), max_size=80).map(str.encode))
+def test_any_bytes_give_lineups_or_a_refusal(tmp_path_factory, content):
+    path = tmp_path_factory.getbasetemp() / "any.csv"
+    path.write_bytes(content)
+    lineups = refused_or(lambda: read_lineups(path, pool_of_race(race())))
+    assert all(len(lineup) == 2 for lineup in lineups)
+
+
+def test_salary_files_of_both_sites_are_read():
+    text = "\n".join(",".join(f'"{cell}"'.replace('"Ace"', '""Ace""') for cell in row) for row in salary_rows())
+    players = read_player_list("DKSalaries.csv", b"\xef\xbb\xbf" + text.encode())
+    assert [player.name for player in players][-1] == 'José "Ace" Núñez, Jr'
+    fanduel = (
+        "Id,Position,First Name,Nickname,Last Name,FPPG,Played,Salary,Game,Team,Opponent,Injury Indicator,"
+        "Injury Details,Tier\n9-1,D,Kyle,Kyle Larson,Larson,50.5,9,14000,x,,,,,\n"
+    )
+    assert read_player_list("fd.csv", fanduel.encode())[0].player_id == "9-1"
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_give_players_or_a_refusal(content):
+    refused_or(lambda: read_player_list("f.csv", content))
