@@ -98,7 +98,7 @@ class PortfolioJob:
             mode=exposure.mode,
             soft_price_points=exposure.soft_price_points,
         )
-        return spec, ExposurePlan(bounds, drivers, race.teams)
+        return spec, ExposurePlan(bounds, drivers, race.teams, race.rules.salary_cap_dollars)
 
     def _rules(self, inputs: Inputs) -> list[Rule]:
         rules = structure_rules(inputs.structure, mapping.driver_table(inputs.race))

@@ -10,14 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from services.common.domain.errors import FieldViolation, InvalidInput
-from services.optimizer.core.rules import Group, Rule, Toll
+from services.optimizer.core.rules import Group, Limit, Rule, Toll
 from services.optimizer.core.structure import DriverTable
 
 Counts = npt.NDArray[np.int64]
 
 _EPSILON = 1e-9
 _PACE_SLACK = 0.1
-"""A driver may run ahead of an even spread by this share of the lineups allowed, and at least by one."""
+"""A driver may run ahead of an even spread by this share of the lineups allowed, less towards the end, by one at least."""
 
 
 class ExposureMode(enum.Enum):
@@ -102,9 +102,12 @@ def exposure_bounds(
 class ExposurePlan:
     """Counts what has been used and says what the next lineup may, must and should hold."""
 
-    def __init__(self, bounds: ExposureBounds, drivers: DriverTable, team_names: Sequence[str]) -> None:
+    def __init__(
+        self, bounds: ExposureBounds, drivers: DriverTable, team_names: Sequence[str], salary_cap_dollars: int
+    ) -> None:
         self.bounds = bounds
         self._drivers = drivers
+        self._salary_cap = salary_cap_dollars
         self._team_names = team_names
         self._members = [drivers.team_index == team for team in range(len(team_names))]
         self.used: Counts = np.zeros(drivers.n_drivers, dtype=np.int64)
@@ -119,7 +122,7 @@ class ExposurePlan:
         self.n_built += 1
 
     def hard_rules(self) -> list[Rule]:
-        """What the next lineup must keep so that the bounds hold in the end."""
+        """What the next lineup must keep for the bounds to hold in the end."""
         bounds, names = self.bounds, self._drivers.names
         left = bounds.n_lineups - self.n_built
         rules = []
@@ -132,10 +135,14 @@ class ExposurePlan:
         for column in _where(bounds.driver_min - self.used >= left):
             name = f"exposure of {names[column]} at least {bounds.driver_min[column]} of {bounds.n_lineups}"
             rules.append(Rule(name, group=Group(self._drivers.mask([column]), 1)))
-        return rules + self._look_ahead(left)
+        return rules
 
-    def _look_ahead(self, left: int) -> list[Rule]:
-        """Keep the minima and the slots of the lineups after the next one within reach."""
+    def look_ahead(self) -> list[Rule]:
+        """What keeps minima, slots and salary of the lineups after the next one within reach.
+
+        Sufficient, not necessary: to be waived before a build is given up.
+        """
+        left = self.bounds.n_lineups - self.n_built
         size = self._drivers.roster_size
         rules = []
         short = np.maximum(self.bounds.driver_min - self.used, 0)
@@ -148,7 +155,28 @@ class ExposurePlan:
         free = int(room.sum()) - int(full.sum()) - size * (left - 1)
         if 0 <= free < size:
             rules.append(Rule("exposure maxima of all drivers together", group=Group(full, size - free)))
+        if left > 1 and free >= 0 and due <= size:
+            rules.append(Rule("exposure maxima and salary cap together", limit=self._salary_to_come(left, short, room)))
         return rules
+
+    def _salary_to_come(self, left: int, short: Counts, room: Counts) -> Limit:
+        """Keep enough cheap drivers for the lineups after the next one.
+
+        Their slots are filled at the least salary: minima first, then the cheapest drivers with room. A driver
+        chosen now whose room shrinks by it is replaced by one of the next cheapest slots, at most the
+        ``roster_size``-th of them, so the sum over a lineup never understates what its choice adds.
+        """
+        salaries, size = self._drivers.salaries_dollars, self._drivers.roster_size
+        forced = np.minimum(short, left - 1)
+        spare = np.minimum(room, left - 1) - forced
+        order = np.argsort(salaries, kind="stable")
+        slots = np.repeat(salaries[order], spare[order])
+        wanted = size * (left - 1) - int(forced.sum())
+        least = int((salaries * forced).sum() + slots[:wanted].sum())
+        marginal = int(slots[min(wanted + size - 1, len(slots) - 1)]) if len(slots) else 0
+        rise = np.where(room < left, np.maximum(marginal - salaries, 0), 0)
+        rise = np.where((short > 0) & (short < left), marginal - salaries, rise)
+        return Limit(rise.astype(np.float64), float(self._salary_cap * (left - 1) - least))
 
     def pace_rules(self) -> list[Rule]:
         """What keeps exposures spread through the portfolio; may be waived."""
@@ -188,5 +216,6 @@ def _where(marked: npt.NDArray[np.bool_]) -> list[int]:
 def _pace_cap(most: Counts, n_built: int, n_lineups: int) -> Counts:
     """Lineups that may have been used once the next one is built, by an even spread with some slack."""
     even = -(-most * (n_built + 1) // n_lineups)
-    slack = np.maximum(1, np.ceil(_PACE_SLACK * most)).astype(np.int64)
+    ahead = _PACE_SLACK * most * (n_lineups - n_built) / n_lineups
+    slack = np.maximum(1, np.ceil(ahead)).astype(np.int64)
     return np.asarray(np.minimum(most, even + slack))

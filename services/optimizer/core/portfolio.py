@@ -119,11 +119,12 @@ class PortfolioBuilder:
             yield entry
 
     def _next(self, search: Search) -> Solution | None:
-        """The best lineup under all rules; an even spread is waived before any rule is."""
+        """The best lineup under all rules; spread and look-ahead are waived before a bound is given up."""
         if self._spec.mode is ExposureMode.SOFT:
             return search.solve(self._query(search, self._nothing), self._should_stop)
-        hard, pace = self._plan.hard_rules(), self._plan.pace_rules()
-        for momentary in ([*hard, *pace], hard) if pace else (hard,):
+        hard, ahead, pace = self._plan.hard_rules(), self._plan.look_ahead(), self._plan.pace_rules()
+        attempts = [[*hard, *ahead, *pace], [*hard, *ahead], hard]
+        for momentary in [attempt for at, attempt in enumerate(attempts) if attempt not in attempts[:at]]:
             compiled = compile_rules(momentary, self._n_drivers)
             solution = search.solve(self._query(search, compiled), self._should_stop)
             if solution is not None:
