@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from pitwall.cli import _contests, _entries, _lineups, _ownership, _run, _scenarios, _serve, _template
+from pitwall.cli import _contests, _entries, _lineups, _ownership, _race, _run, _scenarios, _serve, _template
 from pitwall.cli._common import Connection, report_error
 from pitwall.errors import PitwallError
 
@@ -47,7 +47,8 @@ def connection(
 
 app.command("run")(_run.run)
 app.command("serve")(_serve.serve)
-app.add_typer(_template.app, name="race")
+_race.app.command("template")(_template.template)
+app.add_typer(_race.app, name="race")
 app.add_typer(_scenarios.app, name="scenarios")
 app.add_typer(_ownership.app, name="ownership")
 app.command("optimize")(_lineups.optimize)

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from pitwall.cli._common import JsonOption, output, print_json
-from pitwall.cli._race import SalariesOption, app
+from pitwall.cli._race import SalariesOption
 from pitwall.files import write_atomically
 from pitwall.sitefiles import read_player_list
 from pitwall.sitefiles._problems import invalid, read_bytes
@@ -18,7 +18,6 @@ from pitwall.sitefiles._problems import invalid, read_bytes
 COLUMNS = ("name", "start", "team", "make", "car", "projection", "sd", "odds", "rating", "ownership", "status")
 
 
-@app.command("template")
 def template(
     salaries: SalariesOption,
     out: Annotated[Path, typer.Option(help="Race sheet to write.")] = Path("race_sheet.csv"),
