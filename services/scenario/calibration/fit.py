@@ -58,10 +58,14 @@ def fit_tracks(
     past: Sequence[KnownRace],
     settings: FitSettings,
     *,
+    previous: Mapping[TrackType, TrackFit] | None = None,
     checkpoint: Checkpoint = no_checkpoint,
     report: ReportProgress = no_progress,
 ) -> dict[TrackType, TrackFit]:
-    """Fit every track type that has been raced on to races of the stage era, the newest last."""
+    """Fit every track type that has been raced on to races of the stage era, the newest last.
+
+    ``previous`` is an earlier fit to begin from.
+    """
     orders = fit_orders(past, settings.order)
     by_type = {kind: [known for known in past if known.race.track_type is kind] for kind in TrackType}
     usable = {kind: known for kind, known in by_type.items() if len(known) >= MIN_RACES_OF_TYPE}
@@ -70,7 +74,10 @@ def fit_tracks(
         report("fit race flow", done, len(usable))
         weights = race_weights(len(known), settings.flow.half_life_races)
         start = fit_direct(FLOW_DEFAULTS[kind], known, orders[kind], weights)
-        flows[kind] = fit_flow(known, orders[kind], start, settings.flow, checkpoint=checkpoint)
+        begin = (previous or {}).get(kind)
+        flows[kind] = fit_flow(
+            known, orders[kind], start, settings.flow, begin=begin.flow if begin else None, checkpoint=checkpoint
+        )
     report("fit race flow", len(usable), len(usable))
     team_sd = _team_sd(usable, orders, flows, settings)
     return {

@@ -81,7 +81,7 @@ class FlowFitSettings:
     """
 
     max_races: int = 30
-    half_life_races: float = 20.0
+    half_life_races: float = 12.0
     n_scenarios: int = 96
     max_rounds: int = 5
     pull: float = 0.25
@@ -104,7 +104,7 @@ def race_input(known: KnownRace, fit: OrderFit, flow: RaceFlow, order_scale: flo
     """A historic race as it is simulated: DraftKings' rules, form as known before it."""
     race = known.race
     return SimulationInput(
-        flow=flow._replace(start_effect=order_scale * fit.start_effect),
+        flow=flow._replace(start_effect=order_scale * fit.grid_effect(race)),
         strength=order_scale * fit.strength(known.signals),
         start=race.start,
         team=race.team_index,
@@ -135,12 +135,22 @@ def fit_flow(
     start: RaceFlow,
     settings: FlowFitSettings | None = None,
     *,
-    start_scale: float = 1.0,
+    begin: FlowFit | None = None,
     checkpoint: Checkpoint = no_checkpoint,
 ) -> FlowFit:
-    """Fit the flow of a track type to its newest races."""
+    """Fit the flow of a track type to its newest races.
+
+    Parameters
+    ----------
+    start
+        Coefficients that are kept, and starting values of those that are fitted.
+    begin
+        An earlier fit whose values are the starting ones instead.
+    """
     settings = settings or FlowFitSettings()
     known = known[-settings.max_races :]
+    if begin is not None:
+        start = start._replace(**{name: getattr(begin.flow, name) for name in BOUNDS if name != ORDER_SCALE})
     weights = race_weights(len(known), settings.half_life_races)
     target = _Target(known, weights)
 
@@ -151,7 +161,7 @@ def fit_flow(
         blocks = simulate_races(inputs, settings.n_scenarios, seed=SEED, workers=settings.workers)
         return target.moments(np.array([simulated_statistics(block) for block in blocks]))
 
-    origin = _pack(start, start_scale)
+    origin = _pack(start, begin.order_scale if begin else 1.0)
 
     def residuals(values: Floats) -> Floats:
         gap = np.clip((simulated(values) - target.real) / target.tolerance, -_MAX_GAP, _MAX_GAP)

@@ -24,6 +24,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 OVERTIME_LAPS = 20
+UNQUALIFIED_SEASON = 2020
 _ALIASES = {
     "race": "race_num",
     "length": "track_length_mi",
@@ -55,6 +56,8 @@ class HistoricRace:
         Driver rating (0-150) and rank in first practice; NaN where unknown.
     cautions, caution_laps
         -1 where not known.
+    qualified
+        The grid comes from qualifying. In 2020 and in most of 2021 it was drawn or set by a formula.
     """
 
     series: Series
@@ -76,6 +79,7 @@ class HistoricRace:
     fastest_laps: Floats
     rating: Floats
     practice: Floats
+    qualified: bool = True
 
     @property
     def n_cars(self) -> int:
@@ -159,13 +163,31 @@ def _with_practice(results: pd.DataFrame, practice: pd.DataFrame | None) -> pd.D
     return results.merge(ranks, on=["season", "race_num", "key"], how="left")
 
 
-def _race_notes(notes: pd.DataFrame | None) -> dict[tuple[int, int], tuple[int, int]]:
+@dataclass(frozen=True)
+class _Note:
+    """What race notes say: cautions, the laps they cost, and whether there was a pole speed."""
+
+    cautions: int = -1
+    caution_laps: int = -1
+    pole_speed: bool = True
+
+
+def _race_notes(notes: pd.DataFrame | None) -> dict[tuple[int, int], _Note]:
     if notes is None:
         return {}
     known = notes.dropna(subset=["cautions", "caution_laps"])
     columns = ("season", "race_num", "cautions", "caution_laps")
     rows = np.column_stack([known[name].to_numpy(np.int64) for name in columns]).tolist()
-    return {(season, race_num): (cautions, laps) for season, race_num, cautions, laps in rows}
+    speeds = known["pole_speed_mph"].notna().tolist() if "pole_speed_mph" in known.columns else [True] * len(rows)
+    return {
+        (season, race_num): _Note(cautions, laps, bool(speed))
+        for (season, race_num, cautions, laps), speed in zip(rows, speeds, strict=True)
+    }
+
+
+def _is_qualified(season: int, race_num: int, note: _Note | None) -> bool:
+    """By the pole speed where notes exist; else all but 2020, whose first race alone had the usual qualifying."""
+    return note.pole_speed if note else season != UNQUALIFIED_SEASON or race_num == 1
 
 
 def _distances(frame: pd.DataFrame) -> dict[str, Sequence[int]]:
@@ -187,7 +209,7 @@ def _scheduled(laps_run: int, candidates: Sequence[int]) -> int:
 def _race(
     series: Series,
     group: pd.DataFrame,
-    notes: dict[tuple[int, int], tuple[int, int]],
+    notes: dict[tuple[int, int], _Note],
     distances: dict[str, Sequence[int]],
 ) -> HistoricRace | None:
     group = group.drop_duplicates("key").dropna(subset=["finish", "start", "laps"])
@@ -196,7 +218,7 @@ def _race(
     first = group.iloc[0]
     season, race_num, track = int(first["season"]), int(first["race_num"]), str(first["track"])
     laps_run = int(group["laps"].max())
-    cautions, caution_laps = notes.get((season, race_num), (-1, -1))
+    note = notes.get((season, race_num))
     return HistoricRace(
         series=series,
         season=season,
@@ -205,8 +227,8 @@ def _race(
         track_type=_track_type(first),
         scheduled_laps=_scheduled(laps_run, distances.get(track, ())),
         laps_run=laps_run,
-        cautions=cautions,
-        caution_laps=caution_laps,
+        cautions=note.cautions if note else -1,
+        caution_laps=note.caution_laps if note else -1,
         keys=tuple(group["key"]),
         teams=tuple(group["team"].fillna("").astype(str)),
         start=_places(group["start"]),
@@ -217,6 +239,7 @@ def _race(
         fastest_laps=_fastest(group),
         rating=_column(group, "driver_rating"),
         practice=_column(group, "practice"),
+        qualified=_is_qualified(season, race_num, note),
     )
 
 

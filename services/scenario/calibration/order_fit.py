@@ -16,6 +16,7 @@ from scipy.optimize import minimize
 
 from services.common.domain.race import TrackType
 from services.scenario.calibration.form import KnownRace
+from services.scenario.calibration.history import HistoricRace
 from services.scenario.core.scores import rank_scores
 
 Floats = npt.NDArray[np.float64]
@@ -23,29 +24,43 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class OrderSettings:
-    """Half lives in races of the weight of the past, and the strength of the pull to the pooled coefficients."""
+    """Half life, in races of the series, of the weight of the past, and the strength of the pull to pooled values."""
 
-    half_life_races: float = 60.0
-    type_half_life_races: float = 20.0
+    half_life_races: float = 40.0
     pooled_ridge: float = 1.0
-    type_ridge: float = 5.0
+    type_ridge: float = 10.0
 
 
 @dataclass(frozen=True)
 class OrderFit:
-    """Coefficients: ``weights`` of the form signals, shape (4,), and ``start_effect`` of the grid score."""
+    """Coefficients of the order of finishers.
+
+    Attributes
+    ----------
+    weights
+        Of the form signals; shape (4,).
+    start_effect, start_effect_unqualified
+        Of the grid score, where the grid comes from qualifying and where it was drawn or set by a formula.
+    """
 
     weights: Floats
     start_effect: float
+    start_effect_unqualified: float
 
     def strength(self, signals: Floats) -> Floats:
         """Score of each car before grid and luck; shape (n_cars,)."""
-        return signals @ self.weights
+        return np.asarray(signals @ self.weights)
+
+    def grid_effect(self, race: HistoricRace) -> float:
+        """Coefficient of the grid score in a race."""
+        return self.start_effect if race.qualified else self.start_effect_unqualified
 
 
 def design(known: KnownRace) -> Floats:
-    """Signals and, last, the grid score of each car; shape (n_cars, 5)."""
-    return np.column_stack([known.signals, rank_scores(-known.race.start.astype(np.float64))])
+    """Signals and the grid score, in one column if there was qualifying and else in another; shape (n_cars, 6)."""
+    grid = rank_scores(-known.race.start.astype(np.float64))
+    qualified = float(known.race.qualified)
+    return np.column_stack([known.signals, qualified * grid, (1.0 - qualified) * grid])
 
 
 def attrition_loss(coefficients: Floats, ordered: Sequence[Floats], weights: Sequence[float]) -> tuple[float, Floats]:
@@ -72,22 +87,21 @@ def attrition_loss(coefficients: Floats, ordered: Sequence[Floats], weights: Seq
 def fit_orders(past: Sequence[KnownRace], settings: OrderSettings | None = None) -> dict[TrackType, OrderFit]:
     """Coefficients per track type, pulled towards those of all races together; the newest race is the last."""
     settings = settings or OrderSettings()
-    size = design(past[-1]).shape[1]
-    pooled = _fit(past, settings.half_life_races, settings.pooled_ridge, np.zeros(size))
+    weights = np.asarray(0.5 ** (np.arange(len(past), 0, -1) / settings.half_life_races))
+    pooled = _fit(past, weights, settings.pooled_ridge, np.zeros(design(past[-1]).shape[1]))
     fits: dict[TrackType, OrderFit] = {}
     for kind in TrackType:
-        own = [known for known in past if known.race.track_type is kind]
-        values = _fit(own, settings.type_half_life_races, settings.type_ridge, pooled) if own else pooled
-        fits[kind] = OrderFit(values[:-1], float(values[-1]))
+        own = [index for index, known in enumerate(past) if known.race.track_type is kind]
+        values = _fit([past[index] for index in own], weights[own], settings.type_ridge, pooled) if own else pooled
+        fits[kind] = OrderFit(values[:-2], float(values[-2]), float(values[-1]))
     return fits
 
 
-def _fit(past: Sequence[KnownRace], half_life: float, ridge: float, centre: Floats) -> Floats:
+def _fit(past: Sequence[KnownRace], weights: Floats, ridge: float, centre: Floats) -> Floats:
     ordered = [_finishers(known) for known in past]
-    weights = [0.5 ** (age / half_life) for age in range(len(past), 0, -1)]
 
     def objective(coefficients: Floats) -> tuple[float, Floats]:
-        loss, gradient = attrition_loss(coefficients, ordered, weights)
+        loss, gradient = attrition_loss(coefficients, ordered, weights.tolist())
         away = coefficients - centre
         return loss + ridge * float(away @ away), gradient + 2.0 * ridge * away
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,8 +48,9 @@ class BacktestSettings:
 
     Attributes
     ----------
-    refit_orders_every
-        Races after which the order of finishers is fitted again; the race flow is fitted before each season.
+    refit_orders_every, refit_flow_every
+        Races after which the order of finishers, and the race flow, are fitted again. The flow is fitted in full
+        before the first race and from there on improved by ``refit_rounds`` rounds.
     n_scenarios
         Scenarios per race.
     n_joint
@@ -57,6 +59,8 @@ class BacktestSettings:
 
     fit: FitSettings = field(default_factory=FitSettings)
     refit_orders_every: int = 6
+    refit_flow_every: int = 12
+    refit_rounds: int = 2
     n_scenarios: int = 1_000
     n_joint: int = 300
     seed: int = 7
@@ -135,19 +139,19 @@ def _walk(
     report: ReportProgress,
 ) -> Iterator[tuple[Sequence[KnownRace], KnownRace, TrackFit]]:
     """Each race to be scored with the races before it and the coefficients fitted to these."""
-    season, age = 0, 0
     tracks: dict[TrackType, TrackFit] = {}
     orders: dict[TrackType, OrderFit] = {}
-    for index, item in enumerate(known):
-        if item.race.season < first_season:
-            continue
-        past = known[:index]
-        if item.race.season != season:
-            season, age = item.race.season, 0
-            tracks = fit_tracks(past, settings.fit, checkpoint=checkpoint, report=report)
+    first = next(index for index, item in enumerate(known) if item.race.season >= first_season)
+    again = dataclasses.replace(
+        settings.fit, flow=dataclasses.replace(settings.fit.flow, max_rounds=settings.refit_rounds)
+    )
+    for index in range(first, len(known)):
+        past, item, age = known[:index], known[index], index - first
+        if age % settings.refit_flow_every == 0:
+            fit = again if tracks else settings.fit
+            tracks = fit_tracks(past, fit, previous=tracks, checkpoint=checkpoint, report=report)
         if age % settings.refit_orders_every == 0:
             orders = fit_orders(past, settings.fit.order)
-        age += 1
         kind = item.race.track_type
         track = tracks.get(kind) or tracks[TrackType.INTERMEDIATE]
         yield past, item, TrackFit(orders[kind], track.flow, track.n_races)
