@@ -12,6 +12,7 @@ from cachetools import LRUCache
 from services.common.domain.race import Race
 from services.common.domain.work import Checkpoint
 from services.common.universe import Universe, enumerate_lineups
+from services.contest_sim.core.entrants import Entrants
 from services.contest_sim.core.field import Field, fit_field
 from services.contest_sim.core.field_parameters import FieldParameters
 
@@ -37,16 +38,21 @@ class FieldLibrary:
         return universe
 
     def field(
-        self, race: Race, shares: npt.NDArray[np.float64], parameters: FieldParameters, checkpoint: Checkpoint
+        self,
+        race: Race,
+        shares: npt.NDArray[np.float64],
+        parameters: FieldParameters,
+        entrants: Entrants,
+        checkpoint: Checkpoint,
     ) -> Field:
         """The field with ownership ``shares[starter]``."""
-        key = (_slate_key(race), shares.tobytes(), parameters)
+        key = (_slate_key(race), shares.tobytes(), parameters, entrants)
         with self._lock:
             found = self._fields.get(key)
         if found is not None:
             return found
         cap = race.rules.salary_cap_dollars
-        field = fit_field(self.universe(race), cap, shares, parameters, checkpoint=checkpoint)
+        field = fit_field(self.universe(race), cap, shares, parameters, entrants=entrants, checkpoint=checkpoint)
         with self._lock:
             self._fields[key] = field
         return field

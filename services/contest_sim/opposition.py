@@ -16,6 +16,7 @@ from services.common.rpc.calls import Call
 from services.common.rpc.peers import OwnershipPeer
 from services.contest_sim import answers, mapping
 from services.contest_sim.core.contest import DEFAULT_MAX_ENTRIES_PER_USER, Contest
+from services.contest_sim.core.entrants import Entrants, entry_limit
 from services.contest_sim.core.field import Field
 from services.contest_sim.core.field_description import describe_field, describe_opponents
 from services.contest_sim.core.given_ownership import given_shares
@@ -85,7 +86,7 @@ class OppositionFinder:
     def find(
         self, race: Race, spec: contest_pb2.FieldSpec, contest: Contest | None, scenario_set_id: str, call: Call
     ) -> Opposition:
-        """The opposition in a contest (None: of a fee not known).
+        """The opposition in a contest; None for any number of entries, at a low fee.
 
         Raises
         ------
@@ -98,7 +99,8 @@ class OppositionFinder:
         model = spec.model
         shares, concentration, warnings = self._shares(race, model, contest, scenario_set_id, call)
         parameters = mapping.parameters_from_proto(model, contest.entry_fee_cents if contest else 0)
-        field = self.library.field(race, shares, parameters, call.checkpoint)
+        entrants = Entrants(_entry_limit(contest))
+        field = self.library.field(race, shares, parameters, entrants, call.checkpoint)
         redraw = model.redraw_ownership if model.HasField("redraw_ownership") else True
         return Opposition(race, field, None, concentration if redraw else 0.0, (*warnings, *_misses(race, field)))
 
@@ -134,6 +136,12 @@ def _profile(contest: Contest | None) -> ownership_pb2.ContestProfile | None:
         entry_fee_cents=contest.entry_fee_cents,
         max_entries_per_user=0 if limit == DEFAULT_MAX_ENTRIES_PER_USER else limit,
     )
+
+
+def _entry_limit(contest: Contest | None) -> int:
+    if contest is None:
+        return DEFAULT_MAX_ENTRIES_PER_USER
+    return entry_limit(contest.n_entries, contest.max_entries_per_user)
 
 
 def _misses(race: Race, field: Field) -> Sequence[str]:

@@ -175,7 +175,9 @@ def test_without_redraw_ownership_stays_as_projected(stub):
         pb.DescribeFieldRequest(race_id="phoenix", n_entries=197, field=field, lineups=[lineup(10)])
     )
     result = result_of(stub.SimulateContest(request(field=field))).result
-    assert result.contests[0].lineups[0].expected_duplicates == pytest.approx(described.expected_copies[0])
+    assert result.contests[0].lineups[0].expected_duplicates == pytest.approx(
+        described.expected_copies[0], rel=0.01
+    )
 
 
 def test_described_field_has_the_projected_ownership(stub):

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from services.common.domain.work import Checkpoint, no_checkpoint
 from services.common.universe import Universe
+from services.contest_sim.core.entrants import ONE_ENTRY_EACH, Entrants
 from services.contest_sim.core.field_parameters import FieldParameters, base_weights
 from services.contest_sim.core.lineup_space import LineupSpace
 from services.contest_sim.core.max_entropy import EntropyFit, NewtonSettings, fit_entropy, interior_shares
@@ -21,29 +22,38 @@ Floats = npt.NDArray[np.float64]
 MATCHED = 1e-4
 """Ownership counts as met within 0.01 points."""
 
+_MAX_CORRECTIONS = 6
+
 _INWARD = 1e-3
 """Step from the edge of what is legal towards its inside: there, and only there, is entropy finite."""
 
 
 @dataclass(frozen=True, eq=False)
 class Field:
-    """``weights[row]`` of every legal lineup, up to a constant, with the ownership they give.
+    """How opponents choose, and the entries and ownership that come of it.
 
     Attributes
     ----------
     theta
-        What each driver adds to the log-weight; shape (n_drivers,).
+        What each driver adds to the log-weight of a choice; shape (n_drivers,).
+    weights
+        Weight of each lineup in a single choice, up to a constant; shape (n_lineups,).
     target_shares, shares
         Ownership asked for and achieved, as shares that sum to the roster size; shape (n_drivers,).
+    offset
+        Ownership of single choices less that of entries: users do not repeat themselves; shape (n_drivers,).
     distance
         Euclidean distance in shares from what was asked for to what a legal field can have; 0 when it can be met.
     """
 
     space: LineupSpace
+    entrants: Entrants
     theta: Floats
     weights: Floats
+    entry_shares: Floats
     target_shares: Floats
     shares: Floats
+    offset: Floats
     distance: float = 0.0
 
     @property
@@ -55,30 +65,15 @@ class Field:
     def _cumulative(self) -> Floats:
         return np.cumsum(self.weights)
 
-    @property
-    def total_weight(self) -> float:
-        """Sum of the weights."""
-        return float(self._cumulative[-1])
-
     def probabilities(self, rows: npt.NDArray[np.int64]) -> Floats:
-        """Probability that an entry holds each lineup; 0 for row -1, a lineup that is not legal."""
-        return np.where(rows >= 0, self.weights[rows], 0.0) / self.total_weight
+        """Expected share of entries on each lineup; 0 for row -1, a lineup that is not legal."""
+        return np.where(rows >= 0, self.entry_shares[rows], 0.0)
 
     def sample(self, n_entries: int, rng: np.random.Generator) -> Opponents:
-        """Draw ``n_entries`` independent entries exactly, by inversion, duplicates compressed.
-
-        Sorted uniforms come from exponential spacings, so that one pass over the universe serves any number.
-        """
-        spacings = np.cumsum(rng.standard_exponential(n_entries + 1))
-        levels = spacings[:-1] * (self.total_weight / spacings[-1])
-        rows = np.minimum(np.searchsorted(self._cumulative, levels, side="right"), self._last_possible)
+        """Draw ``n_entries`` entries exactly, duplicates compressed."""
+        rows = self.entrants.draw(self._cumulative, n_entries, rng)
         different, copies = np.unique(rows, return_counts=True)
         return Opponents(np.ascontiguousarray(self.universe.lineups[different]), copies.astype(np.int64))
-
-    @cached_property
-    def _last_possible(self) -> int:
-        """Last row with any weight: where rounding at the upper end belongs."""
-        return int(np.flatnonzero(self.weights)[-1])
 
 
 def fit_field(
@@ -87,6 +82,7 @@ def fit_field(
     shares: Floats,
     parameters: FieldParameters,
     *,
+    entrants: Entrants = ONE_ENTRY_EACH,
     log_affinity: Floats | None = None,
     checkpoint: Checkpoint = no_checkpoint,
 ) -> Field:
@@ -96,6 +92,8 @@ def fit_field(
 
     Parameters
     ----------
+    entrants
+        How many entries users have; by default one each.
     log_affinity
         Any further log-weight of each lineup, such as of pairs that a sport's players avoid; shape (n_lineups,).
     """
@@ -105,9 +103,22 @@ def fit_field(
         base = base * np.exp(log_affinity - log_affinity.max())
     space = LineupSpace(universe, base)
     fit, distance = fit_entropy(space, target, checkpoint=checkpoint), 0.0
+    goal = target
     if fit.max_error > MATCHED:
-        fit, distance = _fit_nearest(space, target, checkpoint)
-    return _field(space, fit, target, distance, checkpoint)
+        fit, goal, distance = _fit_nearest(space, target, checkpoint)
+    field = _field(space, entrants, fit, target, distance, checkpoint)
+    return field if distance or entrants.max_entries == 1 else _corrected(field, goal, checkpoint)
+
+
+def _corrected(field: Field, goal: Floats, checkpoint: Checkpoint) -> Field:
+    """The field refitted until its entries, not its single choices, have the ownership ``goal``."""
+    for _ in range(_MAX_CORRECTIONS):
+        if np.abs(goal - field.shares).max() <= MATCHED / 2:
+            break
+        wanted = interior_shares(goal + field.offset, field.universe.roster_size)
+        fit = fit_entropy(field.space, wanted, start=field.theta, checkpoint=checkpoint)
+        field = _field(field.space, field.entrants, fit, field.target_shares, 0.0, checkpoint)
+    return field
 
 
 def refit_field(field: Field, shares: Floats, *, checkpoint: Checkpoint = no_checkpoint) -> Field:
@@ -117,18 +128,28 @@ def refit_field(field: Field, shares: Floats, *, checkpoint: Checkpoint = no_che
     fit finite and costs a few hundredths of a point.
     """
     target = interior_shares(shares, field.universe.roster_size)
+    wanted = interior_shares(target + field.offset, field.universe.roster_size)
     settings = NewtonSettings(tolerance=1e-4, max_steps=15, ridge=1e-4)
-    fit = fit_entropy(field.space, target, start=field.theta, settings=settings, checkpoint=checkpoint)
-    return _field(field.space, fit, target, 0.0, checkpoint)
+    fit = fit_entropy(field.space, wanted, start=field.theta, settings=settings, checkpoint=checkpoint)
+    return _field(field.space, field.entrants, fit, target, 0.0, checkpoint)
 
 
-def _fit_nearest(space: LineupSpace, target: Floats, checkpoint: Checkpoint) -> tuple[EntropyFit, float]:
+def _fit_nearest(space: LineupSpace, target: Floats, checkpoint: Checkpoint) -> tuple[EntropyFit, Floats, float]:
     nearest = nearest_ownership(space, target, checkpoint=checkpoint)
     _, centre, _ = space.moments(np.zeros(len(target)), checkpoint=checkpoint)
     inside = interior_shares(nearest.shares + _INWARD * (centre - nearest.shares), space.universe.roster_size)
-    return fit_entropy(space, inside, checkpoint=checkpoint), nearest.distance
+    return fit_entropy(space, inside, checkpoint=checkpoint), inside, nearest.distance
 
 
-def _field(space: LineupSpace, fit: EntropyFit, target: Floats, distance: float, checkpoint: Checkpoint) -> Field:
+def _field(
+    space: LineupSpace,
+    entrants: Entrants,
+    fit: EntropyFit,
+    target: Floats,
+    distance: float,
+    checkpoint: Checkpoint,
+) -> Field:
     weights = space.weights(fit.theta, checkpoint=checkpoint)
-    return Field(space, fit.theta, weights, target, fit.shares, distance)
+    entry_shares = entrants.entry_shares(weights / weights.sum())
+    shares = fit.shares if entrants.max_entries == 1 else space.ownership(entry_shares, checkpoint=checkpoint)
+    return Field(space, entrants, fit.theta, weights, entry_shares, target, shares, fit.shares - shares, distance)

@@ -27,17 +27,17 @@ class FieldDescription:
 
 
 def describe_field(field: Field, n_entries: int) -> FieldDescription:
-    """Describe ``n_entries`` independent entries of a field.
+    """Describe ``n_entries`` entries of a field.
 
-    With p the probability of a lineup: unique share ``sum p (1 - p)^(n - 1)``, copies ``n p``, entropy
+    With p the share of entries on a lineup: unique share ``sum p (1 - p)^(n - 1)``, copies ``n p``, entropy
     ``-sum p log p``.
     """
     salaries = field.universe.salaries_dollars
     salary = unique = entropy = largest = 0.0
     for start, stop in cut(field.universe.n_lineups, ROWS_PER_BLOCK):
-        weights = field.weights[start:stop]
-        held = weights > 0.0
-        p = weights[held] / field.total_weight
+        p = field.entry_shares[start:stop]
+        held = p > 0.0
+        p = p[held]
         salary += float(p @ salaries[start:stop][held])
         unique += float(p @ np.exp((n_entries - 1) * np.log1p(-np.minimum(p, 1.0 - 1e-16))))
         entropy -= float(p @ np.log(p))

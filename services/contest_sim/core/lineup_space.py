@@ -61,6 +61,15 @@ class LineupSpace:
             pass
         return out
 
+    def ownership(self, shares: Floats, *, checkpoint: Checkpoint = no_checkpoint) -> Floats:
+        """Ownership of each driver when lineups have these ``shares[row]`` of entries; shape (n_drivers,)."""
+        flat = np.ones(self.universe.n_drivers)
+
+        def work(start: int, stop: int) -> Floats:
+            return np.diag(kernels.moments(self.universe.lineups[start:stop], shares[start:stop], flat)).copy()
+
+        return np.sum(list(run_blocks(work, self.blocks, checkpoint=checkpoint)), axis=0)
+
     def best(self, values: Floats, *, checkpoint: Checkpoint = no_checkpoint) -> int:
         """Row of the lineup with positive base weight whose ``values`` add up to most."""
 

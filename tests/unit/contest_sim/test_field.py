@@ -157,6 +157,7 @@ def test_parameters_between_the_fitted_fees_lie_between():
     low, middle, high = (default_parameters(fee) for fee in (100, 5_000, 200_000))
     assert low.salary_tilt < middle.salary_tilt < high.salary_tilt
     assert low == default_parameters(800)
+    assert high == default_parameters(55_500)
 
 
 def test_universe_of_another_roster_size_works(rng):

@@ -1,0 +1,104 @@
+"""Who is behind the entries: most users enter once, a few as often as they may, and nobody enters a lineup twice.
+
+Of the users of real fields 61 % have one entry and the ten biggest hold 25-30 % of all entries, as many each
+as the contest allows; under 1 % of entries repeat a lineup of the same user. So the most popular lineups
+are copied less than by independent entries.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+SCALE, TAIL = 0.313, 0.666
+"""A user has n entries or more with probability ``(1 + (n - 1) / SCALE) ** -TAIL``, up to what is allowed.
+
+Maximum likelihood over the 3,454 users of five complete fields of 4,411-5,882 entries (DraftKings MMA, 2026, at most
+132 or 150 entries a user): at least 2, 3, 10 and 25 entries have 39, 26, 10 and 6 % of users, as in the data; the
+limit is reached by 2 %, in the data by 3 %.
+"""
+
+SITE_SHARE = 0.03
+"""Sites let no user hold more than this share of a field."""
+
+_GRID = 400
+_MAX_ROUNDS = 50
+
+
+def entry_limit(n_entries: int, max_entries_per_user: int) -> int:
+    """Entries that a user may have in a contest: what it states, and no more than 3 % of the field."""
+    return max(1, min(max_entries_per_user, int(SITE_SHARE * n_entries)))
+
+
+@dataclass(frozen=True)
+class Entrants:
+    """Users with up to ``max_entries`` entries each."""
+
+    max_entries: int = 1
+
+    @cached_property
+    def probabilities(self) -> Floats:
+        """Probability that a user has 1 .. max_entries entries; shape (max_entries,)."""
+        least = np.arange(1, self.max_entries + 1, dtype=np.float64)
+        at_least = (1.0 + (least - 1.0) / SCALE) ** -TAIL
+        return at_least - np.append(at_least[1:], 0.0)
+
+    def entry_shares(self, chosen: Floats) -> Floats:
+        """Expected share of entries on each lineup when a user's entries are all different; shape (n_lineups,).
+
+        ``chosen`` are the probabilities of a single choice. A user with n entries holds a lineup with
+        probability ``1 - (1 - p)^n``, averaged over users and scaled to sum to 1. That is a smooth function of
+        p, tabulated on a logarithmic grid.
+        """
+        if self.max_entries == 1:
+            return chosen
+        held = chosen > 0.0
+        logs = np.log(chosen[held])
+        grid = np.linspace(logs.min(), logs.max() + 1e-12, _GRID)
+        sizes = np.arange(1, self.max_entries + 1, dtype=np.float64)
+        never = np.exp(np.outer(np.log1p(-np.exp(np.minimum(grid, -1e-12))), sizes))
+        ratio = ((1.0 - never) @ self.probabilities) / np.exp(grid)
+        shares = np.zeros(len(chosen))
+        shares[held] = chosen[held] * np.interp(logs, grid, ratio)
+        return shares / shares.sum()
+
+    def users(self, n_entries: int, rng: np.random.Generator) -> Ints:
+        """The user behind each of ``n_entries`` entries, numbered from 0; shape (n_entries,)."""
+        if self.max_entries == 1:
+            return np.arange(n_entries, dtype=np.int64)
+        sizes = rng.choice(np.arange(1, self.max_entries + 1), size=n_entries, p=self.probabilities)
+        return np.repeat(np.arange(n_entries, dtype=np.int64), sizes)[:n_entries]
+
+    def draw(self, cumulative: Floats, n_entries: int, rng: np.random.Generator) -> Ints:
+        """Rows drawn in proportion to the steps of ``cumulative``, no user drawing one twice; shape (n_entries,).
+
+        A user's repeated draws are drawn anew, as long as there are any and few rounds have passed: where
+        there are hardly more lineups than entries a repeat may stay.
+        """
+        rows = _draw(cumulative, n_entries, rng)
+        users = self.users(n_entries, rng)
+        for _ in range(_MAX_ROUNDS if self.max_entries > 1 else 0):
+            repeated = np.ones(n_entries, dtype=np.bool_)
+            repeated[np.unique(users * len(cumulative) + rows, return_index=True)[1]] = False
+            if not repeated.any():
+                break
+            rows[repeated] = _draw(cumulative, int(repeated.sum()), rng)
+        return rows
+
+
+ONE_ENTRY_EACH = Entrants()
+"""Single-entry contests."""
+
+
+def _draw(cumulative: Floats, n: int, rng: np.random.Generator) -> Ints:
+    """Independent rows by inversion; rows without weight are never drawn."""
+    levels = np.sort(rng.random(n)) * cumulative[-1]
+    rows = np.searchsorted(cumulative, levels, side="right").astype(np.int64)
+    last_possible = int(np.searchsorted(cumulative, cumulative[-1], side="left"))
+    return rng.permutation(np.minimum(rows, last_possible))
