@@ -7,7 +7,7 @@ files of a kind are put together. Fastest laps, and so exact site points, come f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -190,27 +190,27 @@ def _is_qualified(season: int, race_num: int, note: _Note | None) -> bool:
     return note.pole_speed if note else season != UNQUALIFIED_SEASON or race_num == 1
 
 
-def _distances(frame: pd.DataFrame) -> dict[str, Sequence[int]]:
-    """Distances that were run at least twice at a track: candidates for what was scheduled."""
+def _distances(frame: pd.DataFrame) -> dict[str, dict[int, int]]:
+    """How often each distance was run at a track: the usual ones are what was scheduled."""
     races = frame.groupby(["track", "season", "race_num"])["laps"].max().reset_index()
-    candidates: dict[str, Sequence[int]] = {}
+    found: dict[str, dict[int, int]] = {}
     for track in races["track"].unique():
-        distances = races.loc[races["track"] == track, "laps"].value_counts()
-        candidates[str(track)] = [int(laps) for laps in distances[distances >= 2].index.to_numpy(np.int64)]
-    return candidates
+        distances, counts = np.unique(races.loc[races["track"] == track, "laps"].to_numpy(np.int64), return_counts=True)
+        found[str(track)] = dict(zip(distances.tolist(), counts.tolist(), strict=True))
+    return found
 
 
-def _scheduled(laps_run: int, candidates: Sequence[int]) -> int:
-    """The nearest usual distance that overtime may have lengthened to the laps run; else these themselves."""
-    usual = [distance for distance in candidates if distance <= laps_run <= distance + OVERTIME_LAPS]
-    return max(usual) if usual else laps_run
+def _scheduled(laps_run: int, counts: Mapping[int, int]) -> int:
+    """The most usual distance that overtime may have lengthened to the laps run; else these themselves."""
+    usual = [laps for laps, count in counts.items() if count >= 2 and laps <= laps_run <= laps + OVERTIME_LAPS]
+    return max(usual, key=lambda laps: counts[laps]) if usual else laps_run
 
 
 def _race(
     series: Series,
     group: pd.DataFrame,
     notes: dict[tuple[int, int], _Note],
-    distances: dict[str, Sequence[int]],
+    distances: Mapping[str, Mapping[int, int]],
 ) -> HistoricRace | None:
     group = group.drop_duplicates("key").dropna(subset=["finish", "start", "laps"])
     if len(group) < 10:
@@ -225,7 +225,7 @@ def _race(
         race_num=race_num,
         track=track,
         track_type=_track_type(first),
-        scheduled_laps=_scheduled(laps_run, distances.get(track, ())),
+        scheduled_laps=_scheduled(laps_run, distances.get(track, {})),
         laps_run=laps_run,
         cautions=note.cautions if note else -1,
         caution_laps=note.caution_laps if note else -1,

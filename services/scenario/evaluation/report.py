@@ -16,6 +16,7 @@ from services.scenario.evaluation.scores import reliability
 Floats = npt.NDArray[np.float64]
 
 PIT_BINS = 10
+N_BOOTSTRAP = 400
 _EDGES = {"win": (0.0, 0.01, 0.03, 0.06, 0.1, 0.15, 1.0), "top5": (0.0, 0.05, 0.1, 0.2, 0.3, 0.45, 1.0)}
 _TOP10_EDGES = (0.0, 0.1, 0.2, 0.3, 0.45, 0.6, 1.0)
 
@@ -67,7 +68,7 @@ def _mean(values: Sequence[float], rng: np.random.Generator) -> dict[str, float]
 
 
 def _bootstrap(n: int, statistic: Callable[[npt.NDArray[np.int64]], float], rng: np.random.Generator) -> float:
-    return float(np.std([statistic(rng.integers(0, n, n)) for _ in range(400)]))
+    return float(np.std([statistic(rng.integers(0, n, n)) for _ in range(N_BOOTSTRAP)]))
 
 
 def _by_forecast(rows: Sequence[dict[str, float]], rng: np.random.Generator) -> dict[str, Any]:
@@ -128,5 +129,5 @@ def _moments(scores: Sequence[RaceScore], rng: np.random.Generator) -> list[dict
             "simulated": item.simulated,
             "agrees": item.agrees,
         }
-        for item in compare_moments(real, simulated, rng)
+        for item in compare_moments(real, simulated, rng, n_bootstrap=N_BOOTSTRAP)
     ]

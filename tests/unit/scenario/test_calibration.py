@@ -1,0 +1,255 @@
+import dataclasses
+import itertools
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.optimize import check_grad
+from scipy.stats import skew, spearmanr
+
+from services.common.domain.errors import InvalidInput
+from services.common.domain.race import Series, TrackType
+from services.scenario.calibration.fit import FitSettings, calibrate, write_calibration
+from services.scenario.calibration.flow_fit import FlowFitSettings, race_weights
+from services.scenario.calibration.form import FormSettings, FormTracker, KnownRace, follow
+from services.scenario.calibration.history import HistoricRace, read_history
+from services.scenario.calibration.moments import MOMENTS, compare_moments, moment_values, real_statistics
+from services.scenario.calibration.order_fit import OrderSettings, attrition_loss, fit_orders
+from services.scenario.calibration.race_statistics import INDEX
+from services.scenario.calibration.team_fit import teammate_products
+from services.scenario.calibration_file import read_calibration
+from services.scenario.core.scores import rank_scores
+from services.scenario.core.strength import driver_skill
+from tests.unit.scenario.slates import make_race
+from tests.unit.scenario.synthetic_history import N_CARS, write_history
+
+QUICK = FitSettings(flow=FlowFitSettings(max_races=4, n_scenarios=16, max_rounds=1, workers=1))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    path = tmp_path_factory.mktemp("history")
+    write_history(path, range(2018, 2022))
+    return path
+
+
+@pytest.fixture(scope="module")
+def races(folder):
+    return read_history(folder)
+
+
+def historic(n: int = 6, **changes) -> HistoricRace:
+    values = {
+        "series": Series.CUP,
+        "season": 2020,
+        "race_num": 1,
+        "track": "X",
+        "track_type": TrackType.SHORT,
+        "scheduled_laps": 100,
+        "laps_run": 100,
+        "cautions": -1,
+        "caution_laps": -1,
+        "keys": tuple(f"driver {k}" for k in range(n)),
+        "teams": tuple(f"team {k // 2}" for k in range(n)),
+        "start": np.arange(1, n + 1),
+        "finish": np.arange(1, n + 1),
+        "laps": np.full(n, 100),
+        "laps_led": np.array([100] + [0] * (n - 1)),
+        "out": np.zeros(n, np.int64),
+        "fastest_laps": np.array([80.0] + [0.0] * (n - 1)),
+        "rating": np.linspace(120, 40, n),
+        "practice": np.full(n, np.nan),
+    }
+    return HistoricRace(**(values | changes))
+
+
+def test_history_is_read_with_points_teams_and_distances(races):
+    assert len(races) == 36
+    assert all(race.has_points and race.n_cars == N_CARS for race in races)
+    assert {race.track_type for race in races} == {TrackType.SHORT, TrackType.INTERMEDIATE, TrackType.SUPERSPEEDWAY}
+    assert {race.scheduled_laps for race in races if race.track == "Short Oval"} == {200}
+    assert any(race.laps_run > race.scheduled_laps for race in races)
+    assert all((np.sort(race.finish) == np.arange(1, N_CARS + 1)).all() for race in races)
+    assert all(race.cautions == 6 and race.caution_laps == 30 for race in races)
+    assert all(race.laps_led.sum() == race.laps_run for race in races)
+
+
+def test_names_of_columns_and_track_types_may_be_those_of_the_source(folder, tmp_path):
+    frame = pd.read_csv(folder / "race_results" / "cup_results.csv.gz").drop(columns="track_type")
+    renamed = {"race_num": "Race", "laps_led": "Led", "track_length_mi": "Length", "driver_rating": "Rating"}
+    frame.rename(columns=renamed).rename(columns=str.title).to_csv(tmp_path / "cup_results.csv", index=False)
+    races = read_history(tmp_path)
+    assert {race.track_type for race in races} == {TrackType.SHORT, TrackType.INTERMEDIATE, TrackType.SUPERSPEEDWAY}
+    assert not any(race.has_points for race in races)
+    assert np.isfinite(races[0].rating).all()
+
+
+def test_folders_without_history_or_columns_are_refused(folder, tmp_path):
+    with pytest.raises(InvalidInput, match="holds no"):
+        read_history(tmp_path)
+    frame = pd.read_csv(folder / "race_results" / "cup_results.csv.gz").drop(columns="status")
+    frame.to_csv(tmp_path / "cup_results.csv", index=False)
+    with pytest.raises(InvalidInput, match="status"):
+        read_history(tmp_path)
+
+
+def test_points_of_a_real_race_follow_the_site():
+    race = historic()
+    assert race.ticks()[0] == 45 * 20 + 100 * 5 + 80 * 9
+    assert race.ticks()[5] == 38 * 20
+
+
+def test_form_sees_earlier_races_only(races):
+    changed = [*races[:20], dataclasses.replace(races[20], rating=races[20].rating[::-1].copy()), *races[21:]]
+    before, after = ([known.signals for known, _ in follow(some)] for some in (races, changed))
+    assert all((one == other).all() for one, other in zip(before[:21], after[:21], strict=True))
+    assert not (before[21] == after[21]).all()
+
+
+def test_unknown_drivers_are_at_the_level_of_their_team_and_class():
+    settings = FormSettings()
+    tracker = FormTracker(settings)
+    assert tracker.signals(historic())[:, 0] == pytest.approx(np.full(6, settings.class_level))
+    for _ in range(10):
+        tracker.learn(historic())
+    rookie = historic(keys=("new a", "new b", "new c", "new d", "new e", "new f"))
+    level = tracker.signals(rookie)[:, 0]
+    assert level[0] > level[2] > level[4]
+    assert tracker.signals(rookie)[:, 2] == pytest.approx(np.full(6, settings.class_level))
+
+
+def test_form_grows_towards_the_record_and_missing_ratings_fall_back_to_finishes():
+    tracker = FormTracker()
+    first = tracker.signals(historic())[0, 0]
+    tracker.learn(historic(rating=np.full(6, np.nan)))
+    once = tracker.signals(historic())[0, 0]
+    for _ in range(30):
+        tracker.learn(historic())
+    assert first < once < tracker.signals(historic())[0, 0]
+    assert set(tracker.forms()) == {f"driver {k}" for k in range(6)}
+
+
+def test_attrition_loss_is_the_log_probability_of_the_order():
+    rng = np.random.default_rng(1)
+    rows = rng.normal(size=(4, 2))
+    weights = np.array([0.7, -0.3])
+    total = sum(
+        np.exp(-attrition_loss(weights, [rows[list(order)]], [1.0])[0]) for order in itertools.permutations(range(4))
+    )
+    assert total == pytest.approx(1.0)
+    races = [rng.normal(size=(n, 2)) for n in (5, 9, 3)]
+    error = check_grad(
+        lambda x: attrition_loss(x, races, [1.0, 0.5, 2.0])[0],
+        lambda x: attrition_loss(x, races, [1.0, 0.5, 2.0])[1],
+        weights,
+    )
+    assert error < 1e-5
+
+
+def test_order_fit_recovers_what_made_the_orders():
+    rng = np.random.default_rng(2)
+    true = np.array([0.9, 0.5, 0.0, 0.0, 0.6])
+    known = []
+    for number in range(250):
+        n = 30
+        signals = np.column_stack([rng.normal(size=(n, 2)), np.zeros((n, 2))])
+        start = rng.permutation(n) + 1
+        utility = signals @ true[:4] + true[4] * rank_scores(-start.astype(float))
+        finish = np.argsort(np.argsort(-(utility + np.log(rng.exponential(size=n))))) + 1
+        blank = np.zeros(n, np.int64)
+        race = historic(
+            n,
+            race_num=number,
+            start=start,
+            finish=finish,
+            laps_led=blank,
+            fastest_laps=blank * 1.0,
+            qualified=number % 2 == 0,
+        )
+        known.append(KnownRace(race, signals))
+    fit = fit_orders(known, OrderSettings(half_life_races=1e9, type_ridge=0.1))[TrackType.SHORT]
+    assert fit.weights == pytest.approx(true[:4], abs=0.08)
+    assert fit.start_effect == pytest.approx(0.6, abs=0.1)
+    assert fit.start_effect_unqualified == pytest.approx(0.6, abs=0.1)
+
+
+def test_statistics_of_a_race_agree_with_plain_computation(races):
+    race = races[4]
+    row = real_statistics(race)
+    shares = np.sort(race.laps_led)[::-1] / race.laps_run
+    running = race.out == 0
+    assert row[INDEX["dnf"]] == (race.out > 0).sum()
+    assert row[INDEX["crash_squared"]] == (race.out == 1).sum() ** 2
+    assert row[[INDEX["top1_led"], INDEX["top2_led"], INDEX["top3_led"]]] == pytest.approx(shares[:3])
+    assert row[INDEX["winner_led"]] == race.laps_led[race.finish == 1][0] / race.laps_run
+    assert row[INDEX["start_finish"]] == pytest.approx(spearmanr(race.start, race.finish)[0])
+    assert row[INDEX["start_finish_running"]] == pytest.approx(spearmanr(race.start[running], race.finish[running])[0])
+    assert row[INDEX["fastest_drivers"]] == (race.fastest_laps > 0).sum()
+    assert row[INDEX["best_ticks"]] == race.ticks().max()
+
+
+def test_moments_agree_with_plain_computation(races):
+    rows = np.array([real_statistics(race) for race in races])
+    points = np.concatenate([race.ticks()[(race.start > 10) & (race.start <= 20)] / 20 for race in races])
+    names = ("points_mean_11-20", "points_sd_11-20", "points_skew_11-20")
+    assert moment_values(names, rows) == pytest.approx([points.mean(), points.std(), skew(points)])
+    out = np.array([(race.out > 0).sum() for race in races])
+    rate = out.mean() / N_CARS
+    ratio = out.var() / (N_CARS * rate * (1 - rate))
+    assert moment_values(("dnf_rate", "dnf_variance_ratio"), rows) == pytest.approx([rate, ratio])
+
+
+def test_equal_moments_agree_and_moved_ones_do_not(races):
+    rows = np.array([real_statistics(race) for race in races])
+    rng = np.random.default_rng(3)
+    same = compare_moments(rows, rows, rng, n_bootstrap=100)
+    assert all(item.agrees for item in same)
+    assert {item.name for item in same} <= set(MOMENTS)
+    moved = rows.copy()
+    moved[:, INDEX["top1_led"]] *= 2
+    assert [item.name for item in compare_moments(rows, moved, rng, n_bootstrap=100) if not item.agrees] == ["top1_led"]
+
+
+def test_teammate_products():
+    values = np.array([[1.0, 2.0, 3.0, 5.0]])
+    assert teammate_products(values, np.array([0, 0, 0, -1])) == (11.0, 3)
+
+
+def test_race_weights_halve():
+    assert race_weights(5, 2.0)[[0, 2, 4]] == pytest.approx([0.25, 0.5, 1.0])
+
+
+@pytest.fixture(scope="module")
+def document(folder):
+    return calibrate(folder, settings=QUICK)
+
+
+def test_calibration_of_a_folder_makes_a_file_that_simulates(document, tmp_path):
+    path = tmp_path / "calibration.json"
+    write_calibration(document, path)
+    assert [item.name for item in tmp_path.iterdir()] == ["calibration.json"]
+    calibration = read_calibration(path)
+    assert calibration.version != read_calibration().version
+    assert json.loads(path.read_text())["provenance"]["series"]["cup"]["races"] == 36
+    track = calibration.track(Series.TRUCK, TrackType.SHORT)
+    assert 0 < track.flow.accident_mean < 13
+    assert track.skill_score > 0.3
+    drivers = [
+        dataclasses.replace(driver, name=f"Driver {chr(65 + index)}", salary_dollars=5_000)
+        for index, driver in enumerate(make_race(12).drivers)
+    ]
+    skill = driver_skill(make_race(12, drivers=tuple(drivers)), calibration)
+    # Equal salaries leave only the form, whose spread among them is nothing: skill stays level.
+    assert skill == pytest.approx(np.zeros(12), abs=1e-9)
+
+
+def test_the_same_history_gives_the_same_calibration(folder, document):
+    assert calibrate(folder, settings=QUICK) == document
+
+
+def test_seasons_and_series_can_be_chosen(folder):
+    shorter = calibrate(folder, settings=dataclasses.replace(QUICK, last_season=2019))
+    assert shorter["provenance"]["series"]["cup"]["seasons"] == [2018, 2019]
+    with pytest.raises(InvalidInput, match="no results file"):
+        calibrate(folder, series=(Series.TRUCK,), settings=QUICK)

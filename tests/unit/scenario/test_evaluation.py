@@ -1,0 +1,133 @@
+import itertools
+import json
+
+import numpy as np
+import pytest
+from scipy.stats import kstest, norm
+
+from services.common.domain.errors import InvalidInput
+from services.scenario.evaluation.backtest import BacktestSettings, backtest, pseudo_salaries
+from services.scenario.evaluation.report import backtest_report
+from services.scenario.evaluation.scores import (
+    attrition_log_likelihood,
+    crps,
+    energy_score,
+    inside_interval,
+    log_score_over_uniform,
+    nearest_attrition,
+    randomised_pit,
+    reliability,
+    spearman,
+    variogram_score,
+)
+from tests.unit.scenario.synthetic_history import write_history
+from tests.unit.scenario.test_calibration import QUICK
+
+
+def test_crps_of_a_normal_sample_is_its_closed_form():
+    rng = np.random.default_rng(1)
+    samples = rng.normal(size=(200_000, 3))
+    observed = np.array([0.0, 1.0, -2.5])
+    exact = observed * (2 * norm.cdf(observed) - 1) + 2 * norm.pdf(observed) - 1 / np.sqrt(np.pi)
+    assert crps(samples, observed) == pytest.approx(exact, abs=0.01)
+
+
+def test_crps_and_energy_agree_with_double_sums():
+    rng = np.random.default_rng(2)
+    samples, observed = rng.normal(size=(30, 4)), rng.normal(size=4)
+    spread = np.abs(samples[:, None] - samples[None]).mean(axis=(0, 1))
+    assert crps(samples, observed) == pytest.approx(np.abs(samples - observed).mean(axis=0) - 0.5 * spread)
+    distances = np.linalg.norm(samples[:15] - samples[15:], axis=1).mean()
+    expected = np.linalg.norm(samples - observed, axis=1).mean() - 0.5 * distances
+    assert energy_score(samples, observed) == pytest.approx(expected)
+
+
+def test_variogram_score_tells_dependence():
+    rng = np.random.default_rng(3)
+    shared = rng.normal(size=(500, 1))
+    together, apart = shared + 0.1 * rng.normal(size=(500, 6)), rng.normal(size=(500, 6))
+    observed = np.full(6, 1.5)
+    assert variogram_score(together, observed) < variogram_score(apart, observed)
+
+
+def test_pit_of_a_calibrated_discrete_forecast_is_uniform():
+    rng = np.random.default_rng(4)
+    values = [
+        randomised_pit(rng.poisson(2.0, (500, 1)).astype(float), rng.poisson(2.0, 1).astype(float), rng)[0]
+        for _ in range(600)
+    ]
+    assert kstest(values, "uniform").pvalue > 0.001
+    samples, observed = rng.normal(size=(1_000, 4_000)), rng.normal(size=4_000)
+    assert inside_interval(samples, observed, 0.8, rng).mean() == pytest.approx(0.8, abs=0.03)
+
+
+def test_attrition_probabilities_sum_to_one_and_last_place_follows_worth():
+    utilities = np.array([0.5, 0.0, -1.0, 0.3])
+    orders = [np.array(order) for order in itertools.permutations(range(4))]
+    chances = np.array([np.exp(attrition_log_likelihood(utilities, order)) for order in orders])
+    assert chances.sum() == pytest.approx(1.0)
+    last = sum(chance for chance, order in zip(chances, orders, strict=True) if order[-1] == 2)
+    assert last == pytest.approx(np.exp(1.0) / np.exp(-utilities).sum())
+
+
+def test_nearest_attrition_model_finds_the_one_that_made_the_orders():
+    rng = np.random.default_rng(5)
+    utilities = np.linspace(1.5, -1.5, 12)
+    noise = np.log(rng.exponential(size=(6_000, 12)))
+    orders = np.argsort(-(utilities + noise), axis=1)
+    assert nearest_attrition(orders) == pytest.approx(utilities, abs=0.12)
+
+
+def test_log_score_of_the_uniform_order_is_nothing():
+    rng = np.random.default_rng(6)
+    finishes = np.argsort(rng.random((20_000, 8)), axis=1) + 1
+    assert log_score_over_uniform(finishes, np.arange(1, 9)) == pytest.approx(0.0, abs=0.1)
+
+
+def test_spearman_and_reliability():
+    assert spearman(np.array([1.0, 2.0, 3.0]), np.array([1, 2, 3])) == pytest.approx(1.0)
+    table = reliability("x", np.array([0.1, 0.1, 0.9]), np.array([0.0, 1.0, 1.0]), np.array([0.0, 0.5, 1.0]))
+    assert table.observed == (0.5, 1.0)
+    assert table.counts == (2, 1)
+
+
+def test_pseudo_salaries_look_like_a_slate():
+    salaries = pseudo_salaries(np.linspace(2, -2, 37))
+    assert salaries[0] == 11_000
+    assert salaries[-1] == 4_700
+    assert 7_400 < salaries.mean() < 7_700
+    assert (salaries % 100 == 0).all()
+
+
+def test_backtest_of_a_folder_gives_every_table(tmp_path):
+    write_history(tmp_path / "h", range(2018, 2022))
+    settings = BacktestSettings(fit=QUICK, n_scenarios=100, n_joint=50)
+    scores = backtest(tmp_path / "h", (2021, 2021), settings=settings)
+    assert [score.race_num for score in scores] == list(range(1, 10))
+    report = json.loads(json.dumps(backtest_report(scores)))
+    overall = report["groups"]["overall"]
+    assert overall["races"] == 9
+    assert set(overall["crps"]) == {"model", "climatology", "start_order", "trailing_finish", "plackett_luce"}
+    # The history was made by this model, with skills that are easy to learn.
+    assert overall["spearman"]["model"]["mean"] > 0.3
+    assert overall["log_score"]["model"]["mean"] > 0
+    assert overall["crps"]["model"]["mean"] < overall["crps"]["climatology"]["mean"]
+    assert {"short", "intermediate", "superspeedway"} <= set(report["groups"])
+    names = {item["name"] for item in overall["moments"]}
+    assert {
+        "dnf_rate",
+        "dnf_variance_ratio",
+        "crash_rate",
+        "leaders",
+        "top1_led",
+        "winner_led",
+        "start_finish",
+    } <= names
+
+
+def test_backtests_need_earlier_seasons(tmp_path):
+    write_history(tmp_path / "h", range(2018, 2020))
+    with pytest.raises(InvalidInput, match="earlier seasons"):
+        backtest(tmp_path / "h", (2018, 2019))
+    with pytest.raises(InvalidInput, match="seasons"):
+        backtest(tmp_path / "h", (2030, 2031))
