@@ -24,6 +24,10 @@ from pitwall.types.scenarios import ScenarioSet
 OnStage = Callable[[str], None]
 
 
+def quiet(stage: str) -> None:
+    """Tell nobody about a stage."""
+
+
 @dataclass(frozen=True)
 class JobConfig:
     """What to run.
@@ -87,7 +91,7 @@ def run_job(
     client: Client,
     config: JobConfig,
     *,
-    on_stage: OnStage = lambda _stage: None,
+    on_stage: OnStage = quiet,
     on_progress: OnProgress | None = None,
 ) -> JobResult:
     """Import, simulate, project, build, play.

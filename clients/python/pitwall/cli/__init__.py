@@ -6,6 +6,7 @@ names that do not exist); 3 a service is unreachable, busy, out of disk or past 
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated
 
@@ -58,6 +59,8 @@ app.add_typer(_entries.app, name="entries")
 
 def main() -> None:
     """Entry point of the ``pitwall`` command."""
+    # gRPC's own notes about connections that close are nothing a player can act on.
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     try:
         app()
     except PitwallError as error:

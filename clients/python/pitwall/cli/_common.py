@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -24,8 +25,18 @@ EXIT_DEFECT, EXIT_INPUT, EXIT_SERVICE = 1, 2, 3
 _INPUT_REASONS = {"INVALID_INPUT", "NOT_FOUND", "FAILED_PRECONDITION", "INFEASIBLE", "UNAUTHENTICATED"}
 _ADDRESS_NAMES = ("SCENARIO", "OWNERSHIP", "OPTIMIZER", "CONTESTSIM")
 
-errors = Console(stderr=True, highlight=False)
-output = Console(highlight=False)
+_NARROW_WIDTH = 110
+_FILE_WIDTH = 150
+"""Columns of tables that go to a file or a pipe, which have no width of their own."""
+
+
+def _console(*, stderr: bool = False) -> Console:
+    terminal = (sys.stderr if stderr else sys.stdout).isatty() or "COLUMNS" in os.environ
+    return Console(stderr=stderr, highlight=False, width=None if terminal else _FILE_WIDTH)
+
+
+errors = _console(stderr=True)
+output = _console()
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the answer as JSON instead of tables.")]
 RaceArgument = Annotated[str, typer.Argument(help="Id of the race.", show_default=False)]
@@ -89,15 +100,26 @@ class Bars:
         self._progress.update(self._tasks[event.stage], completed=event.done, total=event.total or None)
 
 
-def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """A table on standard output; numbers are aligned right."""
-    table = Table(title=title, title_justify="left", header_style="bold")
+def print_table(
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], *, narrow: Sequence[str] = ()
+) -> None:
+    """A table on standard output; numbers are aligned right. ``narrow`` names the columns of small terminals."""
+    if narrow and output.width < _NARROW_WIDTH:
+        kept = [columns.index(name) for name in narrow]
+        columns, rows = narrow, [[row[position] for position in kept] for row in rows]
+    table = Table(title=title, title_justify="left", header_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
     for position, column in enumerate(columns):
         numeric = bool(rows) and isinstance(rows[0][position], int | float)
-        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+        table.add_column(column, justify="right" if numeric else "left", overflow="fold", no_wrap=numeric)
     for row in rows:
         table.add_row(*(cell if isinstance(cell, str) else _number(cell) for cell in row))
     output.print(table)
+
+
+def tell_stages(stage: str) -> None:
+    """Say what is being done where no progress bar can show it."""
+    if not errors.is_terminal:
+        errors.print(f"{stage} ...", markup=False)
 
 
 def _number(value: object) -> str:
@@ -109,6 +131,7 @@ def _number(value: object) -> str:
 def print_json(value: object) -> None:
     """JSON on standard output, nothing else."""
     sys.stdout.write(to_json(value) + "\n")
+    sys.stdout.flush()
 
 
 def report_error(error: PitwallError, *, as_json: bool) -> int:

@@ -129,8 +129,11 @@ def show_race(context: typer.Context, race_id: RaceArgument, as_json: JsonOption
 
 
 @app.command("delete")
-def delete_race(context: typer.Context, race_id: RaceArgument) -> None:
+def delete_race(context: typer.Context, race_id: RaceArgument, as_json: JsonOption = False) -> None:
     """Delete a race and its scenario sets. Example: `pitwall race delete old-race`"""
     with client_of(context) as client:
         n_sets = client.races.delete(race_id)
+    if as_json:
+        print_json({"race_id": race_id, "n_scenario_sets": n_sets})
+        return
     output.print(f"deleted {race_id} and {n_sets} scenario sets", markup=False)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pitwall.cli._common import Bars, JsonOption, client_of, errors, output, print_json, print_table
+from pitwall.cli._common import Bars, JsonOption, client_of, errors, output, print_json, print_table, tell_stages
 from pitwall.cli._contests import (
     FeeOption,
     FirstShareOption,
@@ -40,7 +40,7 @@ from pitwall.cli._race import (
     print_import_report,
 )
 from pitwall.config import PortfolioConfig
-from pitwall.job import JobConfig, JobResult, result_document, run_job, write_outputs
+from pitwall.job import JobConfig, JobResult, quiet, result_document, run_job, write_outputs
 from pitwall.tracks import find_track
 
 
@@ -99,7 +99,8 @@ def run(
         withdraw_unlisted=withdraw_unlisted,
     )
     with client_of(context) as client, Bars(shown=not as_json) as bars:
-        result = run_job(client, config, on_progress=bars)
+        on_stage = quiet if as_json else tell_stages
+        result = run_job(client, config, on_stage=on_stage, on_progress=bars)
     paths = write_outputs(result, out)
     if as_json:
         print_json(result_document(result))
@@ -139,4 +140,4 @@ def _print_lineups(result: JobResult) -> None:
             )
         )
     columns = ("#", "drivers", "salary $", "objective", "proven", "own %", "ROI %", "win %", "copies")
-    print_table(f"{len(rows)} lineups", columns, rows)
+    print_table(f"{len(rows)} lineups", columns, rows, narrow=("#", "drivers", "objective", "proven", "ROI %"))

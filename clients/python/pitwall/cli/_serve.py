@@ -9,13 +9,14 @@ from typing import Annotated
 
 import typer
 
-from pitwall.cli._common import connection_of, output
+from pitwall.cli._common import JsonOption, connection_of, output, print_json
 
 
 def serve(
     context: typer.Context,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="TCP port; 0 takes a free one.")] = 50050,
+    as_json: JsonOption = False,
 ) -> None:
     """Serve all four services on one address until interrupted. Example: `pitwall serve --port 50050`
 
@@ -31,6 +32,9 @@ def serve(
     data_dir = connection_of(context).data_dir
     settings = ServerSettings(host=host, port=port)
     stack = start_stack(Path(data_dir) if data_dir else default_data_dir(), settings)
-    output.print(f"serving on {stack.address}; stop with Ctrl-C", markup=False)
+    if as_json:
+        print_json({"address": stack.address})
+    else:
+        output.print(f"serving on {stack.address}; stop with Ctrl-C", markup=False)
     stopping.wait()
     stack.stop()
