@@ -142,7 +142,7 @@ class ScenarioSets:
 
     def _builder(self, recipe: Recipe, checkpoint: Checkpoint, report: ReportProgress) -> Callable[[], Built]:
         def build() -> Built:
-            inputs = simulation_input(recipe.race, self._calibration, checkpoint=checkpoint)
+            inputs = simulation_input(recipe.race, self._calibration, workers=self._workers, checkpoint=checkpoint)
             simulation = simulate(
                 inputs,
                 recipe.n_scenarios,
@@ -177,7 +177,7 @@ def simulation_input(
     """A race ready to be simulated: strengths from market and form, steered to projections if there are any."""
     track = calibration.track(race.series, race.track.type)
     inputs = SimulationInput.of(race, track.flow, driver_strength(race, calibration))
-    return steer(inputs, projected_points(race), checkpoint=checkpoint)
+    return steer(inputs, projected_points(race), workers=workers, checkpoint=checkpoint)
 
 
 def regime_counts(regimes: npt.NDArray[np.uint8], names: tuple[str, ...]) -> tuple[tuple[str, int], ...]:

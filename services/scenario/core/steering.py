@@ -17,7 +17,7 @@ Floats = npt.NDArray[np.float64]
 PILOT_SEED = 20_170_226
 """Fixed, so that strengths depend on the race alone and not on the seed of the set."""
 
-PILOT_SCENARIOS = (1_024,) * 6 + (4_096,) * 4
+PILOT_SCENARIOS = (512,) * 5 + (2_048,) * 2 + (4_096,) * 2
 """Scenarios of each round: coarse first, then fine."""
 
 POINTS_PER_SCORE = 9.0
@@ -35,7 +35,9 @@ def projected_points(race: Race) -> Floats:
     return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
 
 
-def steer(inputs: SimulationInput, target_points: Floats, *, checkpoint: Checkpoint = no_checkpoint) -> SimulationInput:
+def steer(
+    inputs: SimulationInput, target_points: Floats, *, workers: int = 1, checkpoint: Checkpoint = no_checkpoint
+) -> SimulationInput:
     """The same race with strengths under which simulated means follow the projections.
 
     A race hands out a nearly fixed total of points, so projections fix what drivers are worth against each
@@ -55,7 +57,8 @@ def steer(inputs: SimulationInput, target_points: Floats, *, checkpoint: Checkpo
     step, gap = np.zeros(wanted.size), np.zeros(wanted.size)
     for n_scenarios in PILOT_SCENARIOS:
         pilot = dataclasses.replace(inputs, strength=strength)
-        mean = simulate(pilot, n_scenarios, seed=PILOT_SEED, checkpoint=checkpoint).ticks.mean(axis=0)
+        drawn = simulate(pilot, n_scenarios, seed=PILOT_SEED, workers=workers, checkpoint=checkpoint)
+        mean = drawn.ticks.mean(axis=0)
         before, gap = gap, target_points - mean / TICKS_PER_POINT
         gap -= gap[wanted].mean() if wanted.all() else 0.0
         slope = _measured_slope(slope, step, before - gap)
