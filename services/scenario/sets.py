@@ -172,7 +172,7 @@ class ScenarioSets:
 
 
 def simulation_input(
-    race: Race, calibration: Calibration, *, checkpoint: Checkpoint = no_checkpoint
+    race: Race, calibration: Calibration, *, workers: int = 1, checkpoint: Checkpoint = no_checkpoint
 ) -> SimulationInput:
     """A race ready to be simulated: strengths from market and form, steered to projections if there are any."""
     track = calibration.track(race.series, race.track.type)
