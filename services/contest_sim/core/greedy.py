@@ -27,10 +27,6 @@ BATCH = 256
 """Candidates valued at a time: enough to use the tables while they are in cache."""
 
 
-SHORTLIST = 20_000
-"""Candidates by single payout when risk counts, all valued anew for each entry."""
-
-
 @dataclass(frozen=True, eq=False)
 class Valuer:
     """Says what rows of a pool would add to the entries chosen so far."""
@@ -38,7 +34,6 @@ class Valuer:
     tiles: GainTiles
     pool: Lineups
     chosen: Chosen
-    rules: SelectionRules
     checkpoint: Checkpoint
 
     @property
@@ -51,8 +46,8 @@ class Valuer:
         return rows[self.chosen.allows(self.pool[rows])]
 
     def gains(self, rows: npt.NDArray[np.int64]) -> Floats:
-        """By how much each row would raise the objective."""
-        return self.tiles.objective_gains(self.pool[rows], self.rules.risk_aversion, self.checkpoint)
+        """Mean cents that each row would add."""
+        return self.tiles.values(self.pool[rows], checkpoint=self.checkpoint)
 
 
 class LazyCandidates:
@@ -112,31 +107,6 @@ class LazyCandidates:
         return row, float(self._payouts[row]), -1
 
 
-class Shortlist:
-    """The rows with the best single payouts, all valued each time.
-
-    With risk in the objective gains can rise as entries join (deviations add up to less than their sum), so
-    values of earlier rounds bound nothing.
-    """
-
-    def __init__(self, payouts: Floats) -> None:
-        self._rows = np.argsort(-payouts, kind="stable")[:SHORTLIST]
-
-    def best(self, valuer: Valuer) -> int | None:
-        """The row that adds most now; None when none keeps the rules."""
-        rows = valuer.allowed(self._rows)
-        if not len(rows):
-            return None
-        gains = valuer.gains(rows)
-        order = np.argsort(-gains, kind="stable")
-        self._rows = np.concatenate([rows[order], np.setdiff1d(self._rows, rows)])
-        return int(rows[order[0]])
-
-    def in_reach(self) -> npt.NDArray[np.int64]:
-        """The rows, those that added most to the last round first."""
-        return self._rows
-
-
 def choose_greedily(
     tiles: GainTiles,
     pool: Lineups,
@@ -147,7 +117,7 @@ def choose_greedily(
     checkpoint: Checkpoint = no_checkpoint,
     progress: ReportProgress = no_progress,
 ) -> npt.NDArray[np.int64]:
-    """Add entries of ``pool[row, slot]`` to ``chosen`` and ``tiles`` until all are chosen.
+    """Add entries of ``pool[row, slot]`` to ``chosen`` and ``tiles`` until all are chosen, by expected money.
 
     ``payouts[row]`` is what each would win alone. Returns the rows that were in reach, best first.
 
@@ -156,10 +126,9 @@ def choose_greedily(
     Infeasible
         If no candidate is left that keeps the rules.
     """
-    candidates: LazyCandidates | Shortlist
-    candidates = Shortlist(payouts) if rules.risk_aversion else LazyCandidates(payouts)
+    candidates = LazyCandidates(payouts)
     while not chosen.complete:
-        row = candidates.best(Valuer(tiles, pool, chosen, rules, checkpoint))
+        row = candidates.best(Valuer(tiles, pool, chosen, checkpoint))
         if row is None:
             raise _exhausted(rules, len(chosen.lineups))
         tiles.add(pool[row])
