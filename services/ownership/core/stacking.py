@@ -19,6 +19,8 @@ fields at $555 against 0.24 in three at $8 (spring 2026), the nearest public sta
 DEFAULT_SHARPNESS = 1.55
 """Sum of the default strengths. Judgement: puts the most owned driver of a Cup slate at 40-55 %."""
 _PRIOR_RACES = 3.0
+_INFORMATION_PER_RACE = 0.25
+"""What one race tells about the logarithm of a strength: 5 x variance of a typical member's contribution."""
 _SD_LOG_STRENGTH = 1.0
 _SD_CONTEST = 0.1
 
@@ -109,7 +111,7 @@ class _Objective:
         self.n_members = len(default.strengths)
         self.start = np.concatenate([np.log(np.maximum(default.strengths, 1e-3)), default.sharpness_per_feature])
         sd = np.array([_SD_LOG_STRENGTH] * self.n_members + [_SD_CONTEST] * len(CONTEST_FEATURES))
-        self.precision = _PRIOR_RACES / sd**2
+        self.precision = _PRIOR_RACES * _INFORMATION_PER_RACE / sd**2
 
     def blend(self, parameters: Floats) -> Blend:
         """The blend of an unconstrained point."""

@@ -22,9 +22,9 @@ class Taste:
     """What moves entrants, all in fantasy points."""
 
     projection: float = 1.0
-    popularity_sd: float = 6.0
+    popularity_sd: float = 6.5
     form: float = 0.3
-    consensus_sd: float = 4.0
+    consensus_sd: float = 4.2
     own_sd: float = 14.0
 
 

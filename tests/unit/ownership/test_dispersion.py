@@ -1,0 +1,50 @@
+import numpy as np
+import pytest
+from scipy import stats
+
+from services.ownership.core.dispersion import Dispersion, Residual, beta_parameters, fit_dispersion, interval
+
+
+def test_intervals_are_those_of_a_beta_of_the_stated_moments():
+    shares, rate = np.array([0.05, 0.2, 0.5]), np.array([0.02, 0.05, 0.1])
+    a, b = beta_parameters(shares, rate)
+    np.testing.assert_allclose(stats.beta.mean(a, b), shares)
+    np.testing.assert_allclose(stats.beta.var(a, b), rate * shares * (1 - shares))
+    lower, upper = interval(shares, rate, 0.8)
+    np.testing.assert_allclose(stats.beta.cdf(upper, a, b) - stats.beta.cdf(lower, a, b), 0.8)
+
+
+def test_intervals_enclose_the_projection_even_where_nobody_picks():
+    shares = np.array([1e-9, 1e-4, 0.999])
+    lower, upper = interval(shares, np.full(3, 0.3), 0.5)
+    assert (lower <= shares).all()
+    assert (shares <= upper).all()
+
+
+def test_less_known_and_fewer_entries_mean_wider():
+    dispersion = Dispersion(30.0)
+    full, empty = dispersion.rate(np.array([1.0, 0.0]), 0)
+    assert full == pytest.approx(1 / 31)
+    assert empty == pytest.approx(2 / 31)
+    assert dispersion.rate(np.array([1.0]), 10)[0] == pytest.approx(1 / 31 + (30 / 31) / 10)
+
+
+@pytest.mark.parametrize("concentration", [12.0, 60.0])
+def test_finds_the_concentration_that_made_the_fields(rng, concentration):
+    """Shares drawn as Beta around the projection; half of the drivers with nothing known, twice the variance."""
+    truth, residuals = Dispersion(concentration, 1.0), []
+    for _ in range(150):
+        projected = rng.uniform(0.03, 0.5, 38)
+        knowledge = np.where(rng.random(38) < 0.5, 1.0, 0.2)
+        a, b = beta_parameters(projected, truth.rate(knowledge, 500))
+        residuals.append(Residual(projected, rng.beta(a, b), knowledge, 500))
+    found = fit_dispersion(residuals)
+    assert found.concentration == pytest.approx(concentration, rel=0.12)
+    assert found.missing_widens == pytest.approx(1.0, abs=0.35)
+    for level in (0.5, 0.8, 0.95):
+        coverage = np.mean([residual.covered(found, level) for residual in residuals])
+        assert coverage == pytest.approx(level, abs=0.02)
+
+
+def test_without_history_the_default():
+    assert fit_dispersion([]) == Dispersion()

@@ -1,0 +1,67 @@
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from services.common.domain.errors import NotFound
+from services.common.sql import open_engine
+from services.ownership.core.slate import SLATE_ARRAYS, Contest, PlayedSlate
+from services.ownership.store import OwnershipStore, StoredModel, StoredRecord, record_id
+from tests.unit.ownership.slates import a_slate
+
+
+@pytest.fixture
+def store(tmp_path):
+    store = OwnershipStore(open_engine(f"sqlite:///{tmp_path}/own.db"))
+    yield store
+    store.close()
+
+
+def a_record(rng, race_id="race", contest_id="c", created_at=1.0, day=5.0):
+    slate = a_slate(rng, race_id=race_id, day=day, contest=Contest(100, 8.0, 3), track_type="road")
+    points = np.where(rng.random(38) < 0.2, np.nan, rng.normal(size=38))
+    played = PlayedSlate(slate, np.full(38, 6 / 38), points)
+    return StoredRecord(record_id(race_id, contest_id), contest_id, created_at, slate.driver_keys, played)
+
+
+def test_a_record_comes_back_whole(store, rng):
+    record = a_record(rng)
+    store.put_record(record)
+    (found,) = store.records()
+    for name in SLATE_ARRAYS:
+        np.testing.assert_array_equal(getattr(found.played.slate, name), getattr(record.played.slate, name))
+    np.testing.assert_array_equal(found.played.points, record.played.points)
+    assert found.played.slate.contest == record.played.slate.contest
+    assert (found.record_id, found.race_id, found.driver_ids) == (record.record_id, "race", record.driver_ids)
+    assert store.day_of_race("race") == 5.0
+    assert store.day_of_race("other") is None
+
+
+def test_records_are_replaced_ordered_and_paged(store, rng):
+    for i, day in enumerate((9.0, 3.0, 6.0)):
+        store.put_record(a_record(rng, f"race{i}", created_at=float(i), day=day))
+        store.put_record(a_record(rng, f"race{i}", created_at=float(i), day=day))
+    assert [r.race_id for r in store.records()] == ["race1", "race2", "race0"]
+    first = store.page("", None, 2)
+    assert [r.race_id for r in first] == ["race2", "race1"]
+    rest = store.page("", (first[-1].created_at, first[-1].record_id), 2)
+    assert [r.race_id for r in rest] == ["race0"]
+    assert [r.race_id for r in store.page("race1", None, 9)] == ["race1"]
+
+
+def test_one_model_is_active(store):
+    assert store.active_version() is None
+    for created, version in enumerate(("a", "b", "a")):
+        store.put_model(StoredModel(version, float(created), True, 3, {"projection": 1.0}), {"n": created})
+    assert store.active_version() == "a"
+    assert [(m.model_version, m.active) for m in store.models()] == [("a", True), ("b", False)]
+    assert store.model_state("a") == {"n": 2}
+    with pytest.raises(NotFound):
+        store.model_state("c")
+
+
+def test_writers_do_not_lose_each_other(store, rng):
+    records = [a_record(np.random.default_rng(i), f"race{i}") for i in range(24)]
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(store.put_record, records))
+    assert {r.race_id for r in store.records()} == {r.race_id for r in records}
