@@ -45,21 +45,20 @@ def keeps_groups(bits: Any, excluded: Array, members: Array, bounds: Array, only
 
 
 @njit(cache=True, nogil=True)
-def keeps_sums(
-    lineups: npt.NDArray[np.int8], row: int, values: Array, limits: Array, team_index: Array, stack: Array
-) -> bool:
-    """Return whether the lineup of a row keeps limits and the stack rule."""
+def keeps_limits(lineups: npt.NDArray[np.int8], row: int, values: Array, limits: Array) -> bool:
+    """Return whether the lineup of a row keeps all limits."""
     for limit in range(len(limits)):
         total = 0.0
         for slot in range(lineups.shape[1]):
             total += values[limit, lineups[row, slot]]
         if total > limits[limit] + LIMIT_TOLERANCE:
             return False
-    return stack[1] == 0 or _stacked(lineups, row, team_index, stack)
+    return True
 
 
 @njit(cache=True, nogil=True)
-def _stacked(lineups: npt.NDArray[np.int8], row: int, team_index: Array, stack: Array) -> bool:
+def keeps_stack(lineups: npt.NDArray[np.int8], row: int, team_index: Array, stack: Array) -> bool:
+    """Return whether every team of the lineup of a row is used within the bounds of the stack rule."""
     for slot in range(lineups.shape[1]):
         team = team_index[lineups[row, slot]]
         mates = 0
@@ -74,10 +73,11 @@ def _stacked(lineups: npt.NDArray[np.int8], row: int, team_index: Array, stack: 
 def mark_allowed(lineups: npt.NDArray[np.int8], allowed: npt.NDArray[np.bool_], rules: Any) -> None:
     """Write to ``allowed`` whether each row of ``lineups`` keeps the rules (``LineupRules.arrays``)."""
     excluded, members, bounds, only_with, values, limits, team_index, stack = rules
-    summed = len(limits) > 0 or stack[1] > 0
     for row in range(len(lineups)):
         kept = keeps_groups(row_bits(lineups, row), excluded, members, bounds, only_with)
-        allowed[row] = kept and (not summed or keeps_sums(lineups, row, values, limits, team_index, stack))
+        if kept and len(limits) > 0:
+            kept = keeps_limits(lineups, row, values, limits)
+        allowed[row] = kept and (stack[1] == 0 or keeps_stack(lineups, row, team_index, stack))
 
 
 @njit(cache=True, nogil=True)

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from services.optimizer.core.rule_kernels import keeps_groups, keeps_sums, precedes
+from services.optimizer.core.rule_kernels import keeps_groups, keeps_stack, precedes
+from services.optimizer.core.rules import LIMIT_TOLERANCE
 from services.optimizer.core.tail_kernels import (
     add_into,
     excess,
@@ -237,7 +238,8 @@ def scan(
     """
     excluded, members, bounds, only_with, values, limits, team_index, stack = momentary
     grouped = len(members) > 0
-    summed = len(limits) > 0 or stack[1] > 0
+    stacked = stack[1] > 0
+    sums = np.zeros(len(limits))
     roster_size = lineups.shape[1]
     n_open = 0
     best_row = -1
@@ -253,6 +255,10 @@ def scan(
             shared |= np.uint64(1) << np.uint64(driver)
         if shared & excluded[0]:
             continue
+        for limit in range(len(limits)):
+            sums[limit] = 0.0
+            for slot in range(roster_size - 2):
+                sums[limit] += values[limit, lineups[first, slot]]
         start = lineups[first, roster_size - 3] + 1 if roster_size > 2 else 0
         hopeless = prefix_bound[prefix] + units + pair_units[start] < best
         for row in range(first, prefix_start[prefix + 1]):
@@ -263,7 +269,10 @@ def scan(
             bits = shared | (np.uint64(1) << np.uint64(fifth)) | (np.uint64(1) << np.uint64(sixth))
             if bits & excluded[0] or (grouped and not keeps_groups(bits, excluded, members, bounds, only_with)):
                 continue
-            if summed and not keeps_sums(lineups, row, values, limits, team_index, stack):
+            over = False
+            for limit in range(len(limits)):
+                over |= sums[limit] + values[limit, fifth] + values[limit, sixth] > limits[limit] + LIMIT_TOLERANCE
+            if over or (stacked and not keeps_stack(lineups, row, team_index, stack)):
                 continue
             n_allowed += 1
             if hopeless:
