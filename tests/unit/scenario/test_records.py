@@ -1,0 +1,93 @@
+import datetime as dt
+import itertools
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from services.common.domain.errors import FailedPrecondition, InvalidInput, NotFound
+from services.common.matrix.store import MatrixStore
+from services.scenario.calibration_file import read_calibration
+from services.scenario.core.race_checks import complete_race
+from services.scenario.records import Records
+from services.scenario.sets import ScenarioSets
+from tests.unit.scenario.slates import make_race
+
+
+@pytest.fixture
+def records(tmp_path):
+    ticking = itertools.count()
+    made = Records(
+        f"sqlite:///{tmp_path / 'deep' / 'scenario.db'}",
+        clock=lambda: dt.datetime(2026, 1, 1, tzinfo=dt.UTC) + dt.timedelta(seconds=next(ticking)),
+    )
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def sets(records, tmp_path):
+    return ScenarioSets(records, MatrixStore(str(tmp_path / "matrices")), read_calibration(), workers=2)
+
+
+def test_a_race_comes_back_as_it_was(records):
+    race = complete_race(make_race(race_id="a"))
+    stored = records.put_race(race)
+    assert records.get_race("a").race == race
+    assert records.get_race("a").race.snapshot_hash == race.snapshot_hash
+    again = records.put_race(race)
+    assert again.create_time == stored.create_time < again.update_time
+
+
+def test_pages_follow_the_newest_change(records):
+    for name in ("a", "b", "c"):
+        records.put_race(complete_race(make_race(race_id=name)))
+    records.put_race(complete_race(make_race(race_id="a", laps=120)))
+    first, token = records.list_races(2, "")
+    second, end = records.list_races(2, token)
+    assert [record.race.race_id for record in (*first, *second)] == ["a", "c", "b"]
+    assert end == ""
+    with pytest.raises(InvalidInput, match="page_token"):
+        records.list_races(2, "nonsense")
+
+
+def test_missing_races_and_sets(records):
+    records.put_race(complete_race(make_race(race_id="a")))
+    for call in (
+        lambda: records.get_race("b"),
+        lambda: records.delete_race("b"),
+        lambda: records.list_sets("b"),
+        lambda: records.get_set("a", "00" * 16),
+    ):
+        with pytest.raises(NotFound):
+            call()
+
+
+def test_callers_at_the_same_time_make_one_set(records, sets):
+    records.put_race(complete_race(make_race(race_id="a")))
+    with ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(lambda _: sets.generate("a", 500, 1), range(8)))
+    assert len({record.scenario_set_id for record in made}) == 1
+    assert len(records.list_sets("a")) == 1
+
+
+def test_the_identity_of_a_set_is_its_recipe(records, sets):
+    records.put_race(complete_race(make_race(race_id="a")))
+    ids = {sets.generate("a", n, seed).scenario_set_id for n, seed in ((500, 1), (500, 2), (501, 1), (500, 2**64 - 1))}
+    records.put_race(complete_race(make_race(race_id="a", laps=120)))
+    ids.add(sets.generate("a", 500, 1).scenario_set_id)
+    assert len(ids) == 5
+    assert sets.find("a").race.scheduled_laps == 120
+    assert {record.seed for record in records.list_sets("a")} == {1, 2, 2**64 - 1}
+
+
+def test_a_set_of_another_calibration_is_served_but_not_rebuilt(records, sets, tmp_path):
+    records.put_race(complete_race(make_race(race_id="a")))
+    made = sets.generate("a", 500, 1)
+    other = read_calibration()
+    store = MatrixStore(str(tmp_path / "matrices"))
+    later = ScenarioSets(records, store, type(other)("2-other", other.series, {}), workers=1)
+    assert later.open("a").matrix.content_hash == made.content_hash
+    store.delete(made.scenario_set_id)
+    with pytest.raises(FailedPrecondition, match="generate it again"):
+        later.open("a", made.scenario_set_id)
+    sets.open("a", made.scenario_set_id)
