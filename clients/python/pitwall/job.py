@@ -233,10 +233,14 @@ def _lineup_rows(result: JobResult) -> list[dict[str, Any]]:
     return rows
 
 
-def write_outputs(result: JobResult, folder: Path) -> tuple[Path, Path]:
-    """Write ``lineups.csv``, ready to upload, and ``result.json``; returns their paths."""
-    lineups_path, result_path = folder / "lineups.csv", folder / "result.json"
-    csv_bytes = lineup_file(result.race, [item.driver_ids for item in result.portfolio.lineups])
+def write_outputs(result: JobResult, folder: Path, layout: str = "") -> tuple[Path, Path]:
+    """Write ``lineups.csv``, ready to upload, and ``result.json``; returns their paths.
+
+    Another layout than the site's (see ``pitwall.sitefiles.lineup_file``) gives the file its own ending.
+    """
+    suffix = layout if layout in ("json", "parquet") else "csv"
+    lineups_path, result_path = folder / f"lineups.{suffix}", folder / "result.json"
+    csv_bytes = lineup_file(result.race, [item.driver_ids for item in result.portfolio.lineups], layout)
     json_bytes = (to_json(result_document(result)) + "\n").encode()
     write_atomically(lineups_path, csv_bytes)
     write_atomically(result_path, json_bytes)

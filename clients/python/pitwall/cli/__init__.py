@@ -12,7 +12,19 @@ from typing import Annotated
 
 import typer
 
-from pitwall.cli import _contests, _entries, _lineups, _ownership, _race, _run, _scenarios, _serve, _template
+from pitwall.cli import (
+    _contests,
+    _entries,
+    _lineups,
+    _model,
+    _ownership,
+    _race,
+    _run,
+    _runs,
+    _scenarios,
+    _serve,
+    _template,
+)
 from pitwall.cli._common import Connection, report_error
 from pitwall.errors import PitwallError
 
@@ -55,6 +67,10 @@ app.add_typer(_ownership.app, name="ownership")
 app.command("optimize")(_lineups.optimize)
 app.command("simulate")(_contests.simulate)
 app.add_typer(_entries.app, name="entries")
+app.command("report")(_runs.report)
+app.add_typer(_runs.app, name="runs")
+app.command("calibrate")(_model.calibrate)
+app.add_typer(_model.backtest_app, name="backtest")
 
 
 def main() -> None:

@@ -19,6 +19,7 @@ from pitwall.cli._contests import (
     print_portfolio_result,
 )
 from pitwall.cli._lineups import (
+    FormatOption,
     LineupsOption,
     MaxExposureOption,
     MaxTeamExposureOption,
@@ -39,8 +40,9 @@ from pitwall.cli._race import (
     WithdrawOption,
     print_import_report,
 )
+from pitwall.cli._runs import keep_run, store_of
 from pitwall.config import PortfolioConfig
-from pitwall.job import JobConfig, JobResult, quiet, result_document, run_job, write_outputs
+from pitwall.job import JobConfig, JobResult, quiet, result_document, run_job
 from pitwall.tracks import find_track
 
 
@@ -66,7 +68,8 @@ def run(
     rake: RakeOption = 0.15,
     prizes: PrizesOption = None,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 1,
-    out: Annotated[Path, typer.Option(help="Folder for lineups.csv and result.json.")] = Path("out"),
+    out: Annotated[Path, typer.Option(help="Folder for lineups.csv, result.json and report.html.")] = Path("out"),
+    layout: FormatOption = "",
     accept_guesses: GuessOption = False,
     withdraw_unlisted: WithdrawOption = False,
     as_json: JsonOption = False,
@@ -101,14 +104,15 @@ def run(
     with client_of(context) as client, Bars(shown=not as_json) as bars:
         on_stage = quiet if as_json else tell_stages
         result = run_job(client, config, on_stage=on_stage, on_progress=bars)
-    paths = write_outputs(result, out)
+        stored, paths = keep_run(client, store_of(context), result, out, layout)
     if as_json:
-        print_json(result_document(result))
+        print_json(result_document(result) | {"run_id": stored.run_id})
     else:
         _print_result(result, paths)
+        output.print(f"stored as run {stored.run_id}", markup=False)
 
 
-def _print_result(result: JobResult, paths: tuple[Path, Path]) -> None:
+def _print_result(result: JobResult, paths: list[Path]) -> None:
     print_import_report(result.import_report)
     for warning in result.ownership.warnings:
         errors.print(f"warning: {warning}", markup=False)
@@ -118,7 +122,7 @@ def _print_result(result: JobResult, paths: tuple[Path, Path]) -> None:
     print_portfolio_result(result.contest)
     seconds = ", ".join(f"{stage} {spent:.1f} s" for stage, spent in result.timings_seconds.items())
     output.print(f"took {seconds}", markup=False)
-    output.print(f"wrote {paths[0]} (upload this) and {paths[1]}", markup=False)
+    output.print(f"wrote {paths[0]} (upload this), {paths[1]} and {paths[2]} (open this)", markup=False)
 
 
 def _print_lineups(result: JobResult) -> None:

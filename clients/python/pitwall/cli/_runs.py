@@ -1,0 +1,145 @@
+"""``pitwall runs`` and ``pitwall report``: what was run, shown again, and done again."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pitwall.cli._common import (
+    Bars,
+    JsonOption,
+    client_of,
+    connection_of,
+    errors,
+    output,
+    print_json,
+    print_table,
+    tell_stages,
+)
+from pitwall.client import Client
+from pitwall.files import write_atomically
+from pitwall.job import JobResult, quiet, run_job, write_outputs
+from pitwall.report import collect_report, report_from_json, report_html
+from pitwall.runs import LINEUPS, Run, RunStore
+
+app = typer.Typer(no_args_is_help=True, help="Runs: what was run, with everything that it takes to do it again.")
+
+RunArgument = Annotated[str, typer.Argument(help="Id of a run, the beginning of one, or latest.")]
+OutOption = Annotated[Path, typer.Option(help="Folder for the files.")]
+
+
+def store_of(context: typer.Context) -> RunStore:
+    """The runs of the data folder that the options before the verb name."""
+    return RunStore(connection_of(context).data_dir or None)
+
+
+def keep_run(client: Client, store: RunStore, result: JobResult, out: Path, layout: str = "") -> tuple[Run, list[Path]]:
+    """Write the files of a run and store it; returns what is stored and the paths of the files."""
+    report = collect_report(client, result)
+    paths = [*write_outputs(result, out, layout), out / "report.html"]
+    write_atomically(paths[-1], report_html(report))
+    return store.save(result, dataclasses.asdict(report)), paths
+
+
+@app.command("list")
+def list_runs(context: typer.Context, as_json: JsonOption = False) -> None:
+    """List the runs, newest first. Example: `pitwall runs list`"""
+    runs = store_of(context).list()
+    if as_json:
+        print_json([_line(run) for run in runs])
+        return
+    rows = [
+        (run.run_id, run.config.race_id, f"{_local(run.create_time)}", len(run.result["lineups"]), _profit(run))
+        for run in runs
+    ]
+    print_table("Runs", ("id", "race", "made", "lineups", "expected profit $"), rows)
+
+
+def _line(run: Run) -> dict[str, object]:
+    return {
+        "run_id": run.run_id,
+        "race_id": run.config.race_id,
+        "create_time": run.create_time,
+        "n_lineups": len(run.result["lineups"]),
+        "expected_profit_dollars": _profit(run),
+    }
+
+
+def _profit(run: Run) -> float:
+    return float(run.result["contest"]["result"]["profit_cents"]["value"]) / 100
+
+
+def _local(moment: datetime) -> str:
+    return f"{moment.astimezone():%Y-%m-%d %H:%M}"
+
+
+@app.command("show")
+def show_run(context: typer.Context, run: RunArgument = "latest", as_json: JsonOption = False) -> None:
+    """Show a run: settings, inputs with their hashes, versions, seeds. Example: `pitwall runs show latest`"""
+    found = store_of(context).get(run)
+    if as_json:
+        print_json({field.name: getattr(found, field.name) for field in dataclasses.fields(found)})
+        return
+    result = found.result
+    rows: list[tuple[str, str]] = [("folder", str(found.folder)), ("made", _local(found.create_time))]
+    rows += [(f"input {item.name}", item.sha256) for item in found.inputs]
+    rows.append((LINEUPS, found.lineups_sha256))
+    for group in ("versions", "seeds", "hashes"):
+        rows += [(f"{group}: {name}", str(value)) for name, value in result[group].items()]
+    print_table(f"Run {found.run_id} of {found.config.race_id}", ("what", "value"), rows)
+
+
+@app.command("rerun")
+def rerun(
+    context: typer.Context,
+    run: RunArgument = "latest",
+    out: OutOption = Path("out"),
+    as_json: JsonOption = False,
+) -> None:
+    """Do a run again from its stored files, and compare the lineups byte by byte.
+
+    Example: `pitwall runs rerun latest --out out/again`
+    """
+    store = store_of(context)
+    before = store.get(run)
+    with client_of(context) as client, Bars(shown=not as_json) as bars:
+        on_stage = quiet if as_json else tell_stages
+        result = run_job(client, before.config, on_stage=on_stage, on_progress=bars)
+        after, paths = keep_run(client, store, result, out)
+    same = after.lineups_sha256 == before.lineups_sha256
+    changed = _changes(before, after)
+    if as_json:
+        print_json({"run_id": after.run_id, "of": before.run_id, "same_lineups": same, "changed": changed})
+        return
+    output.print(f"run {after.run_id}, files in {paths[0].parent}", markup=False)
+    if same:
+        output.print("the lineups are the same, byte by byte")
+    else:
+        why = ", ".join(changed) or "nothing that is recorded"
+        errors.print(f"warning: the lineups differ; changed since: {why}", markup=False)
+
+
+def _changes(before: Run, after: Run) -> list[str]:
+    """Versions and inputs that differ between two runs."""
+    names = [name for name, value in before.result["versions"].items() if after.result["versions"].get(name) != value]
+    hashes = {item.role: item.sha256 for item in before.inputs}
+    return names + [item.role for item in after.inputs if hashes.get(item.role) != item.sha256]
+
+
+def report(
+    context: typer.Context,
+    run: RunArgument = "latest",
+    out: Annotated[Path, typer.Option(help="File to write.")] = Path("out/report.html"),
+    as_json: JsonOption = False,
+) -> None:
+    """Write the report of a run: one HTML file that opens offline. Example: `pitwall report latest`"""
+    found = store_of(context).get(run)
+    write_atomically(out, report_html(report_from_json(found.report)))
+    if as_json:
+        print_json({"run_id": found.run_id, "file": str(out)})
+    else:
+        output.print(f"wrote {out}: the report of run {found.run_id}", markup=False)

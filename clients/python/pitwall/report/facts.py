@@ -1,0 +1,169 @@
+"""Numbers of a run that stand alone, each with what it means."""
+
+from __future__ import annotations
+
+from pitwall.job import JobResult, result_document
+from pitwall.report.data import Fact
+
+
+def headlines(result: JobResult) -> tuple[Fact, ...]:
+    """The numbers at the top of the report."""
+    whole, summary = result.contest.portfolio, result.portfolio.summary
+    facts = [
+        Fact(
+            "expected profit",
+            _money(whole.profit_cents.value),
+            f"all {whole.n_entries} entries together; 95 % interval "
+            f"{_money(whole.profit_cents_lower)} to {_money(whole.profit_cents_upper)}, from scenario and field noise",
+        ),
+        Fact(
+            "return on fees",
+            f"{whole.roi.value:+.1%}",
+            f"expected prizes over fees of {_money(whole.fees_cents)}, less 1; "
+            f"standard error {whole.roi.standard_error:.1%}",
+        ),
+        Fact(
+            "chance to lose money",
+            f"{whole.loss_probability:.1%}",
+            "share of simulated contests with prizes below the fees",
+        ),
+        Fact(
+            "chance to win the contest",
+            f"{whole.any_win_probability:.2%}",
+            "share of simulated contests in which an entry comes first",
+        ),
+        Fact(
+            "advised stake",
+            f"{whole.kelly_stake_share:.2%}",
+            f"of the bankroll on these entries: {whole.kelly_fraction:g} of the Kelly stake",
+        ),
+        Fact(
+            "proven optimal",
+            f"{sum(item.certificate.proven_optimal for item in result.portfolio.lineups)} of {summary.n_built}",
+            f"lineups with a certificate that none of the {summary.n_allowed_lineups:,} allowed lineups is better",
+        ),
+    ]
+    if summary.baseline is not None:
+        facts.append(
+            Fact(
+                "tail gained",
+                f"{summary.baseline.tail_gain_points:+.2f} points",
+                f"objective of the best lineup against the lineup of the greatest mean, for "
+                f"{summary.baseline.mean_given_up_points:.2f} points of mean",
+            )
+        )
+    return tuple(facts)
+
+
+def diagnostics(result: JobResult) -> tuple[Fact, ...]:
+    """How far the numbers can be trusted."""
+    return (*_portfolio_facts(result), *_field_facts(result), *_timing_facts(result))
+
+
+def _portfolio_facts(result: JobResult) -> list[Fact]:
+    summary = result.portfolio.summary
+    facts = [
+        Fact("legal lineups", f"{summary.n_legal_lineups:,}", "all sets of drivers that fill the roster under the cap"),
+        Fact(
+            "allowed lineups",
+            f"{summary.n_allowed_lineups:,}",
+            "those that keep your structure rules too; every one is covered by each certificate",
+        ),
+    ]
+    if result.portfolio.lineups:
+        tails = result.portfolio.lineups[0].certificate.tails
+        sizes = ", ".join(f"{100 * tail.alpha:g} %: {tail.k}" for tail in tails)
+        facts.append(
+            Fact(
+                "scenarios in the tail",
+                sizes,
+                "CVaR is the mean of this many best totals; below 100 it is a rough estimate",
+            )
+        )
+    if summary.validation is not None:
+        check = summary.validation
+        facts.append(
+            Fact(
+                "objective on fresh scenarios",
+                f"{check.objective_fresh:.2f}",
+                f"against {check.objective_in_sample:.2f} on those that chose the lineups: a loss of "
+                f"{check.shrinkage:.2f} is the winner's curse",
+            )
+        )
+    if summary.stability is not None:
+        facts.append(
+            Fact(
+                "same lineups on resampled scenarios",
+                f"{summary.stability.same_lineup_share:.0%}",
+                f"over {summary.stability.n_resamples} resamples; mean overlap (Jaccard) "
+                f"{summary.stability.jaccard_mean:.2f}",
+            )
+        )
+    if summary.diversity is not None:
+        facts.append(
+            Fact(
+                "overlap of lineups",
+                f"{summary.diversity.jaccard_mean:.2f}",
+                f"mean Jaccard index of pairs (0 none, 1 equal); any two differ in "
+                f"{summary.diversity.min_distinct_drivers} drivers or more",
+            )
+        )
+    return facts
+
+
+def _field_facts(result: JobResult) -> list[Fact]:
+    field = result.simulation.field
+    return [
+        Fact(
+            "field against projected ownership",
+            f"{field.max_ownership_error:.2f} points",
+            "greatest distance of any driver between the simulated field and the projection",
+        ),
+        Fact(
+            "unique lineups in the field",
+            f"{100 * field.unique_share:.1f} %",
+            "expected share of opponents whose lineup nobody else plays",
+        ),
+        Fact(
+            "most played lineup",
+            f"{field.max_expected_copies:.1f} copies",
+            "expected entries of opponents with the same lineup",
+        ),
+        Fact("salary used by the field", f"${field.mean_salary_dollars:,.0f}", "mean over opponents"),
+        Fact("rake", f"{result.contest.rake:.1%}", "share of the fees that is not paid out as prizes"),
+        Fact(
+            "simulated contests",
+            f"{result.simulation.n_scenarios:,} races, {result.simulation.n_fields} fields",
+            "races are dealt out evenly among fields drawn from the ownership's uncertainty",
+        ),
+    ]
+
+
+def _timing_facts(result: JobResult) -> list[Fact]:
+    text = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in result.timings_seconds.items())
+    return [Fact("time", text, "wall clock by stage; cached scenarios take none")]
+
+
+def recipe(result: JobResult) -> dict[str, str]:
+    """Versions, seeds and hashes: with these and the input files the run can be repeated."""
+    document = result_document(result)
+    groups = {"version": document["versions"], "seed": document["seeds"], "hash": document["hashes"]}
+    return {f"{group}: {name}": str(value) for group, items in groups.items() for name, value in items.items()}
+
+
+def warnings(result: JobResult) -> tuple[str, ...]:
+    """What a careful user should know."""
+    report = result.import_report
+    guesses = (f"guessed: {pair.salary_name} = {pair.sheet_name}" for pair in report.matched if pair.match == "guess")
+    sources = (
+        guesses,
+        report.warnings,
+        result.ownership.warnings,
+        result.simulation.field.warnings,
+        result.portfolio.summary.warnings,
+    )
+    return tuple(dict.fromkeys(text for source in sources for text in source))
+
+
+def _money(cents: float) -> str:
+    return f"{'-' if cents < 0 else ''}${abs(cents) / 100:,.2f}"

@@ -1,0 +1,199 @@
+"""Stored runs: what went in, what came out, and all it takes to do it again.
+
+A run is a folder below the data folder: ``run.json``, copies of the input files, ``lineups.csv``, and the numbers of
+its report. The folder appears whole or not at all.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from platformdirs import user_data_path
+from pydantic import TypeAdapter, ValidationError
+
+from pitwall.errors import InvalidInputError, NotFoundError, Violation
+from pitwall.files import to_json
+from pitwall.job import JobConfig, JobResult, result_document
+from pitwall.sitefiles import lineup_file
+
+LINEUPS, RUN, REPORT = "lineups.csv", "run.json", "report.json"
+_INPUTS = ("salaries", "race_sheet")
+_RUN_ID = re.compile(r"^[0-9]{8}-[0-9]{6}-[0-9a-f]{8}$")
+_CONFIG: TypeAdapter[JobConfig] = TypeAdapter(JobConfig)
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """An input of a run: what it was for, its name, and the SHA-256 of its bytes."""
+
+    role: str
+    name: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Run:
+    """A stored run.
+
+    Attributes
+    ----------
+    config
+        The settings; its files are the copies in the run's folder.
+    lineups_sha256
+        SHA-256 of the bytes of ``lineups.csv``.
+    result
+        The content of ``result.json``.
+    """
+
+    run_id: str
+    folder: Path
+    create_time: datetime
+    config: JobConfig
+    inputs: tuple[InputFile, ...]
+    lineups_sha256: str
+    result: Mapping[str, Any]
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """The numbers of the report.
+
+        Raises
+        ------
+        InvalidInputError
+            If the file is damaged.
+        """
+        return _read_json(self.folder / REPORT)
+
+
+class RunStore:
+    """The runs below a data folder.
+
+    Parameters
+    ----------
+    data_dir
+        Default: ``PITWALL_DATA_DIR``, else the user's data folder.
+    """
+
+    def __init__(self, data_dir: str | Path | None = None) -> None:
+        configured = data_dir or os.environ.get("PITWALL_DATA_DIR", "")
+        self.folder = (Path(configured) if configured else user_data_path("pitwall")) / "runs"
+
+    def save(self, result: JobResult, report: Mapping[str, Any], *, now: datetime | None = None) -> Run:
+        """Store a run with the numbers of its report, and return it.
+
+        Raises
+        ------
+        OSError
+            If the folder cannot be written; nothing is left behind then.
+        """
+        now = now or datetime.now(UTC)
+        lineups = lineup_file(result.race, [item.driver_ids for item in result.portfolio.lineups], "draftkings")
+        digest = _sha256(lineups)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix=".new-", dir=self.folder))
+        try:
+            config, inputs = _copy_inputs(result.config, scratch)
+            run_id = f"{now:%Y%m%d-%H%M%S}-{_sha256(_CONFIG.dump_json(config) + digest.encode())[:8]}"
+            document = {
+                "run_id": run_id,
+                "create_time": now,
+                "config": json.loads(_CONFIG.dump_json(config)),
+                "inputs": inputs,
+                "lineups_sha256": digest,
+                "result": result_document(result),
+            }
+            (scratch / LINEUPS).write_bytes(lineups)
+            (scratch / RUN).write_text(to_json(document))
+            (scratch / REPORT).write_text(to_json(report))
+            scratch.chmod(0o755)
+            scratch.replace(self._free_folder(run_id))
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+        return self.get(run_id)
+
+    def _free_folder(self, run_id: str) -> Path:
+        """Where a run goes; the same run within the same second replaces itself."""
+        folder = self.folder / run_id
+        shutil.rmtree(folder, ignore_errors=True)
+        return folder
+
+    def list(self) -> list[Run]:
+        """All runs, newest first."""
+        if not self.folder.is_dir():
+            return []
+        ids = sorted((entry.name for entry in self.folder.iterdir() if _RUN_ID.match(entry.name)), reverse=True)
+        return [self._read(run_id) for run_id in ids]
+
+    def get(self, run_id: str) -> Run:
+        """A run by its id, the beginning of its id if that is clear, or ``latest``.
+
+        Raises
+        ------
+        NotFoundError
+            If there is none, or more than one fits.
+        """
+        names = [entry.name for entry in self.folder.iterdir()] if self.folder.is_dir() else []
+        ids = sorted(name for name in names if _RUN_ID.match(name))
+        found = ids[-1:] if run_id == "latest" else [name for name in ids if run_id and name.startswith(run_id)]
+        if len(found) != 1:
+            fits = f"{run_id!r} fits {len(found)} runs" if found else f"there is no run {run_id!r}"
+            raise NotFoundError(f"{fits}; `pitwall runs list` shows them")
+        return self._read(found[0])
+
+    def _read(self, run_id: str) -> Run:
+        folder = self.folder / run_id
+        document = _read_json(folder / RUN)
+        try:
+            config = _CONFIG.validate_json(json.dumps(document["config"]))
+            inputs = tuple(InputFile(**item) for item in document["inputs"])
+            create_time = datetime.fromisoformat(document["create_time"])
+            digest, result = str(document["lineups_sha256"]), dict(document["result"])
+        except (KeyError, TypeError, ValueError, ValidationError) as error:
+            raise _damaged(folder / RUN, error) from error
+        files = {item.role: folder / item.name for item in inputs}
+        config = dataclasses.replace(
+            config, salaries=files.get("salaries", config.salaries), race_sheet=files.get("race_sheet")
+        )
+        return Run(run_id, folder, create_time, config, inputs, digest, result)
+
+
+def _copy_inputs(config: JobConfig, folder: Path) -> tuple[JobConfig, list[InputFile]]:
+    """Copies of the input files, and the settings with their names in place of paths."""
+    inputs, names = [], dict[str, Path]()
+    for role in _INPUTS:
+        path: Path | None = getattr(config, role)
+        if path is not None:
+            content = path.read_bytes()
+            name = f"{role}{path.suffix}"
+            (folder / name).write_bytes(content)
+            inputs.append(InputFile(role, name, _sha256(content)))
+            names[role] = Path(name)
+    stored = dataclasses.replace(config, salaries=names["salaries"], race_sheet=names.get("race_sheet"))
+    return stored, inputs
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads(path.read_text()))
+    except (OSError, ValueError, TypeError) as error:
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> InvalidInputError:
+    problem = f"the stored run cannot be read ({error}); delete its folder"
+    return InvalidInputError(f"{path}: {problem}", violations=[Violation(str(path), problem)])
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
