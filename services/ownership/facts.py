@@ -44,7 +44,7 @@ class ScenarioFacts:
         with self._lock:
             cached = self._summaries.get(key)
         if cached is None:
-            cached = simulated_from_proto(self._peer.summarize(race_id, set_id, call))
+            cached = simulated_from_proto(self._peer.summarize(race_id, set_id, call, optimal_rates=True))
             with self._lock:
                 self._summaries[key] = cached
         return set_id, cached
