@@ -161,6 +161,9 @@ def accuracy_to_proto(row: Accuracy) -> ownership_pb2.OwnershipAccuracy:
         recall_20=row.recall[0],
         recall_30=row.recall[1],
         recall_40=row.recall[2],
+        bias_20=100.0 * row.popular_bias[0],
+        bias_30=100.0 * row.popular_bias[1],
+        bias_40=100.0 * row.popular_bias[2],
     )
 
 

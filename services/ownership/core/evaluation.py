@@ -18,7 +18,7 @@ from services.ownership.core.ensemble import OwnershipEnsemble, Work, folds
 from services.ownership.core.estimators import SalaryBaseline, SlateEstimator, UniformBaseline, ValueBaseline
 from services.ownership.core.slate import Floats, PlayedSlate
 
-RECALL_LEVELS = (0.2, 0.3, 0.4)
+POPULAR_LEVELS = (0.2, 0.3, 0.4)
 UNIFORM = UniformBaseline.name
 ENSEMBLE = "ensemble"
 INNER_FOLDS = 10
@@ -46,7 +46,7 @@ class Accuracy:
     weighted_mae
         Absolute error weighted by actual ownership.
     bias
-        Mean of projected minus actual; as both sum to the roster size it only shows entries that were not filled.
+        Mean of projected minus actual: 0 but for rounding, as both sum to the roster size.
     spearman
         Mean rank correlation within a race, 0 for a projection without ranks.
     coverage
@@ -55,6 +55,8 @@ class Accuracy:
         ``1 - mae / mae of equal ownership``.
     recall
         Share of drivers owned at least 20, 30 and 40 % that were projected so; 1 when there was none.
+    popular_bias
+        Mean of projected minus actual among those drivers; 0 when there was none.
     """
 
     name: str
@@ -66,6 +68,7 @@ class Accuracy:
     coverage: float
     skill: float
     recall: tuple[float, float, float]
+    popular_bias: tuple[float, float, float]
 
 
 def _baselines() -> tuple[SlateEstimator, ...]:
@@ -145,7 +148,8 @@ def _accuracy(name: str, rows: Sequence[LeftOut], level: float, uniform_mae: flo
     error = np.concatenate([r.projected - r.actual for r in residuals])
     actual = np.concatenate([r.actual for r in residuals])
     maes = _race_maes(rows)
-    recall = [_recall(residuals, at) for at in RECALL_LEVELS]
+    recall = [_recall(residuals, at) for at in POPULAR_LEVELS]
+    popular_bias = [float(error[actual >= at].mean()) if (actual >= at).any() else 0.0 for at in POPULAR_LEVELS]
     return Accuracy(
         name=name,
         mae=float(maes.mean()),
@@ -156,6 +160,7 @@ def _accuracy(name: str, rows: Sequence[LeftOut], level: float, uniform_mae: flo
         coverage=float(np.concatenate([row.residual.covered(row.dispersion, level) for row in rows]).mean()),
         skill=1.0 - float(maes.mean()) / uniform_mae,
         recall=(recall[0], recall[1], recall[2]),
+        popular_bias=(popular_bias[0], popular_bias[1], popular_bias[2]),
     )
 
 

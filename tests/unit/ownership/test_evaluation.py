@@ -29,6 +29,7 @@ def test_measures_are_those_of_their_definitions():
     assert model.recall == pytest.approx((1.0, 1.0, 1.0))
     assert uniform.recall == pytest.approx((1.0, 0.0, 0.0))
     assert uniform.spearman == 0.0
+    assert uniform.popular_bias == pytest.approx((-0.0667, -0.125, -0.2), abs=1e-4)
 
 
 def test_a_race_left_out_does_not_touch_its_own_projection():

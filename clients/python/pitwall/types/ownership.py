@@ -98,6 +98,9 @@ class OwnershipAccuracy:
     recall_20: float
     recall_30: float
     recall_40: float
+    bias_20: float
+    bias_30: float
+    bias_40: float
 
 
 @dataclass(frozen=True)

@@ -303,6 +303,9 @@ class OwnershipAccuracy(_message.Message):
     RECALL_20_FIELD_NUMBER: _builtins.int
     RECALL_30_FIELD_NUMBER: _builtins.int
     RECALL_40_FIELD_NUMBER: _builtins.int
+    BIAS_20_FIELD_NUMBER: _builtins.int
+    BIAS_30_FIELD_NUMBER: _builtins.int
+    BIAS_40_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Output only. Estimator, "ensemble" or a baseline."""
     mae: _builtins.float
@@ -311,7 +314,7 @@ class OwnershipAccuracy(_message.Message):
     weighted_mae: _builtins.float
     """Output only. Mean absolute error weighted by actual ownership."""
     bias: _builtins.float
-    """Output only. Mean of projected minus actual."""
+    """Output only. Mean of projected minus actual, in points; near 0 as both sum to the roster size."""
     spearman: _builtins.float
     """Output only. Mean rank correlation within a race."""
     coverage: _builtins.float
@@ -322,6 +325,10 @@ class OwnershipAccuracy(_message.Message):
     """Output only. Share of drivers owned at least 20, 30, 40 % that were projected so."""
     recall_30: _builtins.float
     recall_40: _builtins.float
+    bias_20: _builtins.float
+    """Output only. Mean of projected minus actual among drivers owned at least 20, 30, 40 %, in points."""
+    bias_30: _builtins.float
+    bias_40: _builtins.float
     def __init__(
         self,
         *,
@@ -336,10 +343,13 @@ class OwnershipAccuracy(_message.Message):
         recall_20: _builtins.float = ...,
         recall_30: _builtins.float = ...,
         recall_40: _builtins.float = ...,
+        bias_20: _builtins.float = ...,
+        bias_30: _builtins.float = ...,
+        bias_40: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bias", b"bias", "coverage", b"coverage", "mae", b"mae", "mae_se", b"mae_se", "name", b"name", "recall_20", b"recall_20", "recall_30", b"recall_30", "recall_40", b"recall_40", "skill", b"skill", "spearman", b"spearman", "weighted_mae", b"weighted_mae"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bias", b"bias", "bias_20", b"bias_20", "bias_30", b"bias_30", "bias_40", b"bias_40", "coverage", b"coverage", "mae", b"mae", "mae_se", b"mae_se", "name", b"name", "recall_20", b"recall_20", "recall_30", b"recall_30", "recall_40", b"recall_40", "skill", b"skill", "spearman", b"spearman", "weighted_mae", b"weighted_mae"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
