@@ -146,6 +146,7 @@ def _fit_series(
     content = {
         "tracks": {kind.value: track_document(fit, past) for kind, fit in fits.items()},
         "drivers": _drivers(followed[-1][1]),
+        "last_season": races[-1].season,
     }
     return content, _provenance(past, fits)
 

@@ -63,10 +63,11 @@ class TrackCalibration:
 
 @dataclass(frozen=True)
 class SeriesCalibration:
-    """Coefficients of one championship; ``forms`` by ``name_key`` of the driver."""
+    """Coefficients of one championship; ``forms`` by ``name_key`` of the driver, as of the end of ``last_season``."""
 
     tracks: Mapping[TrackType, TrackCalibration]
     forms: Mapping[str, DriverForm]
+    last_season: int
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,11 @@ class Calibration:
         """Drivers known from the history of a series."""
         found = self.series.get(series)
         return found.forms if found else {}
+
+    def seasons_since(self, series: Series, season: int) -> int:
+        """Seasons between the end of the history of a series and a season."""
+        found = self.series.get(series)
+        return max(0, season - found.last_season) if found else 0
 
 
 def calibration_version(document: Mapping[str, Any]) -> str:
@@ -136,4 +142,4 @@ def _series(content: Mapping[str, Any]) -> SeriesCalibration:
         )
         for key, form in content.get("drivers", {}).items()
     }
-    return SeriesCalibration(tracks, forms)
+    return SeriesCalibration(tracks, forms, int(content["last_season"]))

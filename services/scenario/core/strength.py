@@ -18,6 +18,10 @@ Floats = npt.NDArray[np.float64]
 FORM_PRIOR_RACES = 6.0
 """Races of history that count as much as the market does."""
 
+FORM_KEPT_PER_SEASON = 0.5
+"""What is left of the weight of form per season since: ratings correlate 0.86 over one winter, and drivers change
+cars."""
+
 
 @dataclass(frozen=True)
 class Trust:
@@ -87,7 +91,14 @@ def _form(race: Race, calibration: Calibration) -> tuple[Floats, Floats]:
     track, forms = calibration.track(race.series, race.track.type), calibration.forms(race.series)
     found = [forms.get(name_key(driver.name)) for driver in race.starters]
     values = np.array([np.nan if form is None else track.form_score(form, race.track.type) for form in found])
-    return values, np.array([0.0 if form is None else form.n_races for form in found])
+    n_races = np.array([0.0 if form is None else form.n_races for form in found])
+    return values, n_races * FORM_KEPT_PER_SEASON ** _form_age(race, calibration)
+
+
+def _form_age(race: Race, calibration: Calibration) -> int:
+    """Seasons since the history ended; one where the race has no date."""
+    year = race.start_time[:4]
+    return calibration.seasons_since(race.series, int(year)) if year.isdigit() else 1
 
 
 def _on_level_of(reference: Floats, values: Floats) -> Floats:

@@ -14,7 +14,7 @@ from services.common.domain.names import match_names
 from services.common.domain.race import Driver, Race, Series, Track
 from services.common.domain.site_rules import DRAFTKINGS_CLASSIC, TICKS_PER_POINT, Site
 from services.scenario.calibration.history import HistoricRace, read_history
-from services.scenario.core.calibration import Calibration, SeriesCalibration
+from services.scenario.core.calibration import Calibration
 from services.scenario.core.salary_files import SalaryFile, read_salary_file
 from services.scenario.core.simulate import SimulationInput, simulate_block
 from services.scenario.core.strength import driver_strength
@@ -62,7 +62,7 @@ def market_scores(
 
 
 def _without_form(calibration: Calibration) -> Calibration:
-    series = {name: SeriesCalibration(content.tracks, {}) for name, content in calibration.series.items()}
+    series = {name: dataclasses.replace(content, forms={}) for name, content in calibration.series.items()}
     return dataclasses.replace(calibration, series=series)
 
 

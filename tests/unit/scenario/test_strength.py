@@ -67,6 +67,17 @@ def test_known_form_moves_a_driver_on_the_level_of_those_known(calibration):
     assert skill[0] < plain[0]
 
 
+def test_old_form_counts_for_less(calibration):
+    race = make_race(12)
+    forms = {f"driver {k}": DriverForm(float(k), float(k), 30.0, {}) for k in range(12)}
+    cup = dataclasses.replace(calibration.series[Series.CUP], forms=forms, last_season=2023)
+    known = dataclasses.replace(calibration, series={Series.CUP: cup})
+    dated = [dataclasses.replace(race, start_time=f"{year}-02-15T19:30:00Z") for year in (2023, 2026)]
+    spread = [driver_skill(one, known).std() for one in (*dated, race)]
+    # Form contradicts the salaries here: the older it is, the more the salaries rule.
+    assert spread[0] < spread[2] < spread[1]
+
+
 def test_simulated_means_follow_projections(calibration):
     race = make_race(24, laps=267, kind=TrackType.INTERMEDIATE)
     flow = calibration.track(Series.CUP, TrackType.INTERMEDIATE).flow
