@@ -123,18 +123,34 @@ def leverage(data: ReportData) -> str:
     x, y = Scale(0, most, 50, WIDTH - 30), Scale(0, most, 400, 30)
     body = x_axis(x, 30, 400, "projected ownership, %") + y_axis(y, 50, WIDTH - 30, "in the best lineup, % of races")
     body += line(x(0), y(0), x(most), y(most), "zero")
-    named = set(sorted(drivers, key=_distance, reverse=True)[:12])
-    for driver in drivers:
+    labels = _Labels()
+    for driver in sorted(drivers, key=_distance, reverse=True):
         optimal = driver.optimal or 0.0
         hint = (
             f"{driver.name}: best lineup {optimal:.1f} %, field {driver.ownership:.1f} %, you {driver.exposure:.0f} %"
         )
         kind = "mine" if driver.exposure else "field"
         body += circle(x(driver.ownership), y(optimal), kind, hint, 4 + driver.exposure / 20)
-        if driver in named or driver.exposure:
-            body += text(x(driver.ownership) + 9, y(optimal) + 4, driver.name, "start", "small")
+        body += labels.put(x(driver.ownership), y(optimal) + 4, driver.name)
     keys = [("mine", "in your lineups (size: exposure)"), ("field", "not in your lineups")]
     return legend(keys) + svg(WIDTH, 440, body, "Leverage")
+
+
+class _Labels:
+    """Names beside points, left out where they would cover another; hovering shows those too."""
+
+    def __init__(self) -> None:
+        self._boxes: list[tuple[float, float, float, float]] = []
+
+    def put(self, x: float, y: float, name: str) -> str:
+        """The name at a point, or nothing."""
+        width, right = 6.5 * len(name), x < WIDTH - 150
+        left = x + 10 if right else x - 10 - width
+        box = (left, y - 12, left + width, y + 4)
+        if any(box[0] < b[2] and b[0] < box[2] and box[1] < b[3] and b[1] < box[3] for b in self._boxes):
+            return ""
+        self._boxes.append(box)
+        return text(x + 10 if right else x - 10, y, name, "start" if right else "end", "small")
 
 
 def _distance(driver: DriverRow) -> float:

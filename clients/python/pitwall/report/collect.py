@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import numpy as np
@@ -45,7 +46,7 @@ def collect_report(client: Client, result: JobResult, *, now: datetime | None = 
         f"{contest.n_entries:,} entries at ${contest.entry_fee_dollars:,.2f}",
         create_time=(now or datetime.now(UTC)).isoformat(timespec="seconds"),
         roster_size=len(result.portfolio.lineups[0].driver_ids) if result.portfolio.lineups else 0,
-        lineups=tuple(_lineup_rows(result)),
+        lineups=tuple(_lineup_rows(result, {driver.driver_id: driver for driver in drivers})),
         drivers=drivers,
         headlines=facts.headlines(result),
         points_grid=grid,
@@ -63,14 +64,23 @@ def collect_report(client: Client, result: JobResult, *, now: datetime | None = 
     )
 
 
-def _lineup_rows(result: JobResult) -> list[LineupRow]:
+def _lineup_rows(result: JobResult, drivers: Mapping[str, DriverRow]) -> list[LineupRow]:
     return [
-        _lineup_row(result, item, played)
+        _lineup_row(result, item, played, drivers)
         for item, played in zip(result.portfolio.lineups, result.contest.lineups, strict=True)
     ]
 
 
-def _lineup_row(result: JobResult, item: PortfolioLineup, played: LineupResult) -> LineupRow:
+def _leverage(item: PortfolioLineup, drivers: Mapping[str, DriverRow]) -> float | None:
+    """Optimal less ownership, summed over a lineup, in percentage points."""
+    rows = [drivers[driver_id] for driver_id in item.driver_ids]
+    known = [row.optimal - row.ownership for row in rows if row.optimal is not None]
+    return sum(known) if len(known) == len(rows) else None
+
+
+def _lineup_row(
+    result: JobResult, item: PortfolioLineup, played: LineupResult, drivers: Mapping[str, DriverRow]
+) -> LineupRow:
     metrics, certificate = item.metrics, item.certificate
     tails = {tail.alpha: tail.cvar for tail in metrics.tails}
     return LineupRow(
@@ -89,7 +99,7 @@ def _lineup_row(result: JobResult, item: PortfolioLineup, played: LineupResult) 
         cvar_95=tails.get(0.95),
         cvar_99=tails.get(0.99),
         ownership_total=metrics.ownership_total_percent,
-        leverage=metrics.leverage_percent,
+        leverage=_leverage(item, drivers),
         regime=item.regime,
         roi=100 * played.roi.value,
         roi_se=100 * played.roi.standard_error,

@@ -30,7 +30,7 @@ class LineupRow:
     cvar_95: float | None
     cvar_99: float | None
     ownership_total: float
-    leverage: float
+    leverage: float | None
     regime: str
     roi: float
     roi_se: float

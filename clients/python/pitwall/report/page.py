@@ -145,14 +145,14 @@ _SECTIONS: tuple[_Section, ...] = (
         "correlations",
         "Correlations",
         "Pearson correlation of points between the drivers you play most, teammates side by side: blue rise "
-        "and fall together, red at each other's cost.",
+        "and fall together, red at each other's cost. Columns follow the order of the rows.",
         charts.correlation_map,
         lambda data: data.correlations,
     ),
     (
         "overlap",
         "Overlap",
-        "Drivers that two lineups share; the darker, the more alike.",
+        "Drivers that two lineups share; the darker, the more alike. Columns follow the order of the rows.",
         charts.overlap_map,
         lambda data: data.overlaps,
     ),

@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 from pitwall.report.data import DriverRow, LineupRow, ReportData
 
 R = TypeVar("R")
+_LONG = 40
 Value = str | float | int | bool | None
 
 
@@ -25,11 +26,7 @@ class Column(Generic[R]):
 
 def table(rows: Sequence[R], columns: Sequence[Column[R]]) -> str:
     """A table with a button in each head, and the meaning of each column below."""
-    heads = "".join(
-        f'<th scope="col" title="{escape(column.meaning, quote=True)}">'
-        f'<button type="button">{escape(column.head)}</button></th>'
-        for column in columns
-    )
+    heads = "".join(map(_head, columns))
     body = "".join("<tr>" + "".join(_cell(column, row) for column in columns) + "</tr>" for row in rows)
     meanings = "".join(f"<dt>{escape(column.head)}</dt><dd>{escape(column.meaning)}</dd>" for column in columns)
     return (
@@ -39,12 +36,18 @@ def table(rows: Sequence[R], columns: Sequence[Column[R]]) -> str:
     )
 
 
+def _head(column: Column[R]) -> str:
+    kind, meaning = ("" if column.written else "text"), escape(column.meaning, quote=True)
+    return f'<th scope="col" class="{kind}" title="{meaning}"><button type="button">{escape(column.head)}</button></th>'
+
+
 def _cell(column: Column[R], row: R) -> str:
     value = column.value(row)
     if value is None:
         return '<td data-v="">-</td>'
     if isinstance(value, str):
-        return f'<td class="text">{escape(value)}</td>'
+        kind = "text long" if len(value) > _LONG else "text"
+        return f'<td class="{kind}">{escape(value)}</td>'
     return f'<td data-v="{float(value)!r}">{escape(format(value, column.written))}</td>'
 
 
@@ -76,8 +79,7 @@ LINEUP_COLUMNS: tuple[Column[LineupRow], ...] = (
         "leverage",
         lambda row: row.leverage,
         ".1f",
-        "Percentage points by which its drivers are in the best lineup more often than the field "
-        "plays them, as the optimizer reports it.",
+        "Percentage points by which its drivers are in the best lineup more often than the field plays them, summed.",
     ),
     Column(
         "copies",

@@ -1,0 +1,78 @@
+"""The report in a real browser. Screenshots are kept in build/screenshots."""
+
+import pytest
+
+from pitwall.report import report_html
+from tests.conftest import REPOSITORY
+from tests.system.chromium import Chromium
+from tests.unit.report.sample import N_LINEUPS, report
+
+DARK = "--blink-settings=preferredColorScheme=0"
+
+SORT = """(() => {
+  const head = [...document.querySelectorAll('#lineups th')].find((th) => th.textContent === 'ROI %');
+  const column = head.cellIndex;
+  const values = () => [...document.querySelectorAll('#lineups tbody tr')].map((row) => row.cells[column].textContent);
+  const seen = [values()];
+  for (let click = 0; click < 2; click += 1) { head.querySelector('button').click(); seen.push(values()); }
+  const names = [...document.querySelectorAll('#drivers th')][0];
+  names.querySelector('button').click(); names.querySelector('button').click();
+  seen.push([...document.querySelectorAll('#drivers tbody tr')].map((row) => row.cells[0].textContent));
+  return seen;
+})()"""
+
+MARKS = """[...document.querySelectorAll('svg')].map((svg) => {
+  const marks = [...svg.querySelectorAll('.mark')];
+  const drawn = marks.filter((mark) => { const box = mark.getBBox(); return box.width + box.height > 0; });
+  return [svg.getAttribute('aria-label'), drawn.length, svg.getBoundingClientRect().width];
+})"""
+
+COLOURS = """[getComputedStyle(document.body).backgroundColor, getComputedStyle(document.body).color]"""
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    return Chromium(tmp_path_factory.mktemp("chromium"))
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    path = tmp_path_factory.mktemp("page") / "report.html"
+    path.write_bytes(report_html(report()))
+    return path
+
+
+def test_every_plot_is_drawn(browser, page):
+    charts = browser.evaluate(page, MARKS)
+    assert len(charts) == 9
+    for label, n_drawn, width in charts:
+        assert n_drawn >= 3, label
+        assert width > 300, label
+
+
+def test_tables_sort_both_ways(browser, page):
+    before, falling, rising, names = browser.evaluate(page, SORT)
+    assert len(before) == N_LINEUPS
+    assert falling == ["+150.5", "+7.0", "+0.0", "-20.0", "-99.0"]
+    assert rising == falling[::-1]
+    assert names == sorted(names, key=str.casefold)
+
+
+def test_the_page_fits_a_phone(browser, page):
+    width, window = browser.evaluate(
+        page, "[document.documentElement.scrollWidth, innerWidth]", "--window-size=500,900"
+    )
+    assert width <= window
+
+
+def test_dark_mode_is_dark(browser, page):
+    light, dark = (browser.evaluate(page, COLOURS, *options) for options in ((), (DARK,)))
+    assert light[0] == dark[1].replace("231, 235, 240", "255, 255, 255")
+    assert dark[0] == "rgb(20, 24, 29)"
+
+
+def test_a_picture_is_kept(browser, page):
+    folder = REPOSITORY / "build" / "screenshots"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, size in (("report.png", (1200, 6000)), ("report-phone.png", (500, 6000))):
+        assert browser.picture(page, folder / name, size).stat().st_size > 50_000
