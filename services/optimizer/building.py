@@ -8,12 +8,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import numpy as np
+import numpy.typing as npt
 
 from pitwall.optimizer.v1 import optimizer_service_pb2 as pb
 from pitwall.optimizer.v1 import portfolio_pb2
 from services.common.domain.work import ReportProgress
 from services.common.rpc.calls import Call
+from services.common.universe import enumerate_lineups
 from services.optimizer import answers, mapping, reports
+from services.optimizer.core.duplicates import log_copies
 from services.optimizer.core.exposure import ExposurePlan, exposure_bounds
 from services.optimizer.core.metrics import lineup_numbers
 from services.optimizer.core.portfolio import Entry, PortfolioBuilder, PortfolioSpec
@@ -45,7 +48,7 @@ class PortfolioJob:
         with self._stage("inputs"):
             inputs = fetch(self._request, self._peers, self._call)
         spec, plan = self._spec(inputs)
-        searches = Searches(self._search_plan(inputs), self._library, self._call.checkpoint)
+        searches = Searches(self._search_plan(inputs), self._library, self._call)
         builder = PortfolioBuilder(spec, plan, searches.for_lineup, self._should_stop)
         with self._stage("lineups"):
             report("lineups", 0, spec.n_lineups)
@@ -103,8 +106,20 @@ class PortfolioJob:
     def _rules(self, inputs: Inputs) -> list[Rule]:
         rules = structure_rules(inputs.structure, mapping.driver_table(inputs.race))
         if inputs.ownership_percent is not None:
-            rules += leverage_rules(inputs.leverage, inputs.ownership_percent, None)
+            rules += leverage_rules(inputs.leverage, inputs.ownership_percent, self._log_copies(inputs))
         return rules
+
+    def _log_copies(self, inputs: Inputs) -> npt.NDArray[np.float64] | None:
+        """Expected copies per lineup as a sum over drivers, when a rule asks for it."""
+        leverage, slate = inputs.leverage, inputs.slate
+        if leverage.max_duplicates is None or inputs.ownership_percent is None:
+            return None
+        universe = enumerate_lineups(slate.salaries_dollars, slate.roster_size, slate.salary_cap_dollars)
+        checkpoint = self._call.checkpoint
+        logs, deviation = log_copies(universe, inputs.ownership_percent, leverage.field_entries, checkpoint)
+        if deviation > 0.1:
+            inputs.warnings.append(f"expected duplicates: ownership is met to {deviation:.1f} points only")
+        return logs
 
     def _search_plan(self, inputs: Inputs) -> SearchPlan:
         request, matrix = self._request, inputs.matrix

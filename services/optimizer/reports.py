@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from pitwall.optimizer.v1 import portfolio_pb2
 from services.common.domain.work import ReportProgress
 from services.common.mapping import lineup_to_proto
 from services.common.rpc.calls import Call
-from services.optimizer import answers
+from services.optimizer import answers, checks
 from services.optimizer.core.baseline import mean_lineup
 from services.optimizer.core.diversity import diversity
 from services.optimizer.core.exposure import ExposurePlan
@@ -45,6 +46,8 @@ def summarize(context: Context) -> portfolio_pb2.PortfolioSummary:
     inputs, outcome = context.inputs, context.outcome
     search = context.searches.of_regime()
     entries = outcome.entries
+    lineups = [entry.solution.columns for entry in entries]
+    asked = _checks(context, search, lineups)
     return portfolio_pb2.PortfolioSummary(
         race_id=inputs.race.race_id,
         scenario_set_id=inputs.matrix.scenario_set_id,
@@ -55,14 +58,29 @@ def summarize(context: Context) -> portfolio_pb2.PortfolioSummary:
         n_allowed_lineups=_count(context, search, context.spec.rules),
         driver_exposures=answers.driver_exposures(inputs.race, context.plan),
         team_exposures=answers.team_exposures(inputs.race, context.plan),
-        diversity=answers.diversity_to_proto(
-            diversity([entry.solution.columns for entry in entries], inputs.slate.n_drivers)
-        ),
+        diversity=answers.diversity_to_proto(diversity(lineups, inputs.slate.n_drivers)),
         baseline=_baseline(context, search),
+        **asked,
         n_generations=inputs.n_generations,
         warnings=_warnings(context),
         conflicting_rules=outcome.conflict,
     )
+
+
+def _checks(context: Context, search: Search, lineups: list[tuple[int, ...]]) -> dict[str, Any]:
+    """The reports that have to be asked for."""
+    request, inputs = context.request, context.inputs
+    found: dict[str, Any] = {}
+    if request.validate_on_fresh_scenarios and lineups:
+        context.report("validation", 0, 1)
+        found["validation"] = checks.fresh_scenarios(inputs, lineups, context.peers, context.searches)
+    best = _best(context, search, []) if request.stability_resamples else None
+    if best is not None:
+        context.report("stability", 0, 1)
+        found["stability"] = checks.stability(
+            inputs, best.columns, context.searches, request.seed, request.stability_resamples
+        )
+    return found
 
 
 def _query(context: Context, rules: Sequence[Rule]) -> Query:
@@ -75,7 +93,7 @@ def _query(context: Context, rules: Sequence[Rule]) -> Query:
 
 
 def _count(context: Context, search: Search, rules: Sequence[Rule]) -> int:
-    return search.count(_query(context, rules))
+    return max(0, search.count(_query(context, rules)))
 
 
 def _best(context: Context, search: Search, rules: Sequence[Rule]) -> Solution | None:

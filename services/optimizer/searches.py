@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from services.common.domain.work import Checkpoint
+from services.common.rpc.calls import Call
+from services.common.universe import UniverseTooLarge
 from services.optimizer.core.allocation import allocate, interleave
+from services.optimizer.core.branch_search import BranchSearch
 from services.optimizer.core.objective import Term, build_objective
 from services.optimizer.core.portfolio import Search
 from services.optimizer.core.slate import Slate
@@ -46,10 +48,10 @@ class SearchPlan:
 class Searches:
     """The searches of one portfolio, made when first needed."""
 
-    def __init__(self, plan: SearchPlan, library: TableLibrary, checkpoint: Checkpoint) -> None:
+    def __init__(self, plan: SearchPlan, library: TableLibrary, call: Call) -> None:
         self._plan = plan
         self._library = library
-        self._checkpoint = checkpoint
+        self.call = call
         self._made: dict[str, Search] = {}
         weights = [weight for _, weight in plan.regime_weights]
         parts = interleave(allocate(weights, plan.n_lineups)) if weights else []
@@ -78,11 +80,22 @@ class Searches:
 
     def _open(self, slate: Slate, content: str) -> Search:
         objective = build_objective(self._plan.terms, slate.n_scenarios)
-        return TableSearch(self._library.get(content, slate, objective, self._checkpoint), self._checkpoint)
+        checkpoint = self.call.checkpoint
+        try:
+            return TableSearch(self._library.get(content, slate, objective, checkpoint), checkpoint)
+        except UniverseTooLarge:
+            return BranchSearch(slate, objective, checkpoint)
+
+    def uncached(self, slate: Slate) -> Search:
+        """A search over scenarios that will not be asked for again."""
+        objective = build_objective(self._plan.terms, slate.n_scenarios)
+        checkpoint = self.call.checkpoint
+        try:
+            return TableSearch(self._library.build(slate, objective, checkpoint), checkpoint)
+        except UniverseTooLarge:
+            return BranchSearch(slate, objective, checkpoint)
 
     def _on_share(self, index: int, scenarios: npt.NDArray[np.int64]) -> Search:
         rng = np.random.default_rng([self._plan.seed, index])
         size = max(1, round(self._plan.scenario_share * len(scenarios)))
-        slate = self._plan.slate.on(np.sort(rng.choice(scenarios, size, replace=False)))
-        objective = build_objective(self._plan.terms, size)
-        return TableSearch(self._library.build(slate, objective, self._checkpoint), self._checkpoint)
+        return self.uncached(self._plan.slate.on(np.sort(rng.choice(scenarios, size, replace=False))))

@@ -16,10 +16,15 @@ from pitwall.optimizer.v1 import portfolio_pb2 as messages
 from pitwall.optimizer.v1.optimizer_service_pb2_grpc import OptimizerServiceStub
 from services.common.domain.race import Driver, Race, Track, TrackType
 from services.common.domain.site_rules import DRAFTKINGS_CLASSIC
+from services.common.domain.work import no_checkpoint
 from services.common.matrix.scenario_matrix import ScenarioMatrix
 from services.common.rpc.peers import ProjectedOwnership
 from services.common.rpc.testing import FakeOwnershipPeer, FakeScenarioPeer, serve
+from services.common.universe import enumerate_lineups
 from services.optimizer.__main__ import build
+from services.optimizer.core.duplicates import log_copies
+from services.optimizer.core.objective import DEFAULT_TERMS
+from services.optimizer.inputs import slate_of
 from services.optimizer.settings import OptimizerSettings
 from tests.unit.optimizer.oracle import value_points
 
@@ -127,23 +132,24 @@ def legal(race):
 
 def test_the_first_lineup_is_the_exhaustive_optimum_of_the_default_objective(stub, race, matrix):
     (first,), summary = built(stub, request(1))
-    # Floats pick the contenders, exact fractions decide.
-    points = matrix.ticks.astype(np.float64) / 20
-    allowed = np.array(legal(race))
-    totals = points[:, allowed].sum(axis=2)
-    ordered = np.sort(totals, axis=0)[::-1]
-    values = 0.7 * ordered[:100].mean(axis=0) + 0.3 * ordered[:500].mean(axis=0)
-    assert columns_of(race, first) == tuple(allowed[values.argmax()])
-    assert first.certificate.objective == pytest.approx(values.max(), abs=1e-9)
+    ticks = np.ascontiguousarray(matrix.ticks.T)
+    allowed = legal(race)
+    values = []
+    for columns in allowed:
+        highest = np.partition(ticks[list(columns)].sum(axis=0, dtype=np.int16), (-500, -100)) / 20
+        values.append(0.7 * highest[-100:].mean() + 0.3 * highest[-500:].mean())
+    best = int(np.argmax(values))
+    assert columns_of(race, first) == allowed[best]
+    assert first.certificate.objective == pytest.approx(values[best], abs=1e-9)
     assert first.certificate.proven_optimal
     assert first.certificate.gap == 0
     assert first.certificate.upper_bound == first.certificate.objective
     assert first.certificate.lineups_covered == len(allowed) == summary.n_legal_lineups
     assert [(tail.alpha, tail.k) for tail in first.certificate.tails] == [(0.95, 500), (0.99, 100)]
     assert first.certificate.scenario_content_hash == matrix.content_hash
-    best = totals[:, values.argmax()]
-    assert first.metrics.mean_points == pytest.approx(best.mean())
-    assert {tail.alpha: tail.cvar for tail in first.metrics.tails}[0.99] == pytest.approx(np.sort(best)[-100:].mean())
+    totals = ticks[list(allowed[best])].sum(axis=0) / 20
+    assert first.metrics.mean_points == pytest.approx(totals.mean())
+    assert {tail.alpha: tail.cvar for tail in first.metrics.tails}[0.99] == pytest.approx(np.sort(totals)[-100:].mean())
 
 
 def test_exposures_hold_exactly_on_the_finished_portfolio(stub, race):
@@ -314,6 +320,43 @@ def test_an_unknown_race_and_a_race_without_scenarios(stub, race):
         refused(lambda: empty.BuildPortfolio(request()), grpc.StatusCode.FAILED_PRECONDITION)
 
 
+def test_a_slate_too_large_for_a_table_is_branched_with_the_same_answers(stub, race, matrix):
+    asked = request(3, structure=messages.StructureRules(locked_driver_ids=["d05"]))
+    peers = FakeScenarioPeer(race, matrix), FakeOwnershipPeer(make_ownership(race))
+    with serve([build(OptimizerSettings(port=0, max_table_lineups=10), *peers)]) as channel:
+        branched, _ = built(OptimizerServiceStub(channel), asked)
+    listed, _ = built(stub, asked)
+    assert [m.lineup for m in branched] == [m.lineup for m in listed]
+    for one, other in zip(branched, listed, strict=True):
+        assert one.certificate.proven_optimal
+        assert one.certificate.objective == other.certificate.objective
+        assert one.certificate.method == messages.SEARCH_METHOD_BRANCH_AND_BOUND
+
+
+def test_stability_and_validation_on_request(stub, race):
+    lineups, summary = built(stub, request(2, stability_resamples=5, validate_on_fresh_scenarios=True))
+    assert summary.stability.n_resamples == 5
+    assert 0 < summary.stability.objective_cv < 0.1
+    assert 0 <= summary.stability.same_lineup_share <= 1
+    assert 0 < summary.stability.jaccard_mean <= 1
+    # The stand-in generates the same scenarios again, so nothing shrinks.
+    assert summary.validation.objective_fresh == summary.validation.objective_in_sample
+    assert summary.validation.shrinkage == 0
+    assert len(lineups) == 2
+
+
+def test_expected_duplicates_are_limited(stub, race):
+    strict = messages.LeverageRules(max_expected_duplicates=2, field_entries=20_000)
+    (first,), summary = built(stub, request(1, leverage=strict))
+    (free,), _ = built(stub, request(1))
+    assert 0 < summary.n_allowed_lineups < summary.n_legal_lineups
+    assert first.certificate.objective < free.certificate.objective
+    universe = enumerate_lineups(race.salaries_dollars, 6, 50_000)
+    logs, _ = log_copies(universe, make_ownership(race).percent, 20_000, no_checkpoint)
+    copies = [np.exp(logs[list(columns_of(race, message))].sum()) for message in (first, free)]
+    assert copies[0] <= 2 < copies[1]
+
+
 class Enlarging(FakeScenarioPeer):
     """Has few scenarios until asked for more."""
 
@@ -418,9 +461,6 @@ def test_the_universe_is_counted(stub, race):
 
 
 def test_the_exact_value_agrees_with_fractions(stub, race, matrix):
-    from services.optimizer.core.objective import DEFAULT_TERMS
-    from services.optimizer.inputs import slate_of
-
     (first,), _ = built(stub, request(1))
     exact = value_points(slate_of(race, matrix), DEFAULT_TERMS, columns_of(race, first))
     assert first.certificate.objective == float(exact)

@@ -17,7 +17,7 @@ def mean_lineup(slate: Slate) -> tuple[int, ...]:
         If no lineup is legal.
     """
     problem = pulp.LpProblem("mean_lineup", pulp.LpMaximize)
-    picks = [pulp.LpVariable(f"x{column}", cat="Binary") for column in range(slate.n_drivers)]
+    picks = [problem.add_variable(f"x{column}", cat="Binary") for column in range(slate.n_drivers)]
     problem += pulp.lpSum(float(mean) * pick for mean, pick in zip(slate.mean_points, picks, strict=True))
     problem += pulp.lpSum(picks) == slate.roster_size
     salaries = zip(slate.salaries_dollars, picks, strict=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,18 +44,36 @@ def strength_order(slate: Slate, objective: Objective) -> Int64:
     return np.argsort(-driver_strengths(slate.ticks, objective), kind="stable")
 
 
+def spread_starts(ticks: Ticks, objective: Objective, lineups: npt.NDArray[np.int8]) -> list[npt.NDArray[np.int8]]:
+    """Return the heaviest lineups by mean and by strength, and a few spread over the universe."""
+    rows = [kernels.heaviest_row(lineups, ticks.sum(axis=1, dtype=np.int64))]
+    rows.append(kernels.heaviest_row(lineups, driver_strengths(ticks, objective)))
+    rows.extend(np.linspace(0, len(lineups) - 1, _SPREAD_STARTS, dtype=np.int64))
+    return [lineups[row] for row in dict.fromkeys(int(row) for row in rows)]
+
+
+def greedy_start(weights: Int64, salaries: Int64, roster_size: int, salary_cap: int) -> npt.NDArray[np.int8]:
+    """Return a legal lineup, heavy drivers first as long as the cheapest can fill the other slots."""
+    chosen: list[int] = []
+    for driver in np.argsort(-weights, kind="stable"):
+        others = np.sort(np.delete(salaries, [*chosen, driver]))
+        filled = salaries[[*chosen, driver]].sum() + others[: roster_size - len(chosen) - 1].sum()
+        if filled <= salary_cap and len(chosen) < roster_size:
+            chosen.append(int(driver))
+    return np.array(sorted(chosen), dtype=np.int8)
+
+
 def best_start(
     ticks: Ticks,
     salaries: Int64,
     salary_cap: int,
     objective: Objective,
-    lineups: npt.NDArray[np.int8],
+    starts: Sequence[npt.NDArray[np.int8]],
     checkpoint: Checkpoint,
 ) -> Start:
-    """Return the best lineup that swap climbs find.
+    """Return the best lineup that climbs by single swaps find from some starts.
 
-    Climbs start from the heaviest lineups by mean and by strength and from a few spread over the universe,
-    on at most 10,000 of the scenarios; the best is polished on all.
+    They run on at most 10,000 of the scenarios; the best is polished on all.
     """
     stride = -(-ticks.shape[1] // _MAX_CLIMB_SCENARIOS)
     sample = np.ascontiguousarray(ticks[:, ::stride])
@@ -68,13 +87,10 @@ def best_start(
         value, found = kernels.climb(start, on, salaries, salary_cap, tail_sizes, multipliers, bonus, guess)
         return value, found, guess
 
-    starts = [kernels.heaviest_row(lineups, ticks.sum(axis=1, dtype=np.int64))]
-    starts.append(kernels.heaviest_row(lineups, driver_strengths(ticks, objective)))
-    starts.extend(np.linspace(0, len(lineups) - 1, _SPREAD_STARTS, dtype=np.int64))
-    best_value, best_lineup = None, lineups[0]
-    for row in dict.fromkeys(int(start) for start in starts):
+    best_value, best_lineup = None, starts[0]
+    for start in starts:
         checkpoint()
-        value, found, _ = climb(lineups[row], sample, sizes)
+        value, found, _ = climb(start, sample, sizes)
         if best_value is None or value > best_value:
             best_value, best_lineup = value, found
     checkpoint()

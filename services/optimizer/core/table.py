@@ -24,7 +24,7 @@ from services.optimizer.core import table_kernels as kernels
 from services.optimizer.core.blocks import run_blocks
 from services.optimizer.core.objective import Objective
 from services.optimizer.core.slate import Slate
-from services.optimizer.core.start import best_start, strength_order
+from services.optimizer.core.start import best_start, spread_starts, strength_order
 from services.optimizer.core.tail_kernels import tail_threshold
 
 Int64 = npt.NDArray[np.int64]
@@ -137,8 +137,9 @@ def build_table(slate: Slate, objective: Objective, checkpoint: Checkpoint, *, m
     universe = enumerate_lineups(salaries, slate.roster_size, slate.salary_cap_dollars, max_lineups=max_lineups)
     checkpoint()
     ticks = np.ascontiguousarray(slate.ticks[order])
-    begin = best_start(ticks, salaries, slate.salary_cap_dollars, objective, universe.lineups, checkpoint)
-    starts = _prefix_starts(universe.lineups)
+    starts = spread_starts(ticks, objective, universe.lineups)
+    begin = best_start(ticks, salaries, slate.salary_cap_dollars, objective, starts, checkpoint)
+    prefix_start = _prefix_starts(universe.lineups)
     stage = kernels.STAGE_PREFIX if objective.tails else kernels.STAGE_EXACT
     table = TailTable(
         slate=slate,
@@ -148,14 +149,14 @@ def build_table(slate: Slate, objective: Objective, checkpoint: Checkpoint, *, m
         lineups=universe.lineups,
         thresholds=begin.thresholds,
         completion=_completion(ticks, salaries, slate.salary_cap_dollars),
-        prefix_start=starts,
-        prefix_bound=np.zeros(len(starts) - 1, dtype=np.int64),
+        prefix_start=prefix_start,
+        prefix_bound=np.zeros(len(prefix_start) - 1, dtype=np.int64),
         bound=np.zeros(universe.n_lineups, dtype=np.int64),
         stage=np.full(universe.n_lineups, stage, dtype=np.int8),
     )
     if objective.tails:
         _bound_prefixes(table, salaries, checkpoint)
-        np.copyto(table.bound, np.repeat(table.prefix_bound, np.diff(starts)))
+        np.copyto(table.bound, np.repeat(table.prefix_bound, np.diff(prefix_start)))
         _seed(table, universe.find(begin.lineup))
     return table
 

@@ -1,5 +1,6 @@
-"""The table against exhaustive search in exact fractions: values, ties, rules, tolls, distance, counts."""
+"""Both searches against exhaustive search in exact fractions: values, ties, rules, tolls, distance, counts."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -9,6 +10,8 @@ from hypothesis import strategies as st
 
 from services.common.domain.errors import Cancelled
 from services.common.domain.work import no_checkpoint
+from services.common.universe import UniverseTooLarge
+from services.optimizer.core.branch_search import BranchSearch
 from services.optimizer.core.objective import DEFAULT_TERMS, build_objective
 from services.optimizer.core.rules import Query, Toll, compile_rules
 from services.optimizer.core.table import build_table
@@ -26,13 +29,21 @@ def query(slate, **changes):
     return Query(**{**start.__dict__, **changes})
 
 
-def search(slate, objective):
+def table(slate, objective):
     return TableSearch(build_table(slate, objective, no_checkpoint, max_lineups=10**6), no_checkpoint)
 
 
-@given(slates(), terms())
-@settings(max_examples=150, deadline=None)
-def test_the_answer_is_the_exhaustive_optimum_and_the_first_among_equals(slate, objective_terms):
+def branch(slate, objective):
+    return BranchSearch(slate, objective, no_checkpoint)
+
+
+both = pytest.mark.parametrize("search", [table, branch])
+
+
+@both
+@given(slate=slates(), objective_terms=terms())
+@settings(max_examples=100, deadline=None)
+def test_the_answer_is_the_exhaustive_optimum_and_the_first_among_equals(search, slate, objective_terms):
     objective = build_objective(objective_terms, slate.n_scenarios)
     allowed = legal(slate)
     solution = search(slate, objective).solve(query(slate), never)
@@ -43,9 +54,10 @@ def test_the_answer_is_the_exhaustive_optimum_and_the_first_among_equals(slate, 
     assert Fraction(solution.units, objective.denominator * 20) == value
 
 
-@given(slates(), terms(), st.integers(0, 2**32))
-@settings(max_examples=150, deadline=None)
-def test_rules_driver_points_tolls_and_distance_hold_exactly(slate, objective_terms, seed):
+@both
+@given(slate=slates(), objective_terms=terms(), seed=st.integers(0, 2**32))
+@settings(max_examples=100, deadline=None)
+def test_rules_driver_points_tolls_and_distance_hold_exactly(search, slate, objective_terms, seed):
     rng = np.random.default_rng(seed)
     objective = build_objective(objective_terms, slate.n_scenarios)
     searching = search(slate, objective)
@@ -68,7 +80,8 @@ def test_rules_driver_points_tolls_and_distance_hold_exactly(slate, objective_te
         allowed = [c for c in legal(slate) if keeps(static, c) and keeps(momentary, c)]
         allowed = [c for c in allowed if all(len(set(c) - set(other)) >= min_distinct for other in earlier)]
         solution = searching.solve(asked, never)
-        assert searching.count(asked) == len(allowed)
+        assert searching.count(asked) in (len(allowed), -1)
+        assert searching.allows_any(asked) == bool(allowed)
         if not allowed:
             assert solution is None
             return
@@ -82,7 +95,8 @@ def test_rules_driver_points_tolls_and_distance_hold_exactly(slate, objective_te
         earlier = (*earlier, solution.columns)
 
 
-def test_what_was_asked_before_does_not_change_an_answer():
+@both
+def test_what_was_asked_before_does_not_change_an_answer(search):
     rng = np.random.default_rng(5)
     slate = random_slate(rng, n_drivers=14, roster_size=5, n_scenarios=500)
     objective = build_objective(DEFAULT_TERMS, 500)
@@ -93,7 +107,8 @@ def test_what_was_asked_before_does_not_change_an_answer():
         assert (again.columns, again.units) == (fresh.columns, fresh.units)
 
 
-def test_a_search_cut_short_keeps_a_valid_bound():
+@both
+def test_a_search_cut_short_keeps_a_valid_bound(search):
     slate = random_slate(np.random.default_rng(8), n_drivers=20, roster_size=5, n_scenarios=2_000)
     objective = build_objective(DEFAULT_TERMS, 2_000)
     push = objective.units(np.random.default_rng(1).normal(0, 30, 20))
@@ -105,11 +120,28 @@ def test_a_search_cut_short_keeps_a_valid_bound():
 
 def test_a_raising_checkpoint_stops_the_search():
     slate = random_slate(np.random.default_rng(8), n_drivers=20, roster_size=5, n_scenarios=500)
-    table = build_table(slate, build_objective(DEFAULT_TERMS, 500), no_checkpoint, max_lineups=10**6)
+    built = build_table(slate, build_objective(DEFAULT_TERMS, 500), no_checkpoint, max_lineups=10**6)
 
     def stop():
         raise Cancelled("gone")
 
     with pytest.raises(Cancelled):
-        TableSearch(table, stop).solve(query(slate), never)
-    assert TableSearch(table, no_checkpoint).solve(query(slate), never).proven
+        TableSearch(built, stop).solve(query(slate), never)
+    assert TableSearch(built, no_checkpoint).solve(query(slate), never).proven
+
+
+def test_a_universe_too_large_for_a_table_is_branched_and_agrees_with_it():
+    # Thirty drivers, five slots: small enough for the table as oracle, too large to look at one by one.
+    slate = random_slate(np.random.default_rng(3), n_drivers=30, roster_size=5, n_scenarios=1_000, spread=2_000)
+    slate = replace(slate, salary_cap_dollars=38_000)
+    objective = build_objective(DEFAULT_TERMS, 1_000)
+    with pytest.raises(UniverseTooLarge):
+        build_table(slate, objective, no_checkpoint, max_lineups=1_000)
+    listed, branched = (
+        table(slate, objective).solve(query(slate), never),
+        branch(slate, objective).solve(query(slate), never),
+    )
+    assert branched.proven
+    assert (branched.columns, branched.units) == (listed.columns, listed.units)
+    assert branched.n_covered == listed.n_covered
+    assert branched.n_evaluated < listed.n_covered / 100

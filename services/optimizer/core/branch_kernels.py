@@ -1,0 +1,205 @@
+"""Compiled depth-first branch and bound over drivers, in slices of nodes so that it can be stopped.
+
+Drivers stand strongest first. A node is a set of chosen drivers with the first column that may still join;
+its bound adds, scenario by scenario, the best completion from there on (``table`` says why that is one).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from services.optimizer.core.rule_kernels import keeps_groups, keeps_limits, keeps_stack, popcount, precedes
+from services.optimizer.core.tail_kernels import add_into, excess, joint_excess, tail_threshold
+
+Int64 = npt.NDArray[np.int64]
+Ticks = npt.NDArray[np.int16]
+
+DONE, PAUSED, FOUND = 0, 1, 2
+
+
+@njit(cache=True, nogil=True)
+def best_completions(ticks: Ticks, roster_size: int) -> npt.NDArray[np.int16]:
+    """Return ``result[r, start, s]``: the sum of the ``r`` greatest of ``ticks[start:, s]``.
+
+    Where fewer than ``r`` drivers are left the entry is never read.
+    """
+    n_drivers, n_scenarios = ticks.shape
+    result = np.zeros((roster_size + 1, n_drivers + 1, n_scenarios), dtype=np.int16)
+    top = np.full((roster_size, n_scenarios), np.int16(-16384))
+    for start in range(n_drivers - 1, -1, -1):
+        for s in range(n_scenarios):
+            value = ticks[start, s]
+            for rank in range(roster_size):
+                if value > top[rank, s]:
+                    value, top[rank, s] = top[rank, s], value
+        for r in range(1, min(roster_size, n_drivers - start) + 1):
+            add_into(result[r, start], result[r - 1, start], top[r - 1])
+    return result
+
+
+@njit(cache=True, nogil=True)
+def greatest_sums(units: Int64, excluded: npt.NDArray[np.bool_], roster_size: int) -> Int64:
+    """Return ``result[r, start]``: the greatest sum of ``units`` over ``r`` usable drivers from ``start`` on."""
+    lowest = -(2**58)
+    result = np.full((roster_size + 1, len(units) + 1), lowest)
+    result[0] = 0
+    for start in range(len(units) - 1, -1, -1):
+        for r in range(1, roster_size + 1):
+            result[r, start] = result[r, start + 1]
+            if not excluded[start] and result[r - 1, start + 1] > lowest:
+                result[r, start] = max(result[r, start], result[r - 1, start + 1] + units[start])
+    return result
+
+
+@njit(cache=True, nogil=True)
+def node_bound(total: Ticks, completion: Ticks, sizes: Int64, multipliers: Int64, thresholds: Int64) -> int:
+    """Return the fixed-threshold bound of a node."""
+    value = 0
+    for tail in range(len(sizes)):
+        over = joint_excess(total, completion, thresholds[tail])
+        value += multipliers[tail] * (sizes[tail] * thresholds[tail] + over)
+    return value
+
+
+@njit(cache=True, nogil=True)
+def _can_keep_groups(bits: Any, left: int, later: Any, members: Any, bounds: Int64, only_with: Any) -> bool:
+    """Return whether some choice of ``left`` drivers out of ``later`` could keep all unconditional groups."""
+    for group in range(len(members)):
+        if only_with[group] != 0:
+            continue
+        held = popcount(bits & members[group])
+        if held > bounds[group, 1] or held + min(left, popcount(later & members[group])) < bounds[group, 0]:
+            return False
+    return True
+
+
+@njit(cache=True, nogil=True)
+def walk(
+    node: tuple[Int64, Int64, npt.NDArray[np.int16]],
+    slate: tuple[Ticks, npt.NDArray[np.int16], Int64, Int64, int, Int64],
+    tails: tuple[Int64, Int64, Int64],
+    units: tuple[Int64, Int64],
+    rules: tuple[Any, Any, Any],
+    nearness: tuple[npt.NDArray[np.uint64], int],
+    tolls: tuple[npt.NDArray[np.uint64], Int64],
+    incumbent: tuple[npt.NDArray[np.int8], Int64],
+    max_nodes: int,
+    first_only: bool,
+) -> int:
+    """Visit up to ``max_nodes`` nodes; return whether the walk is done, paused or, ``first_only``, has found.
+
+    ``node`` is where the walk stands: the next column per depth, [depth], and the totals per depth.
+    ``incumbent`` holds the best lineup and [its value, whether there is one, leaves evaluated]; thresholds of
+    ``tails`` follow it. Only nodes whose bound is below the best value are left, so all ties are seen.
+    """
+    following, at, totals = node
+    ticks, completions, salaries, cheapest, salary_cap, order = slate
+    sizes, multipliers, thresholds = tails
+    driver_units, greatest = units
+    shared, momentary, blocked = rules
+    lineup = np.zeros((1, len(following)), dtype=np.int8)
+    roster_size = len(following)
+    n_drivers = len(salaries)
+    for _ in range(max_nodes):
+        depth = at[0]
+        if depth < 0:
+            return DONE
+        driver = following[depth]
+        left = roster_size - depth - 1
+        if driver + left >= n_drivers:
+            at[0] -= 1
+            continue
+        following[depth] = driver + 1
+        if blocked[driver]:
+            continue
+        bits = np.uint64(0)
+        spent, value = 0, 0
+        for slot in range(depth):
+            lineup[0, slot] = following[slot] - 1
+        lineup[0, depth] = driver
+        for slot in range(depth + 1):
+            bits |= np.uint64(1) << np.uint64(lineup[0, slot])
+            spent += salaries[lineup[0, slot]]
+            value += driver_units[lineup[0, slot]]
+        if spent + cheapest[left, driver + 1] > salary_cap:
+            continue
+        later = np.uint64(0)
+        for other in range(driver + 1, n_drivers):
+            later |= np.uint64(1) << np.uint64(other)
+        if not _can_keep_groups(bits, left, later, shared[1], shared[2], shared[3]):
+            continue
+        if not _can_keep_groups(bits, left, later, momentary[1], momentary[2], momentary[3]):
+            continue
+        total = totals[depth + 1]
+        add_into(total, totals[depth], ticks[driver])
+        if left > 0:
+            reach = value + greatest[left, driver + 1]
+            reach += node_bound(total, completions[left, driver + 1], sizes, multipliers, thresholds)
+            if incumbent[1][1] == 0 or reach >= incumbent[1][0]:
+                at[0] += 1
+                following[depth + 1] = driver + 1
+            continue
+        if not (
+            _keeps(lineup, bits, shared) and _keeps(lineup, bits, momentary) and _is_far(bits, nearness, roster_size)
+        ):
+            continue
+        for toll in range(len(tolls[1])):
+            if bits & tolls[0][toll]:
+                value -= tolls[1][toll]
+        if first_only:
+            return FOUND
+        _evaluate_leaf(lineup, total, value, tails, incumbent, order)
+    return PAUSED
+
+
+@njit(cache=True, nogil=True)
+def _keeps(lineup: npt.NDArray[np.int8], bits: Any, rules: Any) -> bool:
+    excluded, members, bounds, only_with, values, limits, team_index, stack = rules
+    if not keeps_groups(bits, excluded, members, bounds, only_with):
+        return False
+    if not keeps_limits(lineup, 0, values, limits):
+        return False
+    return stack[1] == 0 or keeps_stack(lineup, 0, team_index, stack)
+
+
+@njit(cache=True, nogil=True)
+def _is_far(bits: Any, nearness: tuple[npt.NDArray[np.uint64], int], roster_size: int) -> bool:
+    """Return whether a lineup differs in enough drivers from each earlier one."""
+    near = 0
+    for other in nearness[0]:
+        near += roster_size - popcount(bits & other) < nearness[1]
+    return near == 0
+
+
+@njit(cache=True, nogil=True)
+def _evaluate_leaf(
+    lineup: npt.NDArray[np.int8],
+    total: Ticks,
+    units: int,
+    tails: tuple[Int64, Int64, Int64],
+    incumbent: tuple[npt.NDArray[np.int8], Int64],
+    order: Int64,
+) -> None:
+    """Take a lineup as the best so far if it is; its k-th greatest totals become the thresholds then."""
+    sizes, multipliers, thresholds = tails
+    best, state = incumbent
+    value = units
+    for tail in range(len(sizes)):
+        value += multipliers[tail] * (sizes[tail] * thresholds[tail] + excess(total, thresholds[tail]))
+    if state[1] != 0 and value < state[0]:
+        return
+    own = np.empty_like(thresholds)
+    value = units
+    for tail in range(len(sizes)):
+        own[tail] = tail_threshold(total, sizes[tail], thresholds[tail])
+        value += multipliers[tail] * (sizes[tail] * own[tail] + excess(total, own[tail]))
+    state[2] += 1
+    if state[1] == 0 or value > state[0] or (value == state[0] and precedes(lineup[0], best, order)):
+        best[:] = lineup[0]
+        state[0] = value
+        state[1] = 1
+        thresholds[:] = own

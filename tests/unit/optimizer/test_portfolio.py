@@ -1,0 +1,148 @@
+"""Portfolios over random slates: bounds exact, distance kept, every lineup optimal among what was allowed."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.common.domain.errors import Infeasible, InvalidInput
+from services.common.domain.work import no_checkpoint
+from services.optimizer.core.allocation import allocate, interleave
+from services.optimizer.core.exposure import ExposureConfig, ExposureMode, ExposurePlan, at_most, exposure_bounds
+from services.optimizer.core.objective import Term, build_objective
+from services.optimizer.core.portfolio import PortfolioBuilder, PortfolioSpec, smallest_conflict
+from services.optimizer.core.rules import Group, Rule
+from services.optimizer.core.structure import DriverTable
+from services.optimizer.core.table import build_table
+from services.optimizer.core.table_search import TableSearch
+from tests.unit.optimizer.oracle import legal, random_slate, value_points
+
+TERMS = (Term(0.9, 0.7), Term(0.8, 0.3))
+
+
+def setting(seed, n_drivers=14, roster_size=4):
+    rng = np.random.default_rng(seed)
+    slate = random_slate(rng, n_drivers=n_drivers, roster_size=roster_size, n_scenarios=60)
+    teams = rng.integers(-1, 5, n_drivers)
+    names = tuple(f"Driver {column}" for column in range(n_drivers))
+    return slate, DriverTable(names, slate.salaries_dollars, teams, roster_size)
+
+
+def builder(slate, drivers, config, n_lineups, rules=(), **options):
+    objective = build_objective(TERMS, slate.n_scenarios)
+    search = TableSearch(build_table(slate, objective, no_checkpoint, max_lineups=10**6), no_checkpoint)
+    bounds = exposure_bounds(config, drivers, 5, n_lineups, ())
+    plan = ExposurePlan(bounds, drivers, [f"Team {index}" for index in range(5)], slate.salary_cap_dollars)
+    spec = PortfolioSpec(
+        n_lineups, np.zeros(slate.n_drivers), rules, mode=config.mode, soft_price_points=5.0, **options
+    )
+    return PortfolioBuilder(spec, plan, lambda _index: (search, ""), lambda: False), plan
+
+
+@given(st.integers(0, 2**32), st.integers(2, 12), st.sampled_from([0.4, 0.6, 1.0]), st.integers(1, 3))
+@settings(max_examples=40, deadline=None)
+def test_whatever_is_built_keeps_every_bound(seed, n_lineups, max_driver, min_distinct):
+    slate, drivers = setting(seed)
+    config = ExposureConfig(max_driver=max_driver, max_team=0.8, drivers={3: (0.3, None)})
+    build, plan = builder(slate, drivers, config, n_lineups, min_distinct=min_distinct)
+    try:
+        entries = list(build.build())
+    except Infeasible:
+        # Named in test_rules_that_collide_are_named.
+        return
+    held = np.zeros((len(entries), slate.n_drivers), dtype=int)
+    for row, entry in enumerate(entries):
+        assert entry.solution.proven
+        held[row, list(entry.solution.columns)] = 1
+    assert (held.sum(axis=0) == plan.used).all()
+    assert (held.sum(axis=0) <= plan.bounds.driver_max).all()
+    for team in range(5):
+        assert held[:, drivers.team_index == team].any(axis=1).sum() <= plan.bounds.team_max[team]
+    overlaps = held @ held.T - np.eye(len(entries), dtype=int) * 100
+    assert overlaps.max() <= slate.roster_size - min_distinct
+    if len(entries) == n_lineups:
+        assert (held.sum(axis=0) >= plan.bounds.driver_min).all()
+    else:
+        assert build.outcome.conflict
+
+
+def test_each_lineup_is_the_best_under_its_own_penalties():
+    slate, drivers = setting(4)
+    config = ExposureConfig(max_driver=1.0, max_team=1.0)
+    build, _ = builder(slate, drivers, config, 8, overlap_penalty=0.7)
+    used = np.zeros(slate.n_drivers)
+    chosen = []
+    for entry in build.build():
+        scored = [
+            (float(value_points(slate, TERMS, columns)) - 0.7 * used[list(columns)].sum(), columns)
+            for columns in legal(slate)
+            if columns not in chosen
+        ]
+        best = max(value for value, _ in scored)
+        assert entry.objective.points(entry.solution.units) == pytest.approx(best, abs=1e-6)
+        chosen.append(entry.solution.columns)
+        used[list(entry.solution.columns)] += 1
+
+
+def test_exposure_is_spread_rather_than_used_up_at_the_start():
+    slate, drivers = setting(9, n_drivers=20)
+    build, plan = builder(slate, drivers, ExposureConfig(max_driver=0.5, max_team=1.0), 20, overlap_penalty=0.0)
+    first = [entry.solution.columns for entry in build.build()][:10]
+    star = int(plan.used.argmax())
+    assert plan.used[star] == 10
+    assert sum(star in columns for columns in first) <= 7
+
+
+def test_soft_bounds_are_traded_at_the_stated_price():
+    slate, drivers = setting(2)
+    free, _ = builder(slate, drivers, ExposureConfig(max_driver=0.3, max_team=1.0, mode=ExposureMode.SOFT), 6)
+    assert len(list(free.build())) == 6
+    hard = dict.fromkeys(range(6), (1.0, None))
+    soft, _ = builder(slate, drivers, ExposureConfig(drivers=hard, mode=ExposureMode.SOFT), 6)
+    assert len(list(soft.build())) == 6
+
+
+def test_the_smallest_conflict_has_no_rule_to_spare():
+    rules = [Rule(name) for name in "abcdefg"]
+    collide = ({"b", "e"}, {"c", "d", "f"})
+
+    def allowed(kept):
+        return not any(names <= {rule.name for rule in kept} for names in collide)
+
+    found = {rule.name for rule in smallest_conflict(rules, allowed)}
+    assert found in collide
+
+
+def test_rules_that_collide_are_named():
+    slate, drivers = setting(1)
+    mask = drivers.mask([0, 1, 2])
+    rules = [
+        Rule("at least three", group=Group(mask, 3)),
+        Rule("at most one", group=Group(mask, 0, 1)),
+        Rule("harmless", group=Group(drivers.mask([7]), 0, 1)),
+    ]
+    build, _ = builder(slate, drivers, ExposureConfig(1.0, 1.0), 3, rules)
+    with pytest.raises(Infeasible) as caught:
+        list(build.build())
+    assert set(caught.value.conflict) <= {"at least three", "at most one"}
+
+
+def test_bounds_are_whole_lineups():
+    assert [at_most(0.5, n) for n in (1, 2, 3, 20, 150)] == [1, 1, 1, 10, 75]
+    assert at_most(0.7, 10) == 7
+    assert at_most(0.0, 10) == 0
+    _, drivers = setting(0)
+    with pytest.raises(InvalidInput, match=r"exposure.drivers\[0\].min"):
+        exposure_bounds(ExposureConfig(drivers={1: (0.6, 0.3)}), drivers, 5, 10, ())
+    with pytest.raises(InvalidInput, match="locked"):
+        exposure_bounds(ExposureConfig(drivers={1: (0.0, 0.3)}), drivers, 5, 10, (1,))
+    lifted = exposure_bounds(ExposureConfig(drivers={1: (0.9, None)}), drivers, 5, 10, (2,))
+    assert (lifted.driver_min[1], lifted.driver_max[1], lifted.driver_max[2]) == (9, 9, 10)
+
+
+def test_race_flows_share_the_portfolio_in_whole_lineups():
+    assert allocate([0.5, 0.3, 0.2], 20) == [10, 6, 4]
+    assert allocate([1, 1, 1.1], 10) == [3, 3, 4]
+    order = interleave([10, 6, 4])
+    assert [order.count(part) for part in range(3)] == [10, 6, 4]
+    assert {0, 1, 2} == set(order[:5])
