@@ -14,8 +14,8 @@ from services.ownership.answers import ActualOwnership, ProjectionAnswer, Projec
 from services.ownership.core.ensemble import OwnershipEnsemble, Work
 from services.ownership.core.evaluation import Accuracy, leave_one_race_out, summarise
 from services.ownership.core.inputs import race_day, slate_of
-from services.ownership.core.projection import project
-from services.ownership.core.slate import Floats, PlayedSlate
+from services.ownership.core.projection import Fixed, project
+from services.ownership.core.slate import PlayedSlate
 from services.ownership.facts import DEFAULT_MODEL, ModelShelf, ScenarioFacts
 from services.ownership.store import OwnershipStore, StoredModel, StoredRecord, record_id
 
@@ -33,7 +33,7 @@ class Ownership:
         self.shelf = shelf
         self._clock = clock
 
-    def project(self, query: ProjectionQuery, overrides: Callable[[Race], Floats], call: Call) -> ProjectionAnswer:
+    def project(self, query: ProjectionQuery, overrides: Callable[[Race], Fixed], call: Call) -> ProjectionAnswer:
         """Project a race around the shares that ``overrides`` fixes."""
         race = self.facts.race(query.race_id, call)
         fixed = overrides(race)
@@ -41,7 +41,7 @@ class Ownership:
         set_id, simulated = self.facts.simulated(query.race_id, query.scenario_set_id, call)
         slate = slate_of(race, simulated, contest=query.contest, day=self._day(race))
         projection = project(model, slate, fixed=fixed, level=query.interval_level)
-        named = [race.snapshot_hash, set_id, version, str(slate.day), str(query.contest), repr(fixed.tolist())]
+        named = [race.snapshot_hash, set_id, version, str(slate.day), str(query.contest), repr(fixed.shares.tolist())]
         text = json.dumps([*named, query.interval_level])
         return ProjectionAnswer(race, set_id, version, projection, hashlib.sha256(text.encode()).hexdigest()[:32])
 

@@ -17,8 +17,8 @@ from services.common.domain.race import Race
 from services.ownership.answers import ProjectionAnswer
 from services.ownership.core.evaluation import Accuracy
 from services.ownership.core.inputs import Simulated
-from services.ownership.core.projection import Projection
-from services.ownership.core.slate import Contest, Floats
+from services.ownership.core.projection import Fixed, Projection
+from services.ownership.core.slate import Contest
 from services.ownership.store import StoredModel, StoredRecord
 
 _CEILING_LEVEL = 95.0
@@ -50,8 +50,8 @@ def simulated_from_proto(response: scenario_service_pb2.SummarizeScenariosRespon
     }
 
 
-def overrides_from_proto(race: Race, values: Sequence[lineup_pb2.DriverValue], field: str) -> Floats:
-    """The user's own shares per starter, NaN where there are none: the request's before the race's.
+def overrides_from_proto(race: Race, values: Sequence[lineup_pb2.DriverValue]) -> Fixed:
+    """The user's own shares per starter: the request's before the race's.
 
     Raises
     ------
@@ -60,10 +60,12 @@ def overrides_from_proto(race: Race, values: Sequence[lineup_pb2.DriverValue], f
     """
     own = [driver.projected_ownership_percent for driver in race.starters]
     shares = np.array([np.nan if percent is None else percent / 100.0 for percent in own], dtype=np.float64)
+    if not values:
+        return Fixed(shares, "race.drivers.projected_ownership_percent")
     wrong = []
     seen: set[str] = set()
     for row, value in enumerate(values):
-        path = f"{field}[{row}]"
+        path = f"overrides_percent[{row}]"
         if value.driver_id not in race.driver_index:
             text = f"{value.driver_id!r} does not start in race {race.race_id!r}"
             wrong.append(FieldViolation(f"{path}.driver_id", text))
@@ -76,7 +78,7 @@ def overrides_from_proto(race: Race, values: Sequence[lineup_pb2.DriverValue], f
         seen.add(value.driver_id)
     if wrong:
         raise InvalidInput.of(wrong)
-    return shares
+    return Fixed(shares)
 
 
 def _components(projection: Projection, column: int) -> list[ownership_pb2.OwnershipComponent]:

@@ -39,7 +39,7 @@ class OwnershipServicer(OwnershipServiceServicer):
         )
         answer = self._ownership.project(
             query,
-            lambda race: mapping.overrides_from_proto(race, request.overrides_percent, "overrides_percent"),
+            lambda race: mapping.overrides_from_proto(race, request.overrides_percent),
             open_call(context),
         )
         return ownership_service_pb2.ProjectOwnershipResponse(

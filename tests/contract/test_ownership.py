@@ -3,6 +3,7 @@
 import io
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import grpc
 import numpy as np
@@ -169,6 +170,19 @@ class TestProjectOwnership:
         assert [c.estimator for c in by_id["d05"].components] == ["user"]
         assert abs(after.total_percent - 600) < 1e-9
         assert after.projection_id != before.projection_id
+
+    def test_ownership_of_the_race_sheet_stands_unless_the_request_says_otherwise(self, stub, scenario):
+        race = scenario.races["phoenix"]
+        own = (replace(race.drivers[4], projected_ownership_percent=44.0), *race.drivers[5:])
+        scenario.races["phoenix"] = replace(race, drivers=(*race.drivers[:4], *own))
+        assert {d.driver_id: d for d in project(stub).drivers}["d04"].percent == pytest.approx(44.0, abs=1e-12)
+        after = project(stub, overrides_percent=values(d04=20.0))
+        assert {d.driver_id: d for d in after.drivers}["d04"].percent == pytest.approx(20.0, abs=1e-12)
+        too_much = tuple(replace(driver, projected_ownership_percent=90.0) for driver in race.drivers)
+        scenario.races["phoenix"] = replace(race, drivers=too_much)
+        with pytest.raises(grpc.RpcError) as excinfo:
+            project(stub)
+        assert error_of(excinfo)[2][0][0] == "race.drivers.projected_ownership_percent"
 
     def test_sharper_field_in_a_dear_contest(self, stub):
         cheap = project(stub, contest=ownership_pb2.ContestProfile(entry_fee_cents=800))

@@ -11,6 +11,7 @@ from typing import Any, Self
 import numpy as np
 from sklearn.base import BaseEstimator, clone
 
+from services.common.domain.errors import FailedPrecondition
 from services.common.domain.work import Checkpoint, ReportProgress, no_checkpoint, no_progress
 from services.ownership.core.constraints import CapUse, field_shares, fit_cap_use
 from services.ownership.core.dispersion import Dispersion, Residual, fit_dispersion
@@ -33,6 +34,8 @@ DEFAULT_WEIGHTS: Mapping[str, float] = {
 }
 """Weights without history. Judgement: practitioners report ownership to follow projected points and value first."""
 MAX_FOLDS = 20
+STATE_FORMAT = 1
+"""Raised when `OwnershipEnsemble.state` changes its meaning, so that an old model is refitted and not misread."""
 _MEMBERS: tuple[Callable[[], SlateEstimator], ...] = (
     HistoricalEstimator,
     ProjectionEstimator,
@@ -152,6 +155,7 @@ class OwnershipEnsemble(BaseEstimator):  # type: ignore[misc]
     def state(self) -> dict[str, Any]:
         """The fitted model as plain values; `load_state` takes it back."""
         return {
+            "format": STATE_FORMAT,
             "members": {member.name: member.state() for member in self.members_},
             "strengths": {m.name: float(b) for m, b in zip(self.members_, self.blend_.strengths, strict=True)},
             "sharpness_per_feature": self.blend_.sharpness_per_feature.tolist(),
@@ -162,7 +166,17 @@ class OwnershipEnsemble(BaseEstimator):  # type: ignore[misc]
         }
 
     def load_state(self, state: Mapping[str, Any]) -> Self:
-        """Become the ensemble whose `state` this is."""
+        """Become the ensemble whose `state` this is.
+
+        Raises
+        ------
+        FailedPrecondition
+            If it was written by a version that meant something else by it.
+        """
+        if state.get("format") != STATE_FORMAT:
+            raise FailedPrecondition(
+                "the ownership model was fitted by another version of Pitwall; call FitModel again"
+            )
         for member in self.members_:
             member.load_state(state["members"][member.name])
         strengths = np.array([state["strengths"][member.name] for member in self.members_])

@@ -21,7 +21,7 @@ from services.ownership.core.slate import Floats, PlayedSlate
 POPULAR_LEVELS = (0.2, 0.3, 0.4)
 UNIFORM = UniformBaseline.name
 ENSEMBLE = "ensemble"
-INNER_FOLDS = 10
+INNER_FOLDS = 5
 """Groups of races left out inside each evaluation to fit the weights; more cost time and change little."""
 
 

@@ -39,19 +39,27 @@ class Projection:
     warnings: tuple[str, ...]
 
 
-def project(
-    ensemble: OwnershipEnsemble, slate: Slate, *, fixed: Floats | None = None, level: float = 0.8
-) -> Projection:
-    """Project the field of a slate around the shares that the user fixed (NaN where free).
+@dataclass(frozen=True, eq=False)
+class Fixed:
+    """Shares that the user gave, NaN where free, shape (n_drivers,), and the ``field`` that errors about them name."""
+
+    shares: Floats
+    field: str = "overrides_percent"
+
+
+def project(ensemble: OwnershipEnsemble, slate: Slate, *, fixed: Fixed | None = None, level: float = 0.8) -> Projection:
+    """Project the field of a slate around the shares that the user fixed.
 
     Raises
     ------
     InvalidInput
         If no field can have the fixed shares.
     """
-    given = np.full(slate.n_drivers, np.nan) if fixed is None else fixed
+    given = fixed or Fixed(np.full(slate.n_drivers, np.nan))
     opinions = ensemble.opinions(slate)
-    result = field_shares(ensemble.blend_.logits(opinions), slate, cap_use=ensemble.cap_use_, fixed=given)
+    result = field_shares(
+        ensemble.blend_.logits(opinions), slate, cap_use=ensemble.cap_use_, fixed=given.shares, field=given.field
+    )
     knowledge = ensemble.blend_.knowledge(opinions)
     rate = ensemble.dispersion_.rate(knowledge, slate.contest.n_entries)
     lower, upper = interval(np.clip(result.shares, _EDGE, 1.0 - _EDGE), rate, level)
@@ -63,7 +71,7 @@ def project(
         member_names=tuple(member.name for member in ensemble.members_),
         member_shares=np.stack(alone, axis=1),
         member_weights=ensemble.blend_.driver_weights(opinions),
-        fixed=given,
+        fixed=given.shares,
         concentration=ensemble.dispersion_.concentration,
         warnings=_warnings(slate, result.rescaled_from),
     )

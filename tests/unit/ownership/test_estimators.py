@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 
+from services.common.domain.errors import FailedPrecondition
 from services.ownership.core.calibration import shares_from_logits
 from services.ownership.core.ensemble import OwnershipEnsemble
 from services.ownership.core.estimators import (
@@ -147,6 +148,11 @@ class TestEnsemble:
         np.testing.assert_array_equal(copy.predict([upcoming])[0], model.predict([upcoming])[0])
         assert copy.dispersion_ == model.dispersion_
         assert copy.weights == pytest.approx(model.weights)
+
+    def test_a_model_of_another_version_is_not_misread(self, season):
+        state = OwnershipEnsemble().fit(season, fields(season)).state()
+        with pytest.raises(FailedPrecondition, match="call FitModel again"):
+            OwnershipEnsemble().load_state(state | {"format": 0})
 
     def test_the_same_races_give_the_same_model(self, season):
         assert OwnershipEnsemble().fit(season, fields(season)).state() == (

@@ -1,0 +1,154 @@
+"""Ownership: accuracy on real MMA fields and on synthetic seasons, and what a projection and a fit cost.
+
+No contest with NASCAR ownership is public, so nothing here is NASCAR accuracy. Complete DraftKings MMA fields have the
+same roster form, with salaries for four events; the entrants of the synthetic seasons maximise utility under the cap,
+which is a family of its own.
+"""
+
+import dataclasses
+import os
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from pitwall.ownership.v1 import ownership_service_pb2 as pb
+from pitwall.ownership.v1.ownership_service_pb2_grpc import OwnershipServiceStub
+from services.common.rpc.testing import FakeScenarioPeer, serve
+from services.ownership.__main__ import build
+from services.ownership.core.ensemble import OwnershipEnsemble
+from services.ownership.core.evaluation import leave_one_race_out, summarise
+from services.ownership.core.projection import project
+from services.ownership.settings import OwnershipSettings
+from tests.benchmark.mma_fields import read_mma_fields, with_salaries
+from tests.conftest import REPOSITORY
+from tests.contract.test_ownership import make_matrix, make_race
+from tests.unit.ownership.season import Season, Taste, play
+
+LEVEL = 0.8
+N_FIT_RACES = 200
+
+
+def fitted_to(played):
+    return OwnershipEnsemble().fit(played, [one.field_shares for one in played])
+
+
+def clock(work):
+    started = time.perf_counter()
+    result = work()
+    return result, time.perf_counter() - started
+
+
+def points_off(shares, actual):
+    return 100 * np.abs(shares - actual).mean()
+
+
+def print_left_out(title, played):
+    rows = list(leave_one_race_out(OwnershipEnsemble(), played))
+    print(f"{title}: {len(played)} contests, events left out in turn; errors in points of ownership")
+    print("  model          MAE  +-SE  weighted   bias>=20%  recall>=20%  Spearman  coverage  skill")
+    for row in summarise(rows, level=LEVEL):
+        print(
+            f"  {row.name:13s}{100 * row.mae:5.2f} {100 * row.mae_se:5.2f} {100 * row.weighted_mae:9.2f}"
+            f" {100 * row.popular_bias[0]:11.2f} {row.recall[0]:12.2f} {row.spearman:9.2f} {row.coverage:9.1%}"
+            f" {row.skill:6.1%}"
+        )
+    return rows
+
+
+def print_against_salary(rows):
+    """Paired difference to the salary-only baseline, by kind of contest and by event."""
+    mine, salary = ([row for row in rows if row.name == name] for name in ("ensemble", "salary_only"))
+    entries = np.array([row.residual.n_entries for row in mine])
+    events = np.array([row.race_id for row in mine])
+    gain = np.array(
+        [
+            points_off(s.residual.projected, s.residual.actual) - points_off(m.residual.projected, m.residual.actual)
+            for m, s in zip(mine, salary, strict=True)
+        ]
+    )
+    groups = {"$8, 4,411 entries and more": entries >= 1_000, "$555, 170-375 entries": entries < 1_000}
+    groups |= {str(event): events == event for event in np.unique(events)}
+    for name, group in groups.items():
+        print(f"  better than salary alone by {gain[group].mean():+.2f} points: {name} ({group.sum()} contests)")
+
+
+def print_mma():
+    folder = Path(os.environ.get("PITWALL_SHARED_DATA", REPOSITORY.parent / "shared" / "data"))
+    if not folder.is_dir():
+        print(f"MMA fields: skipped, no data at {folder}; set PITWALL_SHARED_DATA")
+        return
+    played = read_mma_fields(folder)
+    print_against_salary(print_left_out("MMA fields with salaries", with_salaries(played)))
+    print_left_out("MMA fields, salaries or not", played)
+
+
+def season_errors(seed):
+    """Cold start, after 30 races, attainable, coverage; over the last six races of a season of 36."""
+    history, last = play(seed, Taste(), n_history=30, n_test=6)
+    cold, rows = OwnershipEnsemble(), []
+    for race in last:
+        actual = race.played.shares
+        found = project(fitted_to(history), race.played.slate, level=LEVEL)
+        guesses = (cold.predict([race.played.slate])[0], found.shares, race.attainable)
+        rows.append(
+            [
+                *(points_off(guess, actual) for guess in guesses),
+                ((found.lower <= actual) & (actual <= found.upper)).mean(),
+            ]
+        )
+        history = [*history, race.played]
+    return np.mean(rows, axis=0), fitted_to(history).weights
+
+
+def print_seasons():
+    print("Synthetic seasons of 36 races, mean absolute error over the last six:")
+    means = []
+    for seed in range(4):
+        (cold, learnt, attainable, coverage), weights = season_errors(seed)
+        means.append((cold, learnt, attainable, coverage))
+        shown = ", ".join(f"{name} {weight:.2f}" for name, weight in weights.items())
+        print(f"  season {seed}: cold {cold:.2f}, learnt {learnt:.2f}, attainable {attainable:.2f}; {shown}")
+    cold, learnt, attainable, coverage = np.mean(means, axis=0)
+    print(
+        f"  fall {1 - learnt / cold:.0%} (at least 40), above attainable {learnt / attainable - 1:.1%} (at most 15), "
+        f"80 % intervals cover {coverage:.1%} (75-85)"
+    )
+
+
+def wire_seconds():
+    """Median seconds of ProjectOwnership and of ListModels on one server."""
+    race = make_race()
+    peer = FakeScenarioPeer(race, make_matrix(race))
+    with TemporaryDirectory() as folder, serve([build(OwnershipSettings(data_dir=Path(folder)), peer)]) as channel:
+        stub = OwnershipServiceStub(channel)
+        request = pb.ProjectOwnershipRequest(race_id=race.race_id)
+        stub.ProjectOwnership(request)
+        projected = [clock(lambda: stub.ProjectOwnership(request))[1] for _ in range(50)]
+        listed = [clock(lambda: stub.ListModels(pb.ListModelsRequest()))[1] for _ in range(50)]
+    return np.median(projected), np.median(listed)
+
+
+def print_cost():
+    season = Season(0, Taste())
+    played = [season.race(week, n_entrants=150).played for week in range(N_FIT_RACES)]
+    model, seconds = clock(lambda: fitted_to(played))
+    upcoming = dataclasses.replace(played[-1].slate, day=float("inf"))
+    project(model, upcoming)
+    each = [clock(lambda: project(model, dataclasses.replace(upcoming)))[1] for _ in range(50)]
+    (wire, direct) = wire_seconds()
+    print(
+        f"fit on {N_FIT_RACES} races {seconds:.1f} s (limit 30); projection of {upcoming.n_drivers} drivers "
+        f"{1e3 * np.median(each):.1f} ms in the core"
+    )
+    print(
+        f"ProjectOwnership over loopback, summary cached: {1e3 * wire:.1f} ms (limit 20), "
+        f"{wire / direct:.1f} times an rpc that only lists models"
+    )
+
+
+def run():
+    print_mma()
+    print_seasons()
+    print_cost()
