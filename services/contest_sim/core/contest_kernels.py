@@ -47,19 +47,39 @@ def tile_columns(ticks: npt.NDArray[np.int16], start: int, stop: int) -> Scores:
 
 @njit(cache=True, nogil=True)
 def add_scores(columns: Scores, offsets: Scores, lineups: Lineups, copies: Counts, counts: Counts) -> None:
-    """Add every lineup's ``copies`` to ``counts[scenario, score - offset]`` of a tile."""
-    sums = np.empty(SCENARIOS_PER_TILE, dtype=np.int32)
-    width = counts.shape[1]
+    """Add every lineup's ``copies`` to ``counts[scenario, score - offset]`` of a tile.
+
+    Sorted lineups share all but their last two drivers with the one before more often than not. Unsigned
+    integers spare the compiler the care for negative indices, which halves the time.
+    """
+    width = np.uint32(counts.shape[1])
     flat = counts.reshape(-1)
+    scores = columns.astype(np.uint32)
+    starts = np.empty(SCENARIOS_PER_TILE, dtype=np.uint32)
+    shared = np.empty(SCENARIOS_PER_TILE, dtype=np.uint32)
+    places = np.empty(SCENARIOS_PER_TILE, dtype=np.uint32)
+    for lane in range(SCENARIOS_PER_TILE):
+        starts[lane] = np.uint32(lane) * width - np.uint32(offsets[lane])
+    n_shared = max(0, lineups.shape[1] - 2)
     for row in range(lineups.shape[0]):
-        for lane in range(SCENARIOS_PER_TILE):
-            sums[lane] = columns[lineups[row, 0], lane] - offsets[lane]
-        for slot in range(1, lineups.shape[1]):
-            driver = lineups[row, slot]
+        same = row > 0
+        for slot in range(n_shared):
+            same = same and lineups[row, slot] == lineups[row - 1, slot]
+        if not same:
             for lane in range(SCENARIOS_PER_TILE):
-                sums[lane] += columns[driver, lane]
+                shared[lane] = starts[lane]
+            for slot in range(n_shared):
+                driver = np.uint64(lineups[row, slot])
+                for lane in range(SCENARIOS_PER_TILE):
+                    shared[lane] += scores[driver, lane]
         for lane in range(SCENARIOS_PER_TILE):
-            flat[lane * width + sums[lane]] += copies[row]
+            places[lane] = shared[lane]
+        for slot in range(n_shared, lineups.shape[1]):
+            driver = np.uint64(lineups[row, slot])
+            for lane in range(SCENARIOS_PER_TILE):
+                places[lane] += scores[driver, lane]
+        for lane in range(SCENARIOS_PER_TILE):
+            flat[places[lane]] += copies[row]
 
 
 @njit(cache=True, nogil=True)

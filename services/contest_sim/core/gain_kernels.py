@@ -76,31 +76,51 @@ def fill_tile(at_least: Counts, own: npt.NDArray[np.int64], lanes: Ints, cumulat
 
 
 @njit(cache=True, nogil=True)
+def best_from(columns: Counts) -> Counts:
+    """Return ``best[driver, lane]``, the greatest score of that driver and all after him."""
+    best = columns.copy()
+    for driver in range(len(columns) - 2, -1, -1):
+        for lane in range(SCENARIOS_PER_TILE):
+            best[driver, lane] = max(columns[driver, lane], best[driver + 1, lane])
+    return best
+
+
+@njit(cache=True, nogil=True)
 def add_gains(columns: Counts, offsets: Counts, gains: Table, lineups: Lineups, sums: Floats) -> None:
     """Add to ``sums[row]`` what each lineup would gain over the scenarios of a tile.
 
-    Rows that share all but their last driver stand together in a universe; their common part is summed once.
+    Rows that share all but their last driver stand together in a universe: their common part is summed once,
+    and lanes in which no last driver lifts it among the paid are passed over for all of them.
     """
     roster = lineups.shape[1]
     width = gains.shape[1]
     flat = gains.reshape(-1)
+    best = best_from(columns)
     shared = np.empty(SCENARIOS_PER_TILE, dtype=np.int32)
+    alive = np.empty(SCENARIOS_PER_TILE, dtype=np.uint32)
+    scores = np.empty(SCENARIOS_PER_TILE, dtype=np.int32)
+    n_alive = 0
     for row in range(lineups.shape[0]):
         same = row > 0
         for slot in range(roster - 1):
             same = same and lineups[row, slot] == lineups[row - 1, slot]
+        last = np.uint64(lineups[row, roster - 1])
         if not same:
             for lane in range(SCENARIOS_PER_TILE):
                 shared[lane] = -offsets[lane]
             for slot in range(roster - 1):
-                driver = lineups[row, slot]
+                driver = np.uint64(lineups[row, slot])
                 for lane in range(SCENARIOS_PER_TILE):
                     shared[lane] += columns[driver, lane]
-        last = lineups[row, roster - 1]
+            n_alive = 0
+            for lane in range(SCENARIOS_PER_TILE):
+                alive[n_alive] = lane
+                scores[n_alive] = shared[lane]
+                n_alive += shared[lane] + best[last, lane] > 0
         total = 0.0
-        for lane in range(SCENARIOS_PER_TILE):
-            index = max(0, shared[lane] + columns[last, lane])
-            total += flat[lane * width + index]
+        for at in range(n_alive):
+            index = max(np.int32(0), scores[at] + columns[last, alive[at]])
+            total += flat[np.uint32(np.int32(alive[at]) * width + index)]
         sums[row] += total
 
 
