@@ -22,6 +22,9 @@ from pitwall.optimizer.v1.optimizer_service_pb2_grpc import OptimizerServiceStub
 from pitwall.ownership.v1.ownership_service_pb2_grpc import OwnershipServiceStub
 from pitwall.scenario.v1.scenario_service_pb2_grpc import ScenarioServiceStub
 
+_EMBEDDED_GRACE_SECONDS = 1.0
+"""For calls that other threads still have in flight; without any, closing is immediate."""
+
 
 @dataclass(frozen=True)
 class Addresses:
@@ -138,4 +141,4 @@ def local(data_dir: str | Path | None = None) -> Client:
     from services.stack import default_data_dir, start_stack
 
     stack = start_stack(Path(data_dir) if data_dir is not None else default_data_dir())
-    return Client(Addresses.single(stack.address), on_close=lambda: stack.stop(0))
+    return Client(Addresses.single(stack.address), on_close=lambda: stack.stop(_EMBEDDED_GRACE_SECONDS))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from pitwall.cli._common import JsonOption, RaceArgument, client_of, errors, print_json, print_table
+from pitwall.cli._common import Bars, JsonOption, RaceArgument, client_of, errors, print_json, print_table
 from pitwall.cli._scenarios import SetOption
+from pitwall.types.ownership import ContestProfile, OwnershipModel
 
 app = typer.Typer(no_args_is_help=True, help="Ownership: what the field will play.")
 
@@ -36,3 +40,105 @@ def project(
     level = f"{projection.interval_level:.0%}"
     title = f"Ownership of {race_id}, total {projection.total_percent:.1f} %, model {projection.model_version}"
     print_table(title, ("driver", "%", f"low ({level})", f"high ({level})"), rows)
+
+
+@app.command("record")
+def record(
+    context: typer.Context,
+    race_id: Annotated[str, typer.Option("--race", help="Id of the race.", show_default=False)],
+    standings: Annotated[
+        Path, typer.Option(help="Contest standings as exported by the site, plain or zipped.", show_default=False)
+    ],
+    contest: Annotated[str, typer.Option(help="Name of the contest. Default: the number in the file's name.")] = "",
+    entries: Annotated[int, typer.Option(help="Entries in the contest; 0 when not known.")] = 0,
+    fee: Annotated[float, typer.Option(help="Entry fee in dollars; 0 when not known.")] = 0.0,
+    max_entries: Annotated[int, typer.Option(help="Entries allowed per user; 0 when not known.")] = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Record what the field really played, to learn from.
+
+    Example: `pitwall ownership record --race sample --standings contest-standings-123.csv`
+    """
+    profile = ContestProfile(entries, round(fee * 100), max_entries)
+    with client_of(context) as client:
+        stored = client.ownership.record(
+            race_id, contest or _contest_id(standings), standings=standings, contest=profile
+        )
+    if as_json:
+        print_json(stored)
+        return
+    rows = [(driver.driver_id, driver.percent) for driver in sorted(stored.drivers, key=lambda item: -item.percent)]
+    print_table(f"Recorded {stored.contest_id} of {stored.race_id}", ("driver", "%"), rows)
+
+
+def _contest_id(standings: Path) -> str:
+    """The number in ``contest-standings-123.csv``, else the plain name of the file."""
+    number = re.search(r"\d+", standings.stem)
+    return number[0] if number else re.sub(r"[^A-Za-z0-9_.-]", "_", standings.stem)[:64]
+
+
+@app.command("records")
+def records(
+    context: typer.Context,
+    race_id: Annotated[str, typer.Option("--race", help="Only of this race.")] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """List the recorded contests, newest first. Example: `pitwall ownership records`"""
+    with client_of(context) as client:
+        found = list(client.ownership.records(race_id))
+    if as_json:
+        print_json(found)
+        return
+    rows = [(item.race_id, item.contest_id, item.contest.n_entries, len(item.drivers)) for item in found]
+    print_table("Recorded contests", ("race", "contest", "entries", "drivers"), rows)
+
+
+@app.command("fit")
+def fit(context: typer.Context, as_json: JsonOption = False) -> None:
+    """Fit the model to all records and use it from now on. Example: `pitwall ownership fit`"""
+    with client_of(context) as client, Bars(shown=not as_json) as bars:
+        model = client.ownership.fit(on_progress=bars)
+    if as_json:
+        print_json(model)
+    else:
+        _print_models([model])
+
+
+@app.command("models")
+def models(context: typer.Context, as_json: JsonOption = False) -> None:
+    """List the models, newest first. Example: `pitwall ownership models`"""
+    with client_of(context) as client:
+        found = client.ownership.models()
+    if as_json:
+        print_json(found)
+    else:
+        _print_models(found)
+
+
+def _print_models(found: Sequence[OwnershipModel]) -> None:
+    rows = [
+        (
+            model.model_version,
+            "yes" if model.active else "no",
+            model.n_races,
+            ", ".join(f"{name} {weight:.2f}" for name, weight in sorted(model.weights.items())),
+        )
+        for model in found
+    ]
+    print_table("Ownership models", ("version", "active", "races", "weights"), rows)
+
+
+@app.command("evaluate")
+def evaluate(context: typer.Context, as_json: JsonOption = False) -> None:
+    """Measure accuracy on recorded races left out in turn. Example: `pitwall ownership evaluate`"""
+    with client_of(context) as client, Bars(shown=not as_json) as bars:
+        report = client.ownership.evaluate(on_progress=bars)
+    if as_json:
+        print_json(report)
+        return
+    rows = [
+        (row.name, row.mae, row.mae_se, row.weighted_mae, row.bias, row.spearman, 100 * row.coverage, 100 * row.skill)
+        for row in report.rows
+    ]
+    columns = ("estimator", "MAE", "+-", "weighted MAE", "bias", "Spearman", "coverage %", "skill %")
+    print_table(f"Ownership on {report.n_races} races left out in turn", columns, rows)

@@ -1,0 +1,132 @@
+"""``pitwall calibrate`` and ``pitwall backtest``: fit the race model to history, and judge it on history."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pitwall.cli._common import Bars, JsonOption, output, print_json, print_table
+from pitwall.errors import ERRORS_BY_REASON, InvalidInputError, PitwallError, Violation
+from pitwall.types.race import Progress
+
+backtest_app = typer.Typer(no_args_is_help=True, help="Judge the models on races they have not seen.")
+
+HistoryOption = Annotated[
+    Path,
+    typer.Option(help="Folder with results and loop data as CSV, in the layout of nascaR.data.", show_default=False),
+]
+
+
+@contextmanager
+def _service_errors() -> Iterator[None]:
+    """The services' own errors as those of calls: these verbs run without a server."""
+    from services.common.domain.errors import InvalidInput, ServiceError
+
+    try:
+        yield
+    except InvalidInput as error:
+        violations = [Violation(item.field, item.description) for item in error.violations]
+        raise InvalidInputError(error.message, violations=violations) from error
+    except ServiceError as error:
+        raise ERRORS_BY_REASON.get(error.reason, PitwallError)(error.message, reason=error.reason) from error
+
+
+class _Report:
+    """Progress of work that runs in this process."""
+
+    def __init__(self, bars: Bars) -> None:
+        self._bars = bars
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        self._bars(Progress(stage, done, total, 0.0))
+
+
+def calibrate(
+    history: HistoryOption,
+    out: Annotated[Path, typer.Option(help="Calibration file to write.")] = Path("calibration.json"),
+    as_json: JsonOption = False,
+) -> None:
+    """Fit the race model to history and write a calibration file.
+
+    The scenario service reads it from PITWALL_SCENARIO_CALIBRATION_PATH; its version is part of the identity of
+    scenario sets. Example: `pitwall calibrate --history history/ --out calibration.json`
+    """
+    from services.scenario.calibration.fit import calibrate as fit
+    from services.scenario.calibration.fit import write_calibration
+
+    with _service_errors(), Bars(shown=not as_json) as bars:
+        document = fit(history, report=_Report(bars))
+        write_calibration(document, out)
+    if as_json:
+        print_json({"file": str(out), "provenance": document["provenance"]})
+    else:
+        output.print(f"wrote {out}; use it with PITWALL_SCENARIO_CALIBRATION_PATH={out}", markup=False)
+
+
+def parse_seasons(text: str) -> tuple[int, int]:
+    """``2022-2023`` or ``2023`` as first and last season.
+
+    Raises
+    ------
+    InvalidInputError
+        If the text has another form.
+    """
+    match = re.fullmatch(r"(\d{4})(?:-(\d{4}))?", text)
+    if match is None or int(match[1]) > int(match[2] or match[1]):
+        problem = f"write first-last, such as 2022-2023, not {text!r}"
+        raise InvalidInputError(f"seasons: {problem}", violations=[Violation("seasons", problem)])
+    return int(match[1]), int(match[2] or match[1])
+
+
+@backtest_app.command("scenarios")
+def backtest_scenarios(
+    history: HistoryOption,
+    seasons: Annotated[str, typer.Option(help="Seasons to score, such as 2022-2023.", show_default=False)],
+    series: Annotated[str, typer.Option(help="cup, xfinity or truck.")] = "cup",
+    as_json: JsonOption = False,
+) -> None:
+    """Forecast each race from the races before it alone, and score the forecasts against baselines.
+
+    Example: `pitwall backtest scenarios --history history/ --seasons 2022-2023`
+    """
+    from services.common.domain.race import Series
+    from services.scenario.evaluation.backtest import backtest
+    from services.scenario.evaluation.report import backtest_report
+
+    first_last = parse_seasons(seasons)
+    if series not in {item.value for item in Series}:
+        problem = f"must be one of {', '.join(item.value for item in Series)}, not {series!r}"
+        raise InvalidInputError(f"series: {problem}", violations=[Violation("series", problem)])
+    with _service_errors(), Bars(shown=not as_json) as bars:
+        scores = backtest(history, first_last, series=Series(series), report=_Report(bars))
+        report = backtest_report(scores)
+    if as_json:
+        print_json(report)
+    else:
+        _print_backtest(report)
+
+
+def _print_backtest(report: dict[str, Any]) -> None:
+    """A row per track type; the whole document is what ``--json`` prints."""
+
+    def figure(entry: dict[str, float] | None) -> str:
+        return "-" if entry is None else f"{entry['mean']:.3f} +- {entry['se']:.3f}"
+
+    rows = [
+        (
+            name,
+            str(group["races"]),
+            figure(group["spearman"]["model"]),
+            figure(group["log_score"]["model"]),
+            figure(group["crps"].get("model")),
+            figure(group["crps_skill"]),
+        )
+        for name, group in report["groups"].items()
+    ]
+    columns = ("races of", "n", "Spearman", "log score over uniform", "CRPS of points", "CRPS skill")
+    print_table(f"Walk-forward, seasons {', '.join(map(str, report['seasons']))}", columns, rows)
