@@ -26,11 +26,13 @@ from pitwall.errors import InvalidInputError, NotFoundError, Violation
 from pitwall.files import to_json
 from pitwall.job import JobConfig, JobResult, result_document
 from pitwall.sitefiles import lineup_file
+from pitwall.types.race import Race
 
 LINEUPS, RUN, REPORT = "lineups.csv", "run.json", "report.json"
 _INPUTS = ("salaries", "race_sheet")
 _RUN_ID = re.compile(r"^[0-9]{8}-[0-9]{6}-[0-9a-f]{8}$")
 _CONFIG: TypeAdapter[JobConfig] = TypeAdapter(JobConfig)
+_RACE: TypeAdapter[Race] = TypeAdapter(Race)
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,8 @@ class Run:
     ----------
     config
         The settings; its files are the copies in the run's folder.
+    race
+        The race as it was.
     lineups_sha256
         SHA-256 of the bytes of ``lineups.csv``.
     result
@@ -60,6 +64,7 @@ class Run:
     folder: Path
     create_time: datetime
     config: JobConfig
+    race: Race
     inputs: tuple[InputFile, ...]
     lineups_sha256: str
     result: Mapping[str, Any]
@@ -109,6 +114,7 @@ class RunStore:
                 "run_id": run_id,
                 "create_time": now,
                 "config": json.loads(_CONFIG.dump_json(config)),
+                "race": result.race,
                 "inputs": inputs,
                 "lineups_sha256": digest,
                 "result": result_document(result),
@@ -156,6 +162,7 @@ class RunStore:
         document = _read_json(folder / RUN)
         try:
             config = _CONFIG.validate_json(json.dumps(document["config"]))
+            race = _RACE.validate_json(json.dumps(document["race"]))
             inputs = tuple(InputFile(**item) for item in document["inputs"])
             create_time = datetime.fromisoformat(document["create_time"])
             digest, result = str(document["lineups_sha256"]), dict(document["result"])
@@ -165,7 +172,7 @@ class RunStore:
         config = dataclasses.replace(
             config, salaries=files.get("salaries", config.salaries), race_sheet=files.get("race_sheet")
         )
-        return Run(run_id, folder, create_time, config, inputs, digest, result)
+        return Run(run_id, folder, create_time, config, race, inputs, digest, result)
 
 
 def _copy_inputs(config: JobConfig, folder: Path) -> tuple[JobConfig, list[InputFile]]:

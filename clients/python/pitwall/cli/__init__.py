@@ -13,7 +13,9 @@ from typing import Annotated
 import typer
 
 from pitwall.cli import (
+    _audit,
     _contests,
+    _doctor,
     _entries,
     _lineups,
     _model,
@@ -69,6 +71,8 @@ app.command("simulate")(_contests.simulate)
 app.add_typer(_entries.app, name="entries")
 app.command("report")(_runs.report)
 app.add_typer(_runs.app, name="runs")
+app.command("audit")(_audit.audit)
+app.command("doctor")(_doctor.doctor)
 app.command("calibrate")(_model.calibrate)
 app.add_typer(_model.backtest_app, name="backtest")
 

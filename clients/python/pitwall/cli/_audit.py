@@ -1,0 +1,111 @@
+"""``pitwall audit``: the lineups of a run in the real contest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pitwall.audit import Audit, audit_run
+from pitwall.cli._common import JsonOption, client_of, errors, output, print_json, print_table
+from pitwall.cli._contests import PrizesOption, contest_of
+from pitwall.cli._runs import store_of
+from pitwall.runs import Run
+from pitwall.sitefiles._problems import read_bytes
+from pitwall.sitefiles.standings import Standings, read_standings
+from pitwall.types.contests import PrizeRow
+from pitwall.types.ownership import ContestProfile
+
+
+def audit(
+    context: typer.Context,
+    standings: Annotated[Path, typer.Option(help="Standings as exported, .csv or .zip.", show_default=False)],
+    run: Annotated[str, typer.Option(help="Id of the run, the beginning of one, or latest.")] = "latest",
+    user: Annotated[str, typer.Option(help="Your name on the site. Default: lineups count under any name.")] = "",
+    prizes: PrizesOption = None,
+    fee: Annotated[float | None, typer.Option(help="Entry fee in dollars. Default: that of the run.")] = None,
+    record: Annotated[
+        str, typer.Option(help="Also add the real ownership to the history, under this contest id.")
+    ] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Compare a run with what happened: ranks, prizes, ownership, copies, points, best lineup in hindsight.
+
+    Example: `pitwall audit --standings contest-standings-190000001.csv --run latest`
+    """
+    stored = store_of(context).get(run)
+    read = read_standings(standings.name, read_bytes(standings))
+    fee_dollars = stored.config.contest.entry_fee_dollars if fee is None else fee
+    rows = None if prizes is None else _prize_rows(context, len(read.entries), fee_dollars, prizes)
+    found = audit_run(stored, read, user=user, prizes=rows, fee_cents=round(100 * fee_dollars))
+    recorded = _record(context, stored, read, record, standings, fee_dollars) if record else ""
+    if as_json:
+        print_json({"run_id": stored.run_id, "audit": found, "record_id": recorded})
+        return
+    _print(found)
+    if recorded:
+        output.print(f"recorded the ownership as {recorded}; `pitwall ownership fit` uses it", markup=False)
+
+
+def _prize_rows(context: typer.Context, n_entries: int, fee: float, prizes: Path) -> tuple[PrizeRow, ...]:
+    with client_of(context) as client:
+        return client.contests.resolve_prizes(contest_of(n_entries, 0, fee, 0.2, 0.15, prizes)).table.rows
+
+
+def _record(context: typer.Context, run: Run, standings: Standings, contest_id: str, path: Path, fee: float) -> str:
+    profile = ContestProfile(n_entries=len(standings.entries), entry_fee_cents=round(100 * fee))
+    with client_of(context) as client:
+        return client.ownership.record(run.race.race_id, contest_id, standings=path, contest=profile).record_id
+
+
+def _print(found: Audit) -> None:
+    rows = [
+        (
+            item.number,
+            ", ".join(item.drivers),
+            item.points,
+            item.rank,
+            "yes" if item.entered else "no",
+            item.prize_cents / 100,
+            item.expected_copies,
+            item.real_copies,
+        )
+        for item in sorted(found.lineups, key=lambda item: item.rank)
+    ]
+    columns = ("#", "drivers", "points", "rank", "entered", "prize $", "copies exp.", "copies")
+    print_table(f"Lineups among {found.n_entries:,} entries, won with {found.winning_points:.2f} points", columns, rows)
+    drivers = [
+        (
+            item.name,
+            item.exposure,
+            item.real_percent,
+            item.projected_percent,
+            item.points,
+            item.simulated_mean,
+            item.simulated_percentile,
+        )
+        for item in found.drivers
+    ]
+    heads = ("driver", "yours %", "field %", "projected %", "points", "sim. mean", "sim. percentile")
+    print_table("Drivers", heads, drivers)
+    _print_sums(found)
+
+
+def _print_sums(found: Audit) -> None:
+    best = found.hindsight
+    lines = (
+        f"profit ${found.profit_cents / 100:,.2f} on fees of ${found.fees_cents / 100:,.2f} "
+        f"({found.n_entered} lineups entered); expected for all: ${found.expected_profit_cents / 100:,.2f}",
+        f"ownership: off by {found.ownership_mae:.1f} points per driver, correlation {found.ownership_correlation:.2f}",
+        f"points: {found.inside_50:.0f} % of drivers in the middle half of their simulated points, "
+        f"{found.inside_90:.0f} % in the middle 90 %",
+        f"best lineup in hindsight: {best.points:.2f} points for ${best.salary_dollars:,}, "
+        f"held by {best.n_entries} entries: {', '.join(best.drivers)}",
+    )
+    for line in lines:
+        output.print(line, markup=False)
+    for name in found.unmatched:
+        errors.print(f"not a driver of the race: {name}", markup=False)
+    for note in found.notes:
+        errors.print(f"note: {note}", markup=False)
