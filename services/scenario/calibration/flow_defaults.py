@@ -24,6 +24,7 @@ _OVAL = RaceFlow(
     caution_laps=7.0,
     overtime_chance=0.8,
     shortened_chance=0.02,
+    top_squeeze=0.85,
     start_effect=0.25,
     grid_hold=1.2,
     settle=0.3,

@@ -18,18 +18,20 @@ from services.common.domain.site_rules import DRAFTKINGS_CLASSIC
 from services.common.domain.work import Checkpoint, no_checkpoint
 from services.scenario.calibration.form import KnownRace
 from services.scenario.calibration.moments import MOMENTS, moment_values, real_statistics, simulated_statistics
-from services.scenario.calibration.order_fit import OrderFit
+from services.scenario.calibration.order_fit import OrderFit, favourite_ranks
 from services.scenario.core.race_checks import default_stages
 from services.scenario.core.race_flow import BlockResult, RaceFlow
 from services.scenario.core.simulate import SimulationInput, simulate_block
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 
 ORDER_SCALE = "order_scale"
 """Not a coefficient of the flow: multiplies strengths and start effect, because team days and damage add luck."""
 
 BOUNDS: dict[str, tuple[float, float]] = {
     ORDER_SCALE: (0.6, 1.8),
+    "top_squeeze": (0.3, 1.3),
     "accident_mean": (0.3, 12.0),
     "accident_shape": (0.5, 40.0),
     "accident_growth": (0.1, 0.92),
@@ -152,14 +154,17 @@ def fit_flow(
     if begin is not None:
         start = start._replace(**{name: getattr(begin.flow, name) for name in BOUNDS if name != ORDER_SCALE})
     weights = race_weights(len(known), settings.half_life_races)
-    target = _Target(known, weights)
+    ranks = [favourite_ranks(item, fit) for item in known]
+    target = _Target(known, ranks, weights)
 
     def simulated(values: Floats) -> Floats:
         checkpoint()
         flow, scale = _unpack(values, start)
         inputs = [race_input(item, fit, flow, scale) for item in known]
         blocks = simulate_races(inputs, settings.n_scenarios, seed=SEED, workers=settings.workers)
-        return target.moments(np.array([simulated_statistics(block) for block in blocks]))
+        return target.moments(
+            np.array([simulated_statistics(block, rank) for block, rank in zip(blocks, ranks, strict=True)])
+        )
 
     origin = _pack(start, begin.order_scale if begin else 1.0)
 
@@ -205,8 +210,8 @@ def _soft_loss(residuals: Floats) -> float:
 class _Target:
     """Moments of the real races and how closely they are known."""
 
-    def __init__(self, known: Sequence[KnownRace], weights: Floats) -> None:
-        rows = np.array([real_statistics(item.race) for item in known])
+    def __init__(self, known: Sequence[KnownRace], ranks: Sequence[Ints], weights: Floats) -> None:
+        rows = np.array([real_statistics(item.race, rank) for item, rank in zip(known, ranks, strict=True)])
         self._weights = weights / weights.mean()
         names = tuple(MOMENTS)
         real = self._values(names, rows)

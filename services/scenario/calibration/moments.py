@@ -13,6 +13,7 @@ from services.scenario.calibration.race_statistics import INDEX, START_GROUPS, s
 from services.scenario.core.race_flow import BlockResult
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 Moment = Callable[[Floats], float]
 
 _PLAIN = (
@@ -27,14 +28,25 @@ _PLAIN = (
     "start_finish",
     "start_finish_running",
     "winner_top5_start",
+    "favourites_finish",
+    "favourites_win",
+    "favourites_top5",
+    "favourites_top10",
+    "outsiders_last8",
 )
 _FASTEST = ("fastest_share", "fastest_top1", "fastest_top3", "fastest_drivers")
 _MIN_GROUP = 0.5
 """Cars of a start group per race below which its moments say nothing."""
 
 
-def real_statistics(race: HistoricRace) -> Floats:
-    """Row of statistics of a race; what hangs on fastest laps is NaN where they are unknown."""
+def real_statistics(race: HistoricRace, favourite: Ints) -> Floats:
+    """Row of statistics of a race; what hangs on fastest laps is NaN where they are unknown.
+
+    Parameters
+    ----------
+    favourite
+        Rank of each car by what was expected of it, 1 the favourite; shape (n_cars,).
+    """
     known = race.has_points
     ticks = race.ticks() if known else np.zeros(race.n_cars, np.int64)
     fastest = race.fastest_laps.astype(np.int64) if known else np.zeros(race.n_cars, np.int64)
@@ -46,6 +58,7 @@ def real_statistics(race: HistoricRace) -> Floats:
         out=race.out[None],
         laps=np.array([race.laps_run]),
         ticks=ticks[None],
+        favourite=favourite,
     )[0]
     if not known:
         row[[INDEX[name] for name in (*_FASTEST, "best_ticks")]] = np.nan
@@ -53,7 +66,7 @@ def real_statistics(race: HistoricRace) -> Floats:
     return row
 
 
-def simulated_statistics(block: BlockResult) -> Floats:
+def simulated_statistics(block: BlockResult, favourite: Ints) -> Floats:
     """Mean row of statistics over the scenarios of a race."""
     return statistics_rows(
         start=block.start,
@@ -63,6 +76,7 @@ def simulated_statistics(block: BlockResult) -> Floats:
         out=block.out,
         laps=block.race[:, 0],
         ticks=block.ticks,
+        favourite=favourite,
     ).mean(axis=0)
 
 

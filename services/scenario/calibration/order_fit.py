@@ -20,6 +20,7 @@ from services.scenario.calibration.history import HistoricRace
 from services.scenario.core.scores import rank_scores
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,13 @@ def design(known: KnownRace) -> Floats:
     grid = rank_scores(-known.race.start.astype(np.float64))
     qualified = float(known.race.qualified)
     return np.column_stack([known.signals, qualified * grid, (1.0 - qualified) * grid])
+
+
+def favourite_ranks(known: KnownRace, fit: OrderFit) -> Ints:
+    """Rank of each car by its expected score, 1 the favourite; shape (n_cars,)."""
+    grid = rank_scores(-known.race.start.astype(np.float64))
+    expected = fit.strength(known.signals) + fit.grid_effect(known.race) * grid
+    return np.argsort(np.argsort(-expected, kind="stable"), kind="stable").astype(np.int64) + 1
 
 
 def attrition_loss(coefficients: Floats, ordered: Sequence[Floats], weights: Sequence[float]) -> tuple[float, Floats]:

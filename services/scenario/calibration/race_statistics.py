@@ -37,7 +37,13 @@ BASE = (
     "fastest_drivers",
     "winner_top5_start",
     "best_ticks",
+    "favourites_finish",
+    "favourites_win",
+    "favourites_top5",
+    "favourites_top10",
+    "outsiders_last8",
 )
+_N_BASE = len(BASE)
 COLUMNS = BASE + tuple(f"{name}_{group}" for group in START_GROUPS for name in ("n", "p1", "p2", "p3"))
 """Columns of a row of statistics; p1, p2, p3 are sums of powers of points of the cars that started in a group."""
 
@@ -73,6 +79,7 @@ def race_statistics(
     out: Ints,
     laps: float,
     ticks: Ints,
+    favourite: Ints,
     group_last: Ints,
     row: Floats,
 ) -> None:
@@ -102,11 +109,17 @@ def race_statistics(
     if green > 0:
         row[16], row[17] = by_fastest[-1] / green, (by_fastest[-1] + by_fastest[-2] + by_fastest[-3]) / green
     row[20] = ticks.max()
+    row[21] = _rank_correlation(favourite, finish, np.ones(n, np.bool_))
+    for i in range(n):
+        row[22] += finish[i] == 1 and favourite[i] <= 3
+        row[23] += (finish[i] <= 5 and favourite[i] <= 5) / 5.0
+        row[24] += (finish[i] <= 10 and favourite[i] <= 10) / 10.0
+        row[25] += (finish[i] > n - 8 and favourite[i] > n - 8) / 8.0
     for i in range(n):
         row[18] += fastest[i] > 0
         group = np.searchsorted(group_last, start[i])
         points = ticks[i] / 20.0
-        first = 21 + 4 * group
+        first = _N_BASE + 4 * group
         row[first] += 1.0
         row[first + 1] += points
         row[first + 2] += points**2
@@ -122,17 +135,31 @@ def _block(
     out: Ints,
     laps: Ints,
     ticks: Ints,
+    favourite: Ints,
     group_last: Ints,
     rows: Floats,
 ) -> None:
     for s in range(start.shape[0]):
-        race_statistics(start[s], finish[s], led[s], fastest[s], out[s], laps[s], ticks[s], group_last, rows[s])
+        race_statistics(
+            start[s], finish[s], led[s], fastest[s], out[s], laps[s], ticks[s], favourite, group_last, rows[s]
+        )
 
 
 def statistics_rows(
-    *, start: _Counts, finish: _Counts, led: _Counts, fastest: _Counts, out: _Counts, laps: _Counts, ticks: _Counts
+    *,
+    start: _Counts,
+    finish: _Counts,
+    led: _Counts,
+    fastest: _Counts,
+    out: _Counts,
+    laps: _Counts,
+    ticks: _Counts,
+    favourite: _Counts,
 ) -> Floats:
-    """Rows of statistics of races that share a field; arrays of shape (n_races, n_cars), ``laps`` (n_races,)."""
+    """Rows of statistics of races that share a field; arrays of shape (n_races, n_cars).
+
+    ``laps`` has shape (n_races,), ``favourite`` (n_cars,): the rank of each car by what was expected of it.
+    """
     rows = np.empty((start.shape[0], len(COLUMNS)))
     _block(
         _wide(start),
@@ -142,6 +169,7 @@ def statistics_rows(
         _wide(out),
         _wide(laps),
         _wide(ticks),
+        _wide(favourite),
         _GROUP_LAST,
         rows,
     )

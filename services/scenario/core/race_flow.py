@@ -30,6 +30,8 @@ class RaceFlow(NamedTuple):
         Cautions besides accidents and stage ends (Poisson); laps that one costs, on which no fastest lap counts.
     overtime_chance, shortened_chance
         Chance that a caution in the last laps leads to overtime; that weather or darkness ends the race early.
+    top_squeeze
+        Factor on expected scores above the field's mean: among the good, luck decides more than among the slow.
     start_effect, grid_hold, settle
         Weight of the grid score in the result; its weight in the running order at the green flag; share of the
         race at which half the way from grid to race pace is gone.
@@ -73,6 +75,7 @@ class RaceFlow(NamedTuple):
     caution_laps: float
     overtime_chance: float
     shortened_chance: float
+    top_squeeze: float
     start_effect: float
     grid_hold: float
     settle: float

@@ -65,7 +65,8 @@ def line_up(rng: np.random.Generator, flow: RaceFlow, field: Field, cars: Cars) 
     for i in range(n):
         day = shock[field.team[i]] if field.team[i] >= 0 else flow.team_sd * rng.standard_normal()
         place_score = field.start_score[cars.grid[i] - 1]
-        base = field.strength[i] + flow.start_effect * place_score + day
+        base = field.strength[i] + flow.start_effect * place_score
+        base = day + (base * flow.top_squeeze if base > 0.0 else base)
         luck = reverse_gumbel(rng)
         cars.early[i] = flow.grid_hold * place_score
         cars.pace[i] = base + flow.race_day * luck

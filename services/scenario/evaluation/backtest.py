@@ -19,7 +19,7 @@ from services.scenario.calibration.flow_fit import race_input
 from services.scenario.calibration.form import KnownRace, follow
 from services.scenario.calibration.history import read_history
 from services.scenario.calibration.moments import real_statistics, simulated_statistics
-from services.scenario.calibration.order_fit import OrderFit, fit_orders
+from services.scenario.calibration.order_fit import OrderFit, favourite_ranks, fit_orders
 from services.scenario.calibration.team_fit import teammate_products
 from services.scenario.core.optimal import optimal_rates
 from services.scenario.core.race_flow import BlockResult
@@ -164,7 +164,8 @@ def score_race(past: Sequence[KnownRace], item: KnownRace, fit: TrackFit, settin
     rng = np.random.default_rng(key)
     inputs = race_input(item, fit.order, fit.flow.flow, fit.flow.order_scale)
     block = simulate_block(inputs, settings.n_scenarios, seed=int(rng.integers(1 << 31)), block=0)
-    simulated = simulated_statistics(block)
+    favourite = favourite_ranks(item, fit.order)
+    simulated = simulated_statistics(block, favourite)
     finishes = block.finish.astype(np.int64)
     forecasts = baselines(past, item, rng, n_samples=settings.n_scenarios)
     expected = {MODEL: finishes.mean(axis=0), **{name: made.expected_finish for name, made in forecasts.items()}}
@@ -185,7 +186,7 @@ def score_race(past: Sequence[KnownRace], item: KnownRace, fit: TrackFit, settin
         coverage=_coverage(points[MODEL], observed, rng),
         pit=np.empty(0) if observed is None else randomised_pit(points[MODEL], observed, rng),
         events=_events(finishes, race.finish),
-        real_statistics=real_statistics(race),
+        real_statistics=real_statistics(race, favourite),
         simulated_statistics=simulated,
         teammates=_teammates(item, block),
         hindsight_pit=_hindsight(item, block, inputs.strength, rng),

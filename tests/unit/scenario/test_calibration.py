@@ -176,7 +176,7 @@ def test_order_fit_recovers_what_made_the_orders():
 
 def test_statistics_of_a_race_agree_with_plain_computation(races):
     race = races[4]
-    row = real_statistics(race)
+    row = real_statistics(race, race.start)
     shares = np.sort(race.laps_led)[::-1] / race.laps_run
     running = race.out == 0
     assert row[INDEX["dnf"]] == (race.out > 0).sum()
@@ -186,11 +186,17 @@ def test_statistics_of_a_race_agree_with_plain_computation(races):
     assert row[INDEX["start_finish"]] == pytest.approx(spearmanr(race.start, race.finish)[0])
     assert row[INDEX["start_finish_running"]] == pytest.approx(spearmanr(race.start[running], race.finish[running])[0])
     assert row[INDEX["fastest_drivers"]] == (race.fastest_laps > 0).sum()
+    # The rank by expectation is the grid here.
+    assert row[INDEX["favourites_finish"]] == row[INDEX["start_finish"]]
+    assert row[INDEX["favourites_top5"]] == ((race.finish <= 5) & (race.start <= 5)).sum() / 5
+    assert row[INDEX["favourites_win"]] == (race.start[race.finish == 1][0] <= 3)
+    last = N_CARS - 8
+    assert row[INDEX["outsiders_last8"]] == ((race.finish > last) & (race.start > last)).sum() / 8
     assert row[INDEX["best_ticks"]] == race.ticks().max()
 
 
 def test_moments_agree_with_plain_computation(races):
-    rows = np.array([real_statistics(race) for race in races])
+    rows = np.array([real_statistics(race, race.start) for race in races])
     points = np.concatenate([race.ticks()[(race.start > 10) & (race.start <= 20)] / 20 for race in races])
     names = ("points_mean_11-20", "points_sd_11-20", "points_skew_11-20")
     assert moment_values(names, rows) == pytest.approx([points.mean(), points.std(), skew(points)])
@@ -201,7 +207,7 @@ def test_moments_agree_with_plain_computation(races):
 
 
 def test_equal_moments_agree_and_moved_ones_do_not(races):
-    rows = np.array([real_statistics(race) for race in races])
+    rows = np.array([real_statistics(race, race.start) for race in races])
     rng = np.random.default_rng(3)
     same = compare_moments(rows, rows, rng, n_bootstrap=100)
     assert all(item.agrees for item in same)

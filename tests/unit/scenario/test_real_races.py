@@ -21,7 +21,7 @@ def races(shared_data):
 
 def statistics(races, kind, first_season, last_season=2023):
     chosen = [race for race in races if race.track_type is kind and first_season <= race.season <= last_season]
-    return np.array([real_statistics(race) for race in chosen])
+    return np.array([real_statistics(race, race.start) for race in chosen])
 
 
 def test_all_races_are_read_and_points_are_known_from_2019(races):

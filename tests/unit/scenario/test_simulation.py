@@ -20,6 +20,7 @@ QUIET = {
     "team_sd": 0.0,
     "start_effect": 0.0,
     "shortened_chance": 0.0,
+    "top_squeeze": 1.0,
 }
 
 
