@@ -19,6 +19,7 @@ from services.contest_sim.core.prize_shape import PrizeShape, shape_prizes
 from services.contest_sim.core.prize_text import parse_prizes
 from services.contest_sim.core.prizes import PrizeRow, PrizeTable
 from services.contest_sim.core.selection_rules import SelectionRules
+from services.contest_sim.core.standings import standings_lineups
 
 
 def contest_from_proto(message: contest_pb2.ContestSpec, field: str) -> Contest:
@@ -95,8 +96,23 @@ def entries_from_proto(race: Race, messages: Sequence[contest_pb2.EnteredLineup]
 
 
 def opponents_from_proto(race: Race, message: contest_pb2.KnownField, field: str) -> Opponents:
-    """Known opponents, duplicates compressed."""
-    return Opponents.compress(*_entered(race, message.lineups, f"{field}.lineups"))
+    """Known opponents, duplicates compressed.
+
+    Raises
+    ------
+    InvalidInput
+        For lineups that are not legal, a standings export that cannot be read, or both or neither given.
+    """
+    if message.HasField("standings") == bool(message.lineups):
+        raise InvalidInput.field(field, "give either lineups or standings")
+    if message.lineups:
+        return Opponents.compress(*_entered(race, message.lineups, f"{field}.lineups"))
+    file_name = message.standings.name or f"{field}.standings"
+    names = [driver.name for driver in race.starters]
+    lineups = standings_lineups(
+        file_name, message.standings.content, names, race.rules.roster_size, own_user=message.own_user
+    )
+    return Opponents.compress(lineups)
 
 
 def _entered(

@@ -27,19 +27,16 @@ from services.contest_sim.field_library import FieldLibrary
 
 
 @dataclass(frozen=True, eq=False)
-class Opposition:
-    """A model of the field, or the field itself."""
+class ModelOpposition:
+    """Opponents drawn from a model of the field."""
 
     race: Race
-    model: Field | None
-    known: Opponents | None
+    model: Field
     concentration: float
     warnings: tuple[str, ...] = ()
 
     def report(self, n_entries: int) -> contest_pb2.FieldReport:
         """What ``n_entries`` of it look like."""
-        if self.model is None:
-            return self._known_report()
         error = float(np.abs(self.model.shares - self.model.target_shares).max())
         return answers.field_to_proto(
             self.race,
@@ -51,29 +48,40 @@ class Opposition:
         )
 
     def expected_copies(self, lineups: npt.NDArray[np.int8], n_entries: int) -> npt.NDArray[np.float64]:
-        """Copies to be expected of each lineup among ``n_entries``; the copies themselves when the field is known."""
-        if self.known is not None:
-            return self.known.copies_of(lineups).astype(np.float64)
-        assert self.model is not None
+        """Copies to be expected of each lineup among ``n_entries``."""
         return n_entries * self.model.probabilities(rows_of(self.model.universe, lineups))
 
     def sample(self, n_entries: int, rng: np.random.Generator) -> Opponents:
-        """Opponents drawn at the projected ownership, or those known."""
-        return self.known if self.known is not None else self._drawn(n_entries, rng)
-
-    def _drawn(self, n_entries: int, rng: np.random.Generator) -> Opponents:
-        assert self.model is not None
+        """Opponents at the projected ownership."""
         return self.model.sample(n_entries, rng)
 
-    def _known_report(self) -> contest_pb2.FieldReport:
-        assert self.known is not None
+
+@dataclass(frozen=True, eq=False)
+class KnownOpposition:
+    """The opponents as they are."""
+
+    race: Race
+    opponents: Opponents
+
+    def report(self, n_entries: int) -> contest_pb2.FieldReport:  # noqa: ARG002 - there are as many as there are
+        """What they look like."""
         salaries = self.race.salaries_dollars
         counts = np.zeros(len(salaries))
-        for slot in range(self.known.lineups.shape[1]):
-            np.add.at(counts, self.known.lineups[:, slot].astype(np.int64), self.known.copies)
-        shares = counts / self.known.n_entries
-        description = describe_opponents(self.known, salaries)
-        return answers.field_to_proto(self.race, shares, description, warnings=self.warnings)
+        for slot in range(self.opponents.lineups.shape[1]):
+            np.add.at(counts, self.opponents.lineups[:, slot].astype(np.int64), self.opponents.copies)
+        shares = counts / self.opponents.n_entries
+        return answers.field_to_proto(self.race, shares, describe_opponents(self.opponents, salaries))
+
+    def expected_copies(self, lineups: npt.NDArray[np.int8], n_entries: int) -> npt.NDArray[np.float64]:  # noqa: ARG002
+        """Copies of each lineup."""
+        return self.opponents.copies_of(lineups).astype(np.float64)
+
+    def sample(self, n_entries: int, rng: np.random.Generator) -> Opponents:  # noqa: ARG002
+        """All of them."""
+        return self.opponents
+
+
+Opposition = ModelOpposition | KnownOpposition
 
 
 class OppositionFinder:
@@ -95,14 +103,15 @@ class OppositionFinder:
         """
         if spec.WhichOneof("kind") == "known":
             opponents = mapping.opponents_from_proto(race, spec.known, "field.known")
-            return Opposition(race, None, opponents, 0.0)
+            return KnownOpposition(race, opponents)
         model = spec.model
         shares, concentration, warnings = self._shares(race, model, contest, scenario_set_id, call)
         parameters = mapping.parameters_from_proto(model, contest.entry_fee_cents if contest else 0)
         entrants = Entrants(_entry_limit(contest))
         field = self.library.field(race, shares, parameters, entrants, call.checkpoint)
         redraw = model.redraw_ownership if model.HasField("redraw_ownership") else True
-        return Opposition(race, field, None, concentration if redraw else 0.0, (*warnings, *_misses(race, field)))
+        notes = (*warnings, *_misses(race, field))
+        return ModelOpposition(race, field, concentration if redraw else 0.0, notes)
 
     def _shares(
         self,

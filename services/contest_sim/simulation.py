@@ -17,7 +17,7 @@ from services.contest_sim.core.economics import driver_exposures, lineup_worth, 
 from services.contest_sim.core.field_plan import KnownPlan, ModelPlan
 from services.contest_sim.core.outcome import Outcome
 from services.contest_sim.core.play import Draw, play_contests
-from services.contest_sim.opposition import Opposition
+from services.contest_sim.opposition import KnownOpposition, ModelOpposition, Opposition
 
 DEFAULT_FIELDS = 10
 
@@ -53,7 +53,14 @@ class Simulation:
             n_scenarios=self.matrix.n_scenarios,
             n_fields=n_fields,
             seed=self.seed,
+            combined=self._combined(outcomes),
         )
+
+    def _combined(self, outcomes: Sequence[Outcome]) -> contest_pb2.PortfolioResult:
+        """All contests together."""
+        n_entries = self.entries.n_entries
+        fees = [n_entries * contest.entry_fee_cents for contest in self.contests]
+        return answers.portfolio_to_proto(portfolio_worth(outcomes, fees, n_entries * len(self.contests)))
 
     def _draw(self, call: Call) -> Draw:
         sizes = [n_opponents(contest, self.entries.n_entries) for contest in self.contests]
@@ -77,7 +84,7 @@ def n_opponents(contest: Contest, n_own: int) -> int:
 
 def effective_fields(asked: int, n_scenarios: int, oppositions: Sequence[Opposition]) -> int:
     """Fields to play: one when the field is known, else as asked but no more than scenarios."""
-    if oppositions[0].known is not None:
+    if isinstance(oppositions[0], KnownOpposition):
         return 1
     return min(asked or DEFAULT_FIELDS, n_scenarios)
 
@@ -90,14 +97,15 @@ def drawer(oppositions: Sequence[Opposition], sizes: Sequence[int], seed: int, c
     InvalidInput
         If a contest has fewer places for opponents than are known.
     """
-    known = oppositions[0].known
-    if known is not None:
-        if known.n_entries > min(sizes):
-            text = f"{known.n_entries} known opponents, but a contest has room for {min(sizes)}"
-            raise InvalidInput.field("field.known", f"{text} beside your own entries; leave your own entries out of it")
-        return KnownPlan(known, len(sizes)).draw
-    models = [opposition.model for opposition in oppositions if opposition.model is not None]
-    return ModelPlan(models, sizes, oppositions[0].concentration, seed, call.checkpoint).draw
+    first = oppositions[0]
+    if isinstance(first, KnownOpposition):
+        n_known, room = first.opponents.n_entries, min(sizes)
+        if n_known > room:
+            text = f"{n_known} known opponents, but a contest has room for {room} beside your own entries"
+            raise InvalidInput.field("field.known", f"{text}; leave your own entries out of it")
+        return KnownPlan(first.opponents, len(sizes)).draw
+    models = [opposition.model for opposition in oppositions if isinstance(opposition, ModelOpposition)]
+    return ModelPlan(models, sizes, first.concentration, seed, call.checkpoint).draw
 
 
 def portfolio_message(

@@ -51,10 +51,10 @@ def peak_mib() -> float:
 
 def slate(rng):
     """Salaries with some 2.7 million legal lineups, ownership that spends most of the cap, and scores in ticks."""
-    salaries = (np.round(np.linspace(10_800, 5_000, N_DRIVERS), -2) + 100 * rng.integers(-2, 3, N_DRIVERS)).astype(int)
+    salaries = (np.round(np.linspace(9_700, 4_700, N_DRIVERS), -2) + 100 * rng.integers(-2, 3, N_DRIVERS)).astype(int)
     weights = np.exp(rng.normal(0.0, 0.7, N_DRIVERS) + (salaries - salaries.mean()) / 9_000)
     shares = np.minimum(6 * weights / weights.sum(), 0.6)
-    mean = 20.0 + 30.0 * (salaries - 5_000) / 6_000
+    mean = 20.0 + 30.0 * (salaries - 4_700) / 5_000
     ticks = np.round(20 * rng.normal(mean, 18.0, (2 * N_SCENARIOS, N_DRIVERS))).astype(np.int16)
     return salaries.astype(np.int64), 6 * shares / shares.sum(), ticks
 

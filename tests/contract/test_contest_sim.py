@@ -153,6 +153,11 @@ def test_several_contests_at_once(stub):
     assert result.contests[1].prizes.rows[1].last_place == 50
     alone = result_of(stub.SimulateContest(request())).result
     assert alone.contests[0] == result.contests[0]
+    assert alone.combined.profit_cents == alone.contests[0].portfolio.profit_cents
+    assert result.combined.n_entries == 6
+    assert result.combined.profit_cents.value == pytest.approx(
+        sum(item.portfolio.profit_cents.value for item in result.contests)
+    )
 
 
 def test_known_field_has_exactly_the_opponents_given(stub):
@@ -168,6 +173,45 @@ def test_known_field_has_exactly_the_opponents_given(stub):
     assert result.field.max_expected_copies == 2
 
 
+HEADER = "Rank,EntryId,EntryName,TimeRemaining,Points,Lineup,,Player,Roster Position,%Drafted,FPTS"
+
+
+def standings(*entries):
+    lines = [
+        f"{number},{number},{user},0,0,{text},,Driver {number:02d},D,10%,0"
+        for number, (user, text) in enumerate(entries, start=1)
+    ]
+    content = "\n".join([HEADER, *lines]).encode("utf-8-sig")
+    return contest_pb2.KnownField(standings={"name": "standings.csv", "content": content}, own_user="me")
+
+
+def written(row):
+    return " ".join(f"D {RACE.starters[column].name}" for column in UNIVERSE.lineups[row])
+
+
+def test_standings_are_the_field_without_own_and_unfilled_entries(stub):
+    known = standings(("a (1/2)", written(10)), ("a (2/2)", written(10)), ("Me (1/1)", written(3)), ("b", ""))
+    spec = contest(3, text="1st $9.00\n2nd $6.00")
+    result = result_of(
+        stub.SimulateContest(request(rows=(10,), contests=[spec], field=contest_pb2.FieldSpec(known=known)))
+    ).result
+    assert result.contests[0].lineups[0].realised_duplicates == 2
+    assert result.contests[0].portfolio.profit_cents.value == pytest.approx(500 - 1000)
+
+
+def test_standings_of_another_race_name_row_and_driver(stub):
+    known = standings(("a", written(1)), ("b", written(1).replace("Driver", "Pilot", 1)))
+    with pytest.raises(grpc.RpcError) as caught:
+        list(stub.SimulateContest(request(field=contest_pb2.FieldSpec(known=known))))
+    assert "does not start" in error_of(caught)[2]["standings.csv: row 3, column Lineup"]
+
+
+def test_known_field_needs_lineups_or_standings(stub):
+    with pytest.raises(grpc.RpcError) as caught:
+        list(stub.SimulateContest(request(field=contest_pb2.FieldSpec(known=contest_pb2.KnownField()))))
+    assert "either" in error_of(caught)[2]["field.known"]
+
+
 def test_without_redraw_ownership_stays_as_projected(stub):
     model = contest_pb2.ModelField(redraw_ownership=False, salary_tilt=0.5, sharpness=1.0)
     field = contest_pb2.FieldSpec(model=model)
@@ -175,9 +219,7 @@ def test_without_redraw_ownership_stays_as_projected(stub):
         pb.DescribeFieldRequest(race_id="phoenix", n_entries=197, field=field, lineups=[lineup(10)])
     )
     result = result_of(stub.SimulateContest(request(field=field))).result
-    assert result.contests[0].lineups[0].expected_duplicates == pytest.approx(
-        described.expected_copies[0], rel=0.01
-    )
+    assert result.contests[0].lineups[0].expected_duplicates == pytest.approx(described.expected_copies[0], rel=0.01)
 
 
 def test_described_field_has_the_projected_ownership(stub):

@@ -5,13 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import re
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.common.domain.errors import FieldViolation, InvalidInput
+from services.common.domain.file_text import file_text
 
-_MAX_TEXT_BYTES = 256 << 20
 _POINTS_DECIMALS = 2
 """The export carries float noise such as 85.850006; unrounded, entries that tied do not tie."""
 _ENTRY_OF = re.compile(r"\(\s*\d+\s*/\s*(\d+)\s*\)\s*$")
@@ -56,7 +55,7 @@ def read_standings(file_name: str, content: bytes) -> Standings:
     InvalidInput
         Naming file, row and column of everything that is wrong.
     """
-    text = _decode(file_name, _unzip(file_name, content))
+    text = file_text(file_name, content)
     lines = list(csv.reader(io.StringIO(text)))
     if not lines:
         raise InvalidInput.field(file_name, "the file is empty")
@@ -71,30 +70,6 @@ def read_standings(file_name: str, content: bytes) -> Standings:
         n_unfilled=sum(1 for row in entries if not _cell(row, column["lineup"])),
         max_entries_per_user=max(_entries_of_user(_cell(row, column["entryname"])) for row in entries),
     )
-
-
-def _unzip(file_name: str, content: bytes) -> bytes:
-    if not content.startswith(b"PK\x03\x04"):
-        return content
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            members = [info for info in archive.infolist() if info.filename.lower().endswith(".csv")]
-            members = [info for info in members if not info.filename.startswith("__MACOSX")]
-            if len(members) != 1:
-                raise InvalidInput.field(file_name, f"the archive holds {len(members)} CSV files; it must hold one")
-            if members[0].file_size > _MAX_TEXT_BYTES:
-                raise InvalidInput.field(file_name, "the archived file is larger than 256 MiB")
-            return archive.read(members[0])
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
-        raise InvalidInput.field(file_name, f"the archive cannot be read ({error}); export it again") from error
-
-
-def _decode(file_name: str, content: bytes) -> str:
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        row = content[: error.start].count(b"\n") + 1
-        raise InvalidInput.field(f"{file_name}: row {row}", "the file is not UTF-8; give it as exported") from error
 
 
 def _columns(file_name: str, header: Sequence[str]) -> dict[str, int]:

@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from pitwall.common.v1 import lineup_pb2 as _lineup_pb2
+from pitwall.scenario.v1 import race_pb2 as _race_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -204,9 +205,13 @@ class ModelField(_message.Message):
     SHARPNESS_FIELD_NUMBER: _builtins.int
     REDRAW_OWNERSHIP_FIELD_NUMBER: _builtins.int
     salary_tilt: _builtins.float
-    """Optional. How much fuller the field spends the cap: points of log-probability per $1,000 used. Default: fitted."""
+    """Optional. How much the field dislikes salary left unused: log-probability per e-fold of 1 + left / $100. (What is
+    linear in salary changes nothing once ownership is given.) Default: fitted, by entry fee.
+    """
     sharpness: _builtins.float
-    """Optional. How much the field optimises: log-probability per point of projected mean. Default: fitted."""
+    """Optional. How unevenly entrants follow the crowd's favourites: log-probability per square of a lineup's chalk, the
+    sum of its drivers' ownership log-odds less the field's mean, in tens. Default: fitted, by entry fee.
+    """
     redraw_ownership: _builtins.bool
     """Optional. Draw ownership once per simulated contest from its uncertainty. Default: true."""
     @_builtins.property
@@ -242,23 +247,33 @@ Global___ModelField: _TypeAlias = ModelField  # noqa: Y015
 
 @_typing.final
 class KnownField(_message.Message):
-    """The opponents as they are, after lock."""
+    """The opponents as they are, after lock. Lineups or a standings export, not both."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     LINEUPS_FIELD_NUMBER: _builtins.int
+    STANDINGS_FIELD_NUMBER: _builtins.int
+    OWN_USER_FIELD_NUMBER: _builtins.int
+    own_user: _builtins.str
+    """Optional. User in `standings` whose entries are one's own and left out, without the "(k/n)" behind the name."""
     @_builtins.property
     def lineups(self) -> _containers.RepeatedCompositeFieldContainer[Global___EnteredLineup]:
-        """Required. Opponents' lineups."""
+        """Optional. Opponents' lineups."""
+
+    @_builtins.property
+    def standings(self) -> _race_pb2.InputFile:
+        """Optional. The site's standings export, plain or zipped; entries without a lineup are left out."""
 
     def __init__(
         self,
         *,
         lineups: _abc.Iterable[Global___EnteredLineup] | None = ...,
+        standings: _race_pb2.InputFile | None = ...,
+        own_user: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["standings", b"standings"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["lineups", b"lineups"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lineups", b"lineups", "own_user", b"own_user", "standings", b"standings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -445,7 +460,7 @@ class ProfitExposure(_message.Message):
     name: _builtins.str
     """Output only. Site id of the driver, or name of the regime."""
     mean_prize_cents: _builtins.float
-    """Output only. Mean prize money in cents won by entries with the driver, or in the regime."""
+    """Output only. Mean prize money in cents won by entries with the driver, or in scenarios of the regime."""
     share: _builtins.float
     """Output only. Share of all prize money."""
     def __init__(

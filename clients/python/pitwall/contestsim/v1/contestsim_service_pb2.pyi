@@ -85,6 +85,7 @@ class SimulationResult(_message.Message):
     N_SCENARIOS_FIELD_NUMBER: _builtins.int
     N_FIELDS_FIELD_NUMBER: _builtins.int
     SEED_FIELD_NUMBER: _builtins.int
+    COMBINED_FIELD_NUMBER: _builtins.int
     scenario_set_id: _builtins.str
     """Output only. The set that was played."""
     n_scenarios: _builtins.int
@@ -100,6 +101,10 @@ class SimulationResult(_message.Message):
     def field(self) -> _contest_pb2.FieldReport:
         """Output only. The field of the first contest."""
 
+    @_builtins.property
+    def combined(self) -> _contest_pb2.PortfolioResult:
+        """Output only. All contests together, scenario by scenario."""
+
     def __init__(
         self,
         *,
@@ -109,10 +114,11 @@ class SimulationResult(_message.Message):
         n_scenarios: _builtins.int = ...,
         n_fields: _builtins.int = ...,
         seed: _builtins.int = ...,
+        combined: _contest_pb2.PortfolioResult | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["field", b"field"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["combined", b"combined", "field", b"field"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["contests", b"contests", "field", b"field", "n_fields", b"n_fields", "n_scenarios", b"n_scenarios", "scenario_set_id", b"scenario_set_id", "seed", b"seed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["combined", b"combined", "contests", b"contests", "field", b"field", "n_fields", b"n_fields", "n_scenarios", b"n_scenarios", "scenario_set_id", b"scenario_set_id", "seed", b"seed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -387,11 +393,13 @@ class EntrySelection(_message.Message):
     PORTFOLIO_FIELD_NUMBER: _builtins.int
     FRESH_PROFIT_CENTS_FIELD_NUMBER: _builtins.int
     profit_cents: _builtins.float
-    """Output only. Expected profit of the choice, in cents, and an upper bound on that of any choice of the same size."""
+    """Output only. Expected profit of the choice on the scenarios it was made on, in cents, and an upper bound on that of
+    any choice of the same size there.
+    """
     upper_bound_cents: _builtins.float
     @_builtins.property
     def entries(self) -> _containers.RepeatedCompositeFieldContainer[_contest_pb2.LineupResult]:
-        """Output only. The entries, in the order in which they were chosen."""
+        """Output only. The entries, each judged on fresh scenarios."""
 
     @_builtins.property
     def lineups(self) -> _containers.RepeatedCompositeFieldContainer[_lineup_pb2.Lineup]:
@@ -399,11 +407,13 @@ class EntrySelection(_message.Message):
 
     @_builtins.property
     def portfolio(self) -> _contest_pb2.PortfolioResult:
-        """Output only. The whole choice."""
+        """Output only. The whole choice, judged on fresh scenarios."""
 
     @_builtins.property
     def fresh_profit_cents(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:
-        """Output only. Profit in cents on fresh scenarios of this choice and of plain alternatives."""
+        """Output only. Profit in cents on fresh scenarios of this choice ("selection") and of the best single returns
+        ("best_single_roi") and upper tails ("best_cvar_99") under the same rules.
+        """
 
     def __init__(
         self,

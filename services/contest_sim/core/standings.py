@@ -1,0 +1,98 @@
+"""The lineups of a real field, from the contest standings that the site exports."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from services.common.domain.errors import FieldViolation, InvalidInput
+from services.common.domain.file_text import file_text
+from services.common.domain.names import match_names, nearest_name
+
+_COLUMNS = ("entryname", "lineup")
+_ENTRY_NUMBER = re.compile(r"\s*\(\s*\d+\s*/\s*\d+\s*\)\s*$")
+_SLOT = re.compile(r"(?:^|\s)D\s+")
+"""Each driver follows the roster position ``D``; a name may hold single letters too, so splits are checked."""
+
+MAX_VIOLATIONS = 20
+
+
+def standings_lineups(
+    file_name: str, content: bytes, driver_names: Sequence[str], roster_size: int, *, own_user: str = ""
+) -> npt.NDArray[np.int8]:
+    """Lineups of all entries but one's own, driver columns ascending; int8, shape (n_entries, roster_size).
+
+    Entries that were never filled are left out. Names are joined as on import: same, or same but for case,
+    accents, punctuation and generation suffixes.
+
+    Raises
+    ------
+    InvalidInput
+        Naming file, row and driver of what cannot be read, or when no entry is left.
+    """
+    rows = list(csv.reader(io.StringIO(file_text(file_name, content))))
+    column = _columns(file_name, rows[0] if rows else [])
+    texts = {
+        number: row[column["lineup"]].strip()
+        for number, row in enumerate(rows[1:], start=2)
+        if len(row) > max(column.values()) and _is_opponent(row[column["entryname"]], own_user)
+    }
+    known = _name_columns([text for text in texts.values() if text], driver_names)
+    lineups, violations = [], []
+    for number, text in texts.items():
+        names = _split(text)
+        if not names:
+            continue
+        fault = _fault(names, known, driver_names, roster_size)
+        if fault:
+            violations.append(FieldViolation(f"{file_name}: row {number}, column Lineup", fault))
+        else:
+            lineups.append(sorted(known[name] for name in names))
+    if violations:
+        raise InvalidInput.of(violations[:MAX_VIOLATIONS])
+    if not lineups:
+        raise InvalidInput.field(file_name, "holds no opponent's lineup; export the standings after the lock")
+    return np.array(lineups, dtype=np.int8)
+
+
+def _columns(file_name: str, header: Sequence[str]) -> dict[str, int]:
+    """Position of the columns needed."""
+    names = [name.strip().lower() for name in header]
+    missing = [name for name in _COLUMNS if name not in names]
+    if missing:
+        text = "is missing; a standings export has Rank, EntryId, EntryName, Points and Lineup"
+        raise InvalidInput.of([FieldViolation(f"{file_name}: row 1, column {name}", text) for name in missing])
+    return {name: names.index(name) for name in _COLUMNS}
+
+
+def _is_opponent(entry_name: str, own_user: str) -> bool:
+    user = _ENTRY_NUMBER.sub("", entry_name).strip()
+    return not own_user or user.casefold() != own_user.strip().casefold()
+
+
+def _split(text: str) -> list[str]:
+    """The names of a lineup such as ``D Kyle Larson D Chase Elliott``."""
+    return [name.strip() for name in _SLOT.split(text) if name.strip()]
+
+
+def _name_columns(texts: Sequence[str], driver_names: Sequence[str]) -> dict[str, int]:
+    """Column of each name that occurs and can be joined to a driver."""
+    names = sorted({name for text in texts for name in _split(text)})
+    return {names[pair.left]: pair.right for pair in match_names(names, driver_names, guess=False)}
+
+
+def _fault(names: Sequence[str], known: dict[str, int], driver_names: Sequence[str], roster_size: int) -> str:
+    """What is wrong with a lineup; empty when nothing is."""
+    strangers = [name for name in names if name not in known]
+    if strangers:
+        near = nearest_name(strangers[0], driver_names)
+        hint = f", did you mean {near!r}?" if near else ""
+        return f"{strangers[0]!r} does not start in this race{hint}"
+    if len({known[name] for name in names}) != roster_size:
+        return f"holds {len(names)} drivers, a lineup has {roster_size} different ones"
+    return ""
