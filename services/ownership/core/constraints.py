@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import brentq
 
-from services.common.domain.errors import InvalidInput
+from services.common.domain.errors import Infeasible, InvalidInput
 from services.ownership.core.calibration import logit, shares_from_logits
 from services.ownership.core.features import salary_z
 from services.ownership.core.slate import Floats, PlayedSlate, Slate
@@ -86,6 +86,16 @@ def _check_cap(least: float, slate: Slate, *, field: str) -> None:
         )
 
 
+def _check_any_lineup(slate: Slate) -> None:
+    least = float(np.sort(slate.salaries_dollars)[: slate.roster_size].sum())
+    if least > slate.salary_cap_dollars:
+        raise Infeasible(
+            f"no lineup fits under the cap: the {slate.roster_size} cheapest drivers cost ${least:,.0f}, "
+            f"${least - slate.salary_cap_dollars:,.0f} above ${slate.salary_cap_dollars:,.0f}",
+            conflict=("salary_cap_dollars", "salary_dollars"),
+        )
+
+
 def _check_fixed(fixed: Floats, slate: Slate, *, field: str) -> None:
     """Raise `InvalidInput` when no free shares can complete the fixed ones."""
     free = int(np.isnan(fixed).sum())
@@ -126,7 +136,10 @@ def field_shares(
     ------
     InvalidInput
         Naming ``field``, if no field can have the fixed shares; says by how much.
+    Infeasible
+        If no lineup at all fits under the cap.
     """
+    _check_any_lineup(slate)
     given = np.full(slate.n_drivers, np.nan) if fixed is None else fixed
     _check_fixed(given, slate, field=field)
     free = np.isnan(given)

@@ -1,10 +1,12 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog
 
-from services.common.domain.errors import InvalidInput
+from services.common.domain.errors import Infeasible, InvalidInput
 from services.ownership.core.calibration import shares_from_logits
 from services.ownership.core.constraints import (
     CapUse,
@@ -92,6 +94,13 @@ def test_says_by_how_much_a_field_breaks_the_cap(rng):
     over = slate.salaries_dollars[dear].sum() - 50_000
     with pytest.raises(InvalidInput, match=rf"\${over:,.0f} above the cap"):
         field_shares(np.zeros(38), slate, cap_use=CapUse(), fixed=fixed)
+
+
+def test_a_slate_without_any_legal_lineup_is_infeasible(rng):
+    slate = dataclasses.replace(a_slate(rng), salary_cap_dollars=20_000.0)
+    over = np.sort(slate.salaries_dollars)[:6].sum() - 20_000
+    with pytest.raises(Infeasible, match=rf"\${over:,.0f} above"):
+        field_shares(np.zeros(38), slate, cap_use=CapUse())
 
 
 def test_cap_use_follows_what_was_spent(rng):

@@ -61,6 +61,19 @@ def test_thirty_races_teach_what_can_be_learnt():
     assert 0.75 <= found.coverage <= 0.85
 
 
+@pytest.mark.parametrize("taste", [Taste(), Taste(popularity_sd=0.0, form=0.0)])
+def test_a_few_races_do_not_make_it_worse(taste):
+    """Not even where the defaults are nearly right and there is little to learn."""
+    errors = []
+    for seed in SEEDS:
+        history, last = play(seed, taste, n_history=3, n_test=1, n_worlds=0)
+        actual = last[0].played.shares
+        models = (fitted_to(history), OwnershipEnsemble())
+        errors.append([np.abs(model.predict([last[0].played.slate])[0] - actual).mean() for model in models])
+    learnt, cold = np.mean(errors, axis=0)
+    assert learnt < 1.03 * cold
+
+
 def test_weights_find_the_informative_members():
     by_taste = {
         "projection": Taste(popularity_sd=0.0, form=0.0),

@@ -1,0 +1,95 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from services.common.domain.errors import InvalidInput
+from services.common.domain.race import Driver, Race, Track, TrackType
+from services.common.domain.site_rules import DRAFTKINGS_CLASSIC
+from services.ownership.core.ensemble import OwnershipEnsemble
+from services.ownership.core.features import contest_features, liking, residual_on, standardise, strength
+from services.ownership.core.inputs import Simulated, race_day, slate_of
+from services.ownership.core.projection import Fixed, project
+from services.ownership.core.slate import Contest
+from tests.unit.ownership.slates import a_slate
+
+
+def a_race(n_drivers=8, **changes):
+    drivers = [Driver(f"id{i}", f"Nam\u00e9 {i} Jr.", 6_000 + 100 * i, rating=90.0 + i) for i in range(n_drivers)]
+    drivers[1] = dataclasses.replace(drivers[1], decimal_win_odds=5.0)
+    drivers[2] = dataclasses.replace(drivers[2], withdrawn=True)
+    return Race("demo", Track(TrackType.ROAD), 100, DRAFTKINGS_CLASSIC, tuple(drivers), **changes)
+
+
+def test_a_slate_holds_what_race_and_scenarios_say():
+    race = a_race(start_time="1970-01-03T12:00:00Z")
+    slate = slate_of(race, {"id0": Simulated(40.0, 80.0, 0.3)}, contest=Contest(100), day=2.5)
+    assert race_day(race) == 2.5
+    assert race_day(a_race()) is None
+    assert slate.driver_keys[0] == "name 0"
+    assert slate.n_drivers == 7
+    assert (slate.mean_points[0], slate.ceiling_points[0], slate.optimal_rate[0]) == (40.0, 80.0, 0.3)
+    assert np.isnan(slate.mean_points[1:]).all()
+    assert slate.win_log_odds[1] == pytest.approx(np.log(0.2 / 0.8))
+    assert np.isnan(slate.win_log_odds[0])
+    assert slate.track_type == "road"
+    with pytest.raises(InvalidInput, match="more than the 6 roster slots"):
+        slate_of(a_race(7), {}, contest=Contest(), day=0.0)
+
+
+def test_missing_inputs_widen_the_intervals_and_are_told(rng):
+    slate = a_slate(rng)
+    blind = np.arange(38) < 5
+    poorer = dataclasses.replace(slate, mean_points=np.where(blind, np.nan, slate.mean_points))
+    rich, poor = project(OwnershipEnsemble(), slate), project(OwnershipEnsemble(), poorer)
+    assert poor.warnings == ("5 of 38 drivers have no simulated points; their intervals are wider",)
+    assert not rich.warnings
+    relative = [(p.upper - p.lower) / np.sqrt(p.shares * (1 - p.shares)) for p in (rich, poor)]
+    assert (relative[1][blind] > relative[0][blind]).all()
+
+
+def test_fixed_shares_are_the_users_and_members_answer_alone(rng):
+    slate = a_slate(rng)
+    fixed = np.full(38, np.nan)
+    fixed[[3, 8]] = 0.0, 0.5
+    found = project(OwnershipEnsemble(), slate, fixed=Fixed(fixed))
+    np.testing.assert_array_equal(found.shares[[3, 8]], [0.0, 0.5])
+    np.testing.assert_allclose(found.member_shares.sum(axis=0), 6.0)
+    np.testing.assert_allclose(found.member_weights.sum(axis=1), 1.0)
+    assert np.isfinite(found.lower).all()
+    assert (found.lower <= found.shares).all()
+    assert (found.shares <= found.upper).all()
+
+
+def test_features_mean_the_same_on_every_slate(rng):
+    values = rng.normal(50, 20, 30)
+    np.testing.assert_allclose(standardise(3 * values + 100), standardise(values))
+    holed = np.where(np.arange(30) < 4, np.nan, values)
+    assert not standardise(holed)[:4].any()
+    assert standardise(holed)[4:].mean() == pytest.approx(0.0)
+    assert not standardise(np.full(30, 7.0)).any()
+    assert not standardise(np.array([np.nan, 1.0, 2.0, np.nan])).any()
+    order = np.argsort(values)
+    assert (np.diff(liking(values)[order]) > 0).all()
+
+
+def test_what_a_line_leaves_is_uncorrelated_with_what_explains(rng):
+    explained_by, values = rng.normal(size=30), rng.normal(size=30)
+    left = residual_on(values, explained_by)
+    assert left @ (explained_by - explained_by.mean()) == pytest.approx(0.0, abs=1e-10)
+    assert np.isnan(residual_on(np.where(np.arange(30) == 2, np.nan, values), explained_by)[2])
+
+
+def test_strength_is_the_mean_of_what_is_known(rng):
+    slate = a_slate(rng)
+    only = dataclasses.replace(slate, site_average_points=np.full(38, np.nan))
+    np.testing.assert_allclose(strength(only), standardise(slate.mean_points))
+    both = strength(slate)
+    np.testing.assert_allclose(both, (standardise(slate.mean_points) + standardise(slate.site_average_points)) / 2)
+    nothing = dataclasses.replace(only, mean_points=np.full(38, np.nan))
+    assert np.isnan(strength(nothing)).all()
+
+
+def test_an_unknown_contest_is_the_typical_one():
+    assert not contest_features(Contest()).any()
+    np.testing.assert_allclose(contest_features(Contest(50_000, 80.0, 15)), [1.0, 1.0, -1.0])
