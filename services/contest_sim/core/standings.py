@@ -17,7 +17,10 @@ from services.common.domain.names import match_names, nearest_name
 _COLUMNS = ("entryname", "lineup")
 _ENTRY_NUMBER = re.compile(r"\s*\(\s*\d+\s*/\s*\d+\s*\)\s*$")
 _SLOT = re.compile(r"(?:^|\s)D\s+")
-"""Each driver follows the roster position ``D``; a name may hold single letters too, so splits are checked."""
+"""Each driver follows the roster position ``D``."""
+
+_KEPT = "\0"
+"""Stands for blanks inside names that hold a single D themselves, so that they are not taken apart."""
 
 MAX_VIOLATIONS = 20
 
@@ -45,7 +48,7 @@ def standings_lineups(
     known = _name_columns([text for text in texts.values() if text], driver_names)
     lineups, violations = [], []
     for number, text in texts.items():
-        names = _split(text)
+        names = _split(text, driver_names)
         if not names:
             continue
         fault = _fault(names, known, driver_names, roster_size)
@@ -75,14 +78,17 @@ def _is_opponent(entry_name: str, own_user: str) -> bool:
     return not own_user or user.casefold() != own_user.strip().casefold()
 
 
-def _split(text: str) -> list[str]:
+def _split(text: str, driver_names: Sequence[str]) -> list[str]:
     """The names of a lineup such as ``D Kyle Larson D Chase Elliott``."""
-    return [name.strip() for name in _SLOT.split(text) if name.strip()]
+    for name in driver_names:
+        if " D " in name:
+            text = text.replace(name, name.replace(" ", _KEPT))
+    return [name.replace(_KEPT, " ").strip() for name in _SLOT.split(text) if name.strip()]
 
 
 def _name_columns(texts: Sequence[str], driver_names: Sequence[str]) -> dict[str, int]:
     """Column of each name that occurs and can be joined to a driver."""
-    names = sorted({name for text in texts for name in _split(text)})
+    names = sorted({name for text in texts for name in _split(text, driver_names)})
     return {names[pair.left]: pair.right for pair in match_names(names, driver_names, guess=False)}
 
 
