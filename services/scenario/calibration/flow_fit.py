@@ -82,10 +82,10 @@ class FlowFitSettings:
         Weight of the pull to the starting values, in units of the scale.
     """
 
-    max_races: int = 30
+    max_races: int = 24
     half_life_races: float = 12.0
-    n_scenarios: int = 96
-    max_rounds: int = 5
+    n_scenarios: int = 64
+    max_rounds: int = 4
     pull: float = 0.25
     workers: int = 2
 

@@ -59,8 +59,8 @@ class BacktestSettings:
 
     fit: FitSettings = field(default_factory=FitSettings)
     refit_orders_every: int = 6
-    refit_flow_every: int = 12
-    refit_rounds: int = 2
+    refit_flow_every: int = 18
+    refit_rounds: int = 1
     n_scenarios: int = 1_000
     n_joint: int = 300
     seed: int = 7
@@ -169,7 +169,7 @@ def score_race(past: Sequence[KnownRace], item: KnownRace, fit: TrackFit, settin
     finishes = block.finish.astype(np.int64)
     forecasts = baselines(past, item, rng, n_samples=settings.n_scenarios)
     expected = {MODEL: finishes.mean(axis=0), **{name: made.expected_finish for name, made in forecasts.items()}}
-    drawn = {MODEL: finishes, **{name: made.finishes for name, made in forecasts.items() if made.finishes is not None}}
+    log_scores = {name: made.log_score for name, made in forecasts.items() if made.log_score is not None}
     points = {MODEL: block.ticks / TICKS_PER_POINT, **{name: made.points for name, made in forecasts.items()}}
     observed = race.ticks() / TICKS_PER_POINT if race.has_points else None
     joint = {name: values[: settings.n_joint] for name, values in points.items()}
@@ -179,7 +179,7 @@ def score_race(past: Sequence[KnownRace], item: KnownRace, fit: TrackFit, settin
         track=race.track,
         track_type=race.track_type,
         spearman={name: spearman(values, race.finish) for name, values in expected.items() if np.ptp(values) > 0},
-        log_score={name: log_score_over_uniform(values, race.finish) for name, values in drawn.items()},
+        log_score={MODEL: log_score_over_uniform(finishes, race.finish), **log_scores},
         crps={} if observed is None else {name: float(crps(x, observed).mean()) for name, x in points.items()},
         energy={} if observed is None else {name: energy_score(x, observed) for name, x in joint.items()},
         variogram={} if observed is None else {name: variogram_score(x, observed) for name, x in joint.items()},

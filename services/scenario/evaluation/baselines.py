@@ -30,11 +30,14 @@ _FINISH_SIGNAL = 2
 
 @dataclass(frozen=True, eq=False)
 class Forecast:
-    """A sample of points, shape (n_samples, n_cars), the expected finish of each car, and finishes if simulated."""
+    """A sample of points, shape (n_samples, n_cars), and the expected finish of each car.
+
+    ``log_score`` is the log-probability of the real order over that of the uniform one, where the forecast has one.
+    """
 
     points: Floats
     expected_finish: Floats
-    finishes: Ints | None = None
+    log_score: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,11 +140,18 @@ def _plackett_luce(
         rows, columns = np.nonzero(finishes == place)
         per_lap = cars.per_lap[rng.choice(pool, rows.size)] if pool.size else np.zeros(rows.size)
         points[rows, columns] = _site_points(finishes[rows, columns], target.race.start[columns], per_lap, target)
-    return Forecast(points, finishes.mean(axis=0), finishes)
+    order = np.argsort(target.race.finish)
+    uniform = -float(np.log(np.arange(1, order.size + 1)).sum())
+    return Forecast(points, finishes.mean(axis=0), log_probability(utility[order]) - uniform)
 
 
 def _features(known: KnownRace) -> Floats:
     return np.column_stack([known.signals[:, _FINISH_SIGNAL], rank_scores(-known.race.start.astype(np.float64))])
+
+
+def log_probability(utility: Floats) -> float:
+    """Log-probability under Plackett-Luce of the order in which utilities stand, the winner's first."""
+    return float((utility - np.logaddexp.accumulate(utility[::-1])[::-1]).sum())
 
 
 def fit_plackett_luce(past: Sequence[KnownRace]) -> Floats:
@@ -151,9 +161,7 @@ def fit_plackett_luce(past: Sequence[KnownRace]) -> Floats:
     def loss(weights: Floats) -> float:
         total = 0.5 * float(weights @ weights)
         for rows in ordered:
-            utility = rows @ weights
-            left = np.logaddexp.accumulate(utility[::-1])[::-1]
-            total -= float((utility - left).sum())
+            total -= log_probability(rows @ weights)
         return total
 
     return np.asarray(minimize(loss, np.zeros(2), method="L-BFGS-B").x)

@@ -7,6 +7,7 @@ from scipy.stats import kstest, norm
 
 from services.common.domain.errors import InvalidInput
 from services.scenario.evaluation.backtest import BacktestSettings, backtest, pseudo_salaries
+from services.scenario.evaluation.baselines import log_probability
 from services.scenario.evaluation.report import backtest_report
 from services.scenario.evaluation.scores import (
     attrition_log_likelihood,
@@ -68,6 +69,12 @@ def test_attrition_probabilities_sum_to_one_and_last_place_follows_worth():
     assert chances.sum() == pytest.approx(1.0)
     last = sum(chance for chance, order in zip(chances, orders, strict=True) if order[-1] == 2)
     assert last == pytest.approx(np.exp(1.0) / np.exp(-utilities).sum())
+
+
+def test_plackett_luce_probabilities_sum_to_one():
+    utilities = np.array([0.5, 0.0, -1.0, 0.3])
+    chances = [np.exp(log_probability(utilities[list(order)])) for order in itertools.permutations(range(4))]
+    assert sum(chances) == pytest.approx(1.0)
 
 
 def test_nearest_attrition_model_finds_the_one_that_made_the_orders():
