@@ -12,6 +12,9 @@ from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
+from numba import njit
+
+from services.contest_sim.core.blocks import cut, run_blocks
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -28,12 +31,30 @@ SITE_SHARE = 0.03
 """Sites let no user hold more than this share of a field."""
 
 _GRID = 400
+_RARE = 1e-4
+"""Below this many expected choices by a user with all entries, repeats do not matter."""
+
+_ROWS_PER_BLOCK = 250_000
 _MAX_ROUNDS = 50
 
 
 def entry_limit(n_entries: int, max_entries_per_user: int) -> int:
     """Entries that a user may have in a contest: what it states, and no more than 3 % of the field."""
     return max(1, min(max_entries_per_user, int(SITE_SHARE * n_entries)))
+
+
+@njit(cache=True, nogil=True)
+def scale_shares(chosen: Floats, low: float, high: float, ratios: Floats, shares: Floats) -> None:
+    """Write ``shares[row] = chosen[row] * ratio``, the ratio interpolated over logarithms from ``low`` to ``high``."""
+    step = (high - low) / (len(ratios) - 1)
+    rare = np.exp(low)
+    for row in range(len(chosen)):
+        ratio = 1.0
+        if chosen[row] > rare:
+            at = min(max((np.log(chosen[row]) - low) / step, 0.0), len(ratios) - 1.000001)
+            cell = int(at)
+            ratio = ratios[cell] + (at - cell) * (ratios[cell + 1] - ratios[cell])
+        shares[row] = chosen[row] * ratio
 
 
 @dataclass(frozen=True)
@@ -58,14 +79,18 @@ class Entrants:
         """
         if self.max_entries == 1:
             return chosen
-        held = chosen > 0.0
-        logs = np.log(chosen[held])
-        grid = np.linspace(logs.min(), logs.max() + 1e-12, _GRID)
         sizes = np.arange(1, self.max_entries + 1, dtype=np.float64)
-        never = np.exp(np.outer(np.log1p(-np.exp(np.minimum(grid, -1e-12))), sizes))
-        ratio = ((1.0 - never) @ self.probabilities) / np.exp(grid)
-        shares = np.zeros(len(chosen))
-        shares[held] = chosen[held] * np.interp(logs, grid, ratio)
+        top = float(np.log(min(chosen.max(), 1.0 - 1e-12)))
+        grid = np.linspace(np.log(_RARE / self.max_entries), max(top, np.log(2 * _RARE / self.max_entries)), _GRID)
+        held = -np.expm1(np.outer(np.log1p(-np.exp(grid)), sizes)) @ self.probabilities
+        ratios = held / np.exp(grid) / (self.probabilities @ sizes)
+        shares = np.empty(len(chosen))
+
+        def work(start: int, stop: int) -> None:
+            scale_shares(chosen[start:stop], grid[0], grid[-1], ratios, shares[start:stop])
+
+        for _ in run_blocks(work, cut(len(chosen), _ROWS_PER_BLOCK)):
+            pass
         return shares / shares.sum()
 
     def users(self, n_entries: int, rng: np.random.Generator) -> Ints:
