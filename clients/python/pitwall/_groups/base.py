@@ -52,7 +52,11 @@ def progress_of(event: Any, on_progress: OnProgress | None) -> bool:
 
 def last_event(events: Iterator[M], name: str, on_progress: OnProgress | None) -> Any:
     """The field ``name`` of the event that ends a stream, progress passed on meanwhile."""
+    last = None
+    # The stream is read to its end: a call left before it counts as cancelled.
     for event in events:
         if not progress_of(event, on_progress):
-            return getattr(event, name)
-    raise PitwallError(f"the stream ended without its {name}")
+            last = getattr(event, name)
+    if last is None:
+        raise PitwallError(f"the stream ended without its {name}")
+    return last

@@ -1,0 +1,300 @@
+"""Each verb on the sample slate, and what each says to input that is not right."""
+
+import csv
+import hashlib
+import io
+import json
+
+import numpy as np
+import pytest
+
+from tests.conftest import REPOSITORY
+from tests.system.command import pitwall, serving
+
+EXAMPLES = REPOSITORY / "examples"
+SLATE = ("--salaries", EXAMPLES / "DKSalaries.csv", "--race-sheet", EXAMPLES / "race_sheet.csv")
+
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory):
+    """Options before the verb: a served stack, and a folder for runs."""
+    folder = tmp_path_factory.mktemp("data")
+    with serving(folder / "served") as address:
+        yield ("--address", address, "--data-dir", folder / "client")
+
+
+@pytest.fixture(scope="module")
+def cli(stack):
+    return lambda *arguments: pitwall(*stack, *arguments)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("out")
+
+
+@pytest.fixture(scope="module")
+def sample(cli, folder):
+    """The main job: answer and files."""
+    options = ("--track", "phoenix", "--race-id", "sample", "--scenarios", 2_000, "--lineups", 5, "--out", folder)
+    return cli("run", *SLATE, *options, "--json").json
+
+
+def digest(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_run_writes_lineups_result_and_report(sample, folder):
+    assert {path.name for path in folder.iterdir()} >= {"lineups.csv", "result.json", "report.html"}
+    assert len(sample["lineups"]) == 5
+    assert all(item["proven_optimal"] for item in sample["lineups"])
+    rows = list(csv.reader((folder / "lineups.csv").open(newline="")))
+    assert rows[0] == ["D"] * 6
+    assert [cell.split(" (")[0] for cell in rows[1]] == sample["lineups"][0]["drivers"]
+
+
+def test_a_rerun_gives_the_same_bytes(cli, sample, folder, tmp_path):
+    again = cli("runs", "rerun", sample["run_id"], "--out", tmp_path, "--json").json
+    assert again["same_lineups"]
+    assert again["changed"] == []
+    assert digest(tmp_path / "lineups.csv") == digest(folder / "lineups.csv")
+
+
+def test_runs_are_listed_and_shown_with_hashes(cli, sample, folder):
+    assert sample["run_id"] in [run["run_id"] for run in cli("runs", "list", "--json").json]
+    shown = cli("runs", "show", sample["run_id"], "--json").json
+    assert shown["lineups_sha256"] == digest(folder / "lineups.csv")
+    hashes = {item["role"]: item["sha256"] for item in shown["inputs"]}
+    assert hashes["salaries"] == digest(EXAMPLES / "DKSalaries.csv")
+    assert hashes["race_sheet"] == digest(EXAMPLES / "race_sheet.csv")
+    assert shown["result"]["seeds"]["scenarios"] == 1
+    assert cli("runs", "show", sample["run_id"]).code == 0
+    assert cli("runs", "list").code == 0
+
+
+def test_the_report_is_written_again_from_the_stored_run(cli, sample, folder, tmp_path):
+    assert cli("report", sample["run_id"], "--out", tmp_path / "r.html", "--json").json["run_id"] == sample["run_id"]
+    assert digest(tmp_path / "r.html") == digest(folder / "report.html")
+
+
+@pytest.mark.usefixtures("sample")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("race", "list"),
+        ("race", "show", "sample"),
+        ("scenarios", "generate", "sample", "--n", 2_000),
+        ("scenarios", "summary", "sample"),
+        ("ownership", "project", "sample"),
+        ("optimize", "sample", "--lineups", 2),
+        ("doctor",),
+    ],
+    ids=lambda arguments: " ".join(map(str, arguments[:2])),
+)
+def test_verbs_answer_as_tables_and_as_json(cli, arguments):
+    assert cli(*arguments, "--json").json
+    told = cli(*arguments)
+    assert told.code == 0, told.err
+    assert len(told.out) > 50
+
+
+@pytest.mark.usefixtures("sample")
+def test_simulate_reads_what_run_wrote(cli, folder):
+    result = cli("simulate", "sample", "--lineups", folder / "lineups.csv", "--opponents", 500, "--json").json
+    assert len(result["contests"][0]["lineups"]) == 5
+
+
+@pytest.mark.usefixtures("sample")
+def test_a_matrix_goes_out_and_comes_back(cli, tmp_path):
+    written = cli("scenarios", "export", "sample", "--out", tmp_path / "points.csv", "--json").json
+    stored = cli("scenarios", "upload", "sample", tmp_path / "points.csv", "--json").json
+    assert stored["source"] == "uploaded"
+    assert stored["n_scenarios"] == written["n_scenarios"]
+    assert stored["driver_ids"] == written["driver_ids"]
+
+
+@pytest.mark.usefixtures("sample")
+@pytest.mark.parametrize("layout", ["ids", "names", "json"])
+def test_lineups_in_other_layouts(cli, layout, tmp_path):
+    out = tmp_path / "lineups"
+    answer = cli("optimize", "sample", "--lineups", 2, "--out", out, "--format", layout, "--json").json
+    names = answer["lineups"][0]["drivers"]
+    if layout == "json":
+        assert [driver["name"] for driver in json.loads(out.read_text())[0]["drivers"]] == names
+    elif layout == "names":
+        assert next(csv.reader(io.StringIO(out.read_text()))) == names
+
+
+@pytest.mark.usefixtures("sample")
+def test_the_entries_template_is_filled(folder, tmp_path):
+    out = tmp_path / "DKEntries.csv"
+    options = ("--template", EXAMPLES / "DKEntries.csv", "--lineups", folder / "lineups.csv", "--out", out)
+    plan = pitwall("entries", "fill", *options, "--json").json
+    assert [item["lineup"] for item in plan["filled"]] == [1, 2, 3, 4, 5, 1, 1, 2]
+    before, after = (list(csv.reader(path.open(newline=""))) for path in (EXAMPLES / "DKEntries.csv", out))
+    lineups = list(csv.reader((folder / "lineups.csv").open(newline="")))
+    assert after[1][4:10] == lineups[1]
+    assert [row[:4] + row[10:] for row in after] == [row[:4] + row[10:] for row in before]
+    assert pitwall("entries", "fill", *options).code == 0
+
+
+def test_a_race_sheet_is_prepared_once(tmp_path):
+    out = tmp_path / "sheet.csv"
+    made = pitwall("race", "template", "--salaries", EXAMPLES / "DKSalaries.csv", "--out", out, "--json").json
+    rows = list(csv.reader(out.open(newline="")))
+    assert rows[0][:3] == ["name", "start", "team"]
+    assert len(rows) - 1 == made["n_drivers"] == 38
+    again = pitwall("race", "template", "--salaries", EXAMPLES / "DKSalaries.csv", "--out", out)
+    assert again.code == 2
+    assert "--force" in again.err
+
+
+def test_a_template_alone_makes_a_race(cli, tmp_path):
+    out = tmp_path / "sheet.csv"
+    assert pitwall("race", "template", "--salaries", EXAMPLES / "DKSalaries.csv", "--out", out).code == 0
+    files = ("--salaries", EXAMPLES / "DKSalaries.csv", "--race-sheet", out)
+    race = cli("race", "import", "bare", *files, "--track", "phoenix", "--json").json
+    assert len(race["race"]["drivers"]) == 38
+    assert cli("race", "delete", "bare").code == 0
+
+
+def salaries(change):
+    """The sample salary file with its rows changed."""
+    rows = list(csv.reader((EXAMPLES / "DKSalaries.csv").open(newline="")))
+    change(rows)
+    text = io.StringIO()
+    csv.writer(text).writerows(rows)
+    return text.getvalue().encode()
+
+
+def set_cell(row, column, value):
+    return lambda rows: rows[row].__setitem__(column, value)
+
+
+BAD_SALARIES = {
+    "no salary column": (set_cell(0, 5, "Wages"), "row 1", "Salary"),
+    "a driver twice": (lambda rows: rows.append(list(rows[1])), "row 40", "ID"),
+    "salary of zero": (set_cell(3, 5, "0"), "row 4", "Salary"),
+    "negative salary": (set_cell(3, 5, "-100"), "row 4", "Salary"),
+    "no id": (set_cell(5, 3, ""), "row 6", "ID"),
+}
+
+
+@pytest.mark.usefixtures("sample")
+@pytest.mark.parametrize("case", BAD_SALARIES)
+def test_bad_salary_files_are_refused_by_row_and_column(cli, case, tmp_path):
+    change, row, column = BAD_SALARIES[case]
+    path, out = tmp_path / "Bad.csv", tmp_path / "out"
+    content = salaries(change)
+    if case == "no id":
+        content = content.replace(b"Name + ID", b"Ignored")
+    path.write_bytes(content)
+    before = cli("race", "list", "--json").json
+    told = cli("run", "--salaries", path, "--track", "phoenix", "--race-id", "bad", "--out", out, "--json")
+    assert told.code == 2
+    places = [item["field"] for item in told.violations["violations"]]
+    assert any("Bad.csv" in place and row in place and column in place for place in places), places
+    assert all(len(item["description"]) > 15 for item in told.violations["violations"])
+    assert not out.exists()
+    assert cli("race", "list", "--json").json == before
+
+
+def test_a_byte_order_mark_is_welcome(cli, tmp_path):
+    path = tmp_path / "DKSalaries.csv"
+    path.write_bytes(b"\xef\xbb\xbf" + (EXAMPLES / "DKSalaries.csv").read_bytes())
+    files = ("--salaries", path, "--race-sheet", EXAMPLES / "race_sheet.csv")
+    assert cli("race", "import", "bom", *files, "--track", "phoenix", "--json").json
+    assert cli("race", "delete", "bom").code == 0
+
+
+def expensive(rows):
+    for row in rows[1:]:
+        row[5] = "9000"
+
+
+def few(rows):
+    del rows[6:]
+
+
+@pytest.mark.parametrize("change", [expensive, few], ids=lambda change: change.__name__)
+def test_a_slate_without_a_legal_lineup_is_refused_and_writes_nothing(cli, change, tmp_path):
+    path, out = tmp_path / "DKSalaries.csv", tmp_path / "out"
+    path.write_bytes(salaries(change))
+    told = cli("run", "--salaries", path, "--track", "phoenix", "--race-id", "nolineup", "--out", out, "--json")
+    assert told.code == 2, told.err
+    assert not out.exists()
+
+
+@pytest.mark.usefixtures("sample")
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (("race", "show", "nowhere"), "nowhere"),
+        (("scenarios", "generate", "sample", "--n", 0), "n_scenarios"),
+        (("scenarios", "generate", "sample", "--n", 10**9), "n_scenarios"),
+        (("optimize", "sample", "--lineups", 0), "n_lineups"),
+        (("optimize", "sample", "--lineups", 10**9), "n_lineups"),
+        (("optimize", "sample", "--lock", "Nobody"), "lock"),
+        (("optimize", "sample", "--stack", "two"), "stack"),
+        (("optimize", "sample", "--format", "xml", "--out", "never.csv"), "format"),
+        (("simulate", "sample", "--lineups", "missing.csv"), "missing.csv"),
+        (("runs", "show", "nothing"), "nothing"),
+        (("audit", "--standings", "missing.csv"), "missing.csv"),
+        (("run", "--salaries", "missing.csv", "--track", "phoenix"), "missing.csv"),
+        (("run", "--salaries", "missing.csv", "--track", "atlantis"), "atlantis"),
+        (("entries", "fill", "--template", "missing.csv", "--lineups", "x", "--out", "y"), "missing.csv"),
+    ],
+    ids=lambda value: " ".join(map(str, value[:4])) if isinstance(value, tuple) else "",
+)
+def test_input_that_is_not_right_ends_with_code_2_and_says_what(cli, arguments, word, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    told = cli(*arguments, "--json")
+    assert told.code == 2, told.err
+    assert word in told.err
+    assert "Traceback" not in told.err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("sample")
+def test_a_matrix_with_a_hole_is_refused(cli, tmp_path):
+    ids = [driver["driver_id"] for driver in cli("race", "show", "sample", "--json").json["drivers"]]
+    points = np.ones((200, len(ids)))
+    points[17, 3] = np.nan
+    path = tmp_path / "points.csv"
+    path.write_text(",".join(ids) + "\n" + "\n".join(",".join(map(str, row)) for row in points))
+    before = cli("scenarios", "summary", "sample", "--json").json["scenario_set"]["scenario_set_id"]
+    told = cli("scenarios", "upload", "sample", path, "--json")
+    assert told.code == 2, told.err
+    assert "17" in told.err or "18" in told.err
+    assert cli("scenarios", "summary", "sample", "--json").json["scenario_set"]["scenario_set_id"] == before
+
+
+def test_a_service_that_is_not_there_is_code_3(tmp_path):
+    told = pitwall("--address", "127.0.0.1:1", "--data-dir", tmp_path, "race", "list", "--json")
+    assert told.code == 3
+    assert told.violations["reason"] == "UNAVAILABLE"
+
+
+def test_every_verb_explains_itself_with_an_example():
+    from typer.main import get_command
+
+    from pitwall.cli import app
+
+    def verbs(command, path):
+        if hasattr(command, "commands"):
+            for name, child in command.commands.items():
+                yield from verbs(child, (*path, name))
+        else:
+            yield path, command
+
+    for path, command in verbs(get_command(app), ()):
+        assert f"`pitwall {' '.join(path)}" in command.help.replace("\n", " "), path
+        shown = pitwall(*path, "--help")
+        assert shown.code == 0
+        assert "Example" in shown.out
+
+
+def test_completion_is_offered():
+    assert "--install-completion" in pitwall("--help").out
