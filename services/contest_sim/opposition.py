@@ -92,9 +92,16 @@ class OppositionFinder:
         self.library = library
 
     def find(
-        self, race: Race, spec: contest_pb2.FieldSpec, contest: Contest | None, scenario_set_id: str, call: Call
+        self,
+        race: Race,
+        spec: contest_pb2.FieldSpec,
+        scenario_set_id: str,
+        call: Call,
+        *,
+        contest: Contest | None = None,
+        n_entries: int = 0,
     ) -> Opposition:
-        """The opposition in a contest; None for any number of entries, at a low fee.
+        """The opposition in a contest, or among ``n_entries`` of a contest not known, at a low fee.
 
         Raises
         ------
@@ -102,12 +109,12 @@ class OppositionFinder:
             For ownership or opponents that do not fit the race.
         """
         if spec.WhichOneof("kind") == "known":
-            opponents = mapping.opponents_from_proto(race, spec.known, "field.known")
-            return KnownOpposition(race, opponents)
+            return KnownOpposition(race, mapping.opponents_from_proto(race, spec.known, "field.known"))
         model = spec.model
         shares, concentration, warnings = self._shares(race, model, contest, scenario_set_id, call)
         parameters = mapping.parameters_from_proto(model, contest.entry_fee_cents if contest else 0)
-        entrants = Entrants(_entry_limit(contest))
+        most = contest.max_entries_per_user if contest else DEFAULT_MAX_ENTRIES_PER_USER
+        entrants = Entrants(entry_limit(contest.n_entries if contest else n_entries, most))
         field = self.library.field(race, shares, parameters, entrants, call.checkpoint)
         redraw = model.redraw_ownership if model.HasField("redraw_ownership") else True
         notes = (*warnings, *_misses(race, field))
@@ -145,12 +152,6 @@ def _profile(contest: Contest | None) -> ownership_pb2.ContestProfile | None:
         entry_fee_cents=contest.entry_fee_cents,
         max_entries_per_user=0 if limit == DEFAULT_MAX_ENTRIES_PER_USER else limit,
     )
-
-
-def _entry_limit(contest: Contest | None) -> int:
-    if contest is None:
-        return DEFAULT_MAX_ENTRIES_PER_USER
-    return entry_limit(contest.n_entries, contest.max_entries_per_user)
 
 
 def _misses(race: Race, field: Field) -> Sequence[str]:
