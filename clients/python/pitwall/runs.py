@@ -6,6 +6,7 @@ its report. The folder appears whole or not at all.
 
 from __future__ import annotations
 
+import builtins
 import dataclasses
 import hashlib
 import json
@@ -13,7 +14,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +23,7 @@ from typing import Any
 from platformdirs import user_data_path
 from pydantic import TypeAdapter, ValidationError
 
-from pitwall.errors import InvalidInputError, NotFoundError, Violation
+from pitwall.errors import InvalidInputError, NotFoundError, PitwallError, Violation
 from pitwall.files import to_json
 from pitwall.job import JobConfig, JobResult, result_document
 from pitwall.sitefiles import lineup_file
@@ -134,12 +135,27 @@ class RunStore:
         shutil.rmtree(folder, ignore_errors=True)
         return folder
 
-    def list(self) -> list[Run]:
-        """All runs, newest first."""
-        if not self.folder.is_dir():
-            return []
-        ids = sorted((entry.name for entry in self.folder.iterdir() if _RUN_ID.match(entry.name)), reverse=True)
-        return [self._read(run_id) for run_id in ids]
+    def list(self, on_damaged: Callable[[PitwallError], None] | None = None) -> list[Run]:
+        """All runs, newest first.
+
+        Parameters
+        ----------
+        on_damaged
+            Told of each run that cannot be read; the others are listed. Default: such a run is an error.
+        """
+        runs = []
+        for run_id in reversed(self._ids()):
+            try:
+                runs.append(self._read(run_id))
+            except InvalidInputError as error:
+                if on_damaged is None:
+                    raise
+                on_damaged(error)
+        return runs
+
+    def _ids(self) -> builtins.list[str]:
+        names = (entry.name for entry in self.folder.iterdir()) if self.folder.is_dir() else ()
+        return sorted(name for name in names if _RUN_ID.match(name))
 
     def get(self, run_id: str) -> Run:
         """A run by its id, the beginning of its id if that is clear, or ``latest``.
@@ -149,8 +165,7 @@ class RunStore:
         NotFoundError
             If there is none, or more than one fits.
         """
-        names = [entry.name for entry in self.folder.iterdir()] if self.folder.is_dir() else []
-        ids = sorted(name for name in names if _RUN_ID.match(name))
+        ids = self._ids()
         found = ids[-1:] if run_id == "latest" else [name for name in ids if run_id and name.startswith(run_id)]
         if len(found) != 1:
             fits = f"{run_id!r} fits {len(found)} runs" if found else f"there is no run {run_id!r}"
@@ -198,7 +213,8 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 def _damaged(path: Path, error: Exception) -> InvalidInputError:
-    problem = f"the stored run cannot be read ({error}); delete its folder"
+    lacking = f"lacks {error}" if isinstance(error, KeyError) else str(error)
+    problem = f"the stored run cannot be read ({lacking}); delete its folder"
     return InvalidInputError(f"{path}: {problem}", violations=[Violation(str(path), problem)])
 
 

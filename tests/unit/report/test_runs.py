@@ -42,3 +42,6 @@ def test_a_damaged_run_is_named(tmp_path, content):
     (tmp_path / "runs" / run_id / "run.json").write_text(content)
     with pytest.raises(InvalidInputError, match=r"run\.json"):
         RunStore(tmp_path).get(run_id)
+    told = []
+    assert RunStore(tmp_path).list(told.append) == []
+    assert len(told) == 1

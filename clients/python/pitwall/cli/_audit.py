@@ -32,7 +32,7 @@ def audit(
 ) -> None:
     """Compare a run with what happened: ranks, prizes, ownership, copies, points, best lineup in hindsight.
 
-    Example: `pitwall audit --standings contest-standings-190000001.csv --run latest`
+    Example: `pitwall audit --standings examples/contest-standings-190000001.csv --run latest`
     """
     stored = store_of(context).get(run)
     read = read_standings(standings.name, read_bytes(standings))

@@ -48,7 +48,7 @@ def keep_run(client: Client, store: RunStore, result: JobResult, out: Path, layo
 @app.command("list")
 def list_runs(context: typer.Context, as_json: JsonOption = False) -> None:
     """List the runs, newest first. Example: `pitwall runs list`"""
-    runs = store_of(context).list()
+    runs = store_of(context).list(lambda error: errors.print(f"warning: {error.message}", markup=False))
     if as_json:
         print_json([_line(run) for run in runs])
         return
