@@ -43,8 +43,9 @@ def portfolio_to_proto(
     worth: PortfolioWorth,
     drivers: Sequence[tuple[str, Exposure]] = (),
     regimes: Sequence[tuple[str, Exposure]] = (),
+    kelly_fraction: float = DEFAULT_FRACTION,
 ) -> contest_pb2.PortfolioResult:
-    """All entries together, with names and exposures of drivers and regimes; a quarter of Kelly as stake."""
+    """All entries together, with names and exposures of drivers and regimes, and a fraction of Kelly as stake."""
     fees = worth.fees or np.inf
     quantiles = zip(QUANTILE_LEVELS, worth.quantiles, strict=True)
     return contest_pb2.PortfolioResult(
@@ -61,8 +62,8 @@ def portfolio_to_proto(
         any_top1_probability=worth.any_top1_probability,
         drivers=[_exposure(name, exposure) for name, exposure in drivers],
         regimes=[_exposure(name, exposure) for name, exposure in regimes],
-        kelly_stake_share=DEFAULT_FRACTION * worth.kelly,
-        kelly_fraction=DEFAULT_FRACTION,
+        kelly_stake_share=kelly_fraction * worth.kelly,
+        kelly_fraction=kelly_fraction,
     )
 
 

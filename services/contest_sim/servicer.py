@@ -13,6 +13,7 @@ from services.common.rpc.calls import Call, Emit, open_call, progress_reporter, 
 from services.common.rpc.peers import ScenarioPeer
 from services.contest_sim import answers, mapping
 from services.contest_sim.choosing import Choosing
+from services.contest_sim.core.kelly import DEFAULT_FRACTION
 from services.contest_sim.field_library import FieldLibrary
 from services.contest_sim.opposition import OppositionFinder
 from services.contest_sim.simulation import Simulation
@@ -56,7 +57,16 @@ class ContestSimServicer(pb_grpc.ContestSimServiceServicer):
             self._opposition.find(race, request.field, matrix.scenario_set_id, call, contest=contest)
             for contest in contests
         ]
-        return Simulation(race, matrix, contests, entries, oppositions, request.n_fields, request.seed)
+        return Simulation(
+            race,
+            matrix,
+            contests,
+            entries,
+            oppositions,
+            n_fields=request.n_fields,
+            seed=request.seed,
+            kelly_fraction=request.kelly_fraction or DEFAULT_FRACTION,
+        )
 
     def DescribeField(
         self, request: pb.DescribeFieldRequest, context: grpc.ServicerContext

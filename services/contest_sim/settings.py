@@ -17,6 +17,6 @@ class ContestSimSettings(ServerSettings):
     scenario_address: str = Field("127.0.0.1:50051", description="Address of the scenario service.")
     ownership_address: str = Field("127.0.0.1:50052", description="Address of the ownership service.")
     cached_fields: int = Field(
-        4, ge=1, le=100, description="Fitted fields kept, some 80 MB each on a full slate: base, weights, running sum."
+        2, ge=1, le=100, description="Fitted fields kept, some 80 MB each on a full slate: base, weights, running sum."
     )
     matrix_cache_bytes: int = Field(512 << 20, ge=0, description="Memory for scenario sets fetched before.")

@@ -15,6 +15,7 @@ from services.contest_sim import answers
 from services.contest_sim.core.contest import Contest, Entries
 from services.contest_sim.core.economics import driver_exposures, lineup_worth, portfolio_worth, regime_exposures
 from services.contest_sim.core.field_plan import KnownPlan, ModelPlan
+from services.contest_sim.core.kelly import DEFAULT_FRACTION
 from services.contest_sim.core.outcome import Outcome
 from services.contest_sim.core.play import Draw, play_contests
 from services.contest_sim.opposition import KnownOpposition, ModelOpposition, Opposition
@@ -33,6 +34,7 @@ class Simulation:
     oppositions: Sequence[Opposition]
     n_fields: int
     seed: int
+    kelly_fraction: float = DEFAULT_FRACTION
 
     def run(self, call: Call, progress: ReportProgress) -> contestsim_service_pb2.SimulationResult:
         """Play all contests and say what came of it."""
@@ -60,7 +62,8 @@ class Simulation:
         """All contests together."""
         n_entries = self.entries.n_entries
         fees = [n_entries * contest.entry_fee_cents for contest in self.contests]
-        return answers.portfolio_to_proto(portfolio_worth(outcomes, fees, n_entries * len(self.contests)))
+        worth = portfolio_worth(outcomes, fees, n_entries * len(self.contests))
+        return answers.portfolio_to_proto(worth, kelly_fraction=self.kelly_fraction)
 
     def _draw(self, call: Call) -> Draw:
         sizes = [n_opponents(contest, self.entries.n_entries) for contest in self.contests]
@@ -71,7 +74,9 @@ class Simulation:
         return contest_pb2.ContestResult(
             name=answers.contest_name(contest, index),
             lineups=answers.lineups_to_proto(lineup_worth(outcome, contest.entry_fee_cents), contest.entry_fee_cents),
-            portfolio=portfolio_message(self.race, self.matrix, contest, self.entries, outcome),
+            portfolio=portfolio_message(
+                self.race, self.matrix, contest, self.entries, outcome, kelly_fraction=self.kelly_fraction
+            ),
             prizes=answers.table_to_proto(contest.prizes),
             rake=contest.rake,
         )
@@ -109,7 +114,13 @@ def drawer(oppositions: Sequence[Opposition], sizes: Sequence[int], seed: int, c
 
 
 def portfolio_message(
-    race: Race, matrix: ScenarioMatrix, contest: Contest, entries: Entries, outcome: Outcome
+    race: Race,
+    matrix: ScenarioMatrix,
+    contest: Contest,
+    entries: Entries,
+    outcome: Outcome,
+    *,
+    kelly_fraction: float = DEFAULT_FRACTION,
 ) -> contest_pb2.PortfolioResult:
     """All entries in one contest, with what hangs on each driver and regime."""
     worth = portfolio_worth([outcome], [entries.n_entries * contest.entry_fee_cents], entries.n_entries)
@@ -119,4 +130,5 @@ def portfolio_message(
         worth,
         list(zip(race.driver_ids, drivers, strict=True)),
         list(zip(matrix.regime_names, regimes, strict=True)),
+        kelly_fraction,
     )

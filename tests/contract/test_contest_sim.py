@@ -139,6 +139,12 @@ def test_simulation_adds_up(stub):
     assert result.field.max_ownership_error < 0.01
 
 
+def test_stake_follows_the_fraction_of_kelly_asked_for(stub):
+    quarter, half = (result_of(stub.SimulateContest(request(kelly_fraction=share))).result for share in (0.0, 0.5))
+    assert half.combined.kelly_fraction == half.contests[0].portfolio.kelly_fraction == 0.5
+    assert half.combined.kelly_stake_share == pytest.approx(2 * quarter.combined.kelly_stake_share)
+
+
 def test_same_seed_same_result_other_seed_another(stub):
     first, again = (result_of(stub.SimulateContest(request())) for _ in range(2))
     assert first == again

@@ -34,6 +34,7 @@ class SimulateContestRequest(_message.Message):
     FIELD_FIELD_NUMBER: _builtins.int
     N_FIELDS_FIELD_NUMBER: _builtins.int
     SEED_FIELD_NUMBER: _builtins.int
+    KELLY_FRACTION_FIELD_NUMBER: _builtins.int
     race_id: _builtins.str
     """Required. The race."""
     scenario_set_id: _builtins.str
@@ -42,6 +43,8 @@ class SimulateContestRequest(_message.Message):
     """Optional. Fields drawn; scenarios are dealt out among them evenly. Default (0): 10."""
     seed: _builtins.int
     """Optional. Seed of the field draws."""
+    kelly_fraction: _builtins.float
+    """Optional. Share of full Kelly to advise as stake. Default (0): 0.25."""
     @_builtins.property
     def entries(self) -> _containers.RepeatedCompositeFieldContainer[_contest_pb2.EnteredLineup]:
         """Required. One's own entries."""
@@ -64,10 +67,11 @@ class SimulateContestRequest(_message.Message):
         field: _contest_pb2.FieldSpec | None = ...,
         n_fields: _builtins.int = ...,
         seed: _builtins.int = ...,
+        kelly_fraction: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["field", b"field"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["contests", b"contests", "entries", b"entries", "field", b"field", "n_fields", b"n_fields", "race_id", b"race_id", "scenario_set_id", b"scenario_set_id", "seed", b"seed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contests", b"contests", "entries", b"entries", "field", b"field", "kelly_fraction", b"kelly_fraction", "n_fields", b"n_fields", "race_id", b"race_id", "scenario_set_id", b"scenario_set_id", "seed", b"seed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
