@@ -56,7 +56,7 @@ def read_standings(file_name: str, content: bytes) -> Standings:
         Naming file, row and column of everything that is wrong.
     """
     text = file_text(file_name, content)
-    lines = list(csv.reader(io.StringIO(text)))
+    lines = _lines(file_name, text)
     if not lines:
         raise InvalidInput.field(file_name, "the file is empty")
     column = _columns(file_name, lines[0])
@@ -70,6 +70,13 @@ def read_standings(file_name: str, content: bytes) -> Standings:
         n_unfilled=sum(1 for row in entries if not _cell(row, column["lineup"])),
         max_entries_per_user=max(_entries_of_user(_cell(row, column["entryname"])) for row in entries),
     )
+
+
+def _lines(file_name: str, text: str) -> list[list[str]]:
+    try:
+        return list(csv.reader(io.StringIO(text, newline="")))
+    except csv.Error as error:
+        raise InvalidInput.field(file_name, f"the file is no CSV file ({error}); give it as exported") from error
 
 
 def _columns(file_name: str, header: Sequence[str]) -> dict[str, int]:

@@ -95,6 +95,18 @@ def test_names_file_row_and_column(content, place, says):
     assert says in excinfo.value.violations[0].description
 
 
+def test_a_damaged_archive_is_refused_wherever_it_is_damaged():
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("contest-standings-7.csv", export())
+    whole = packed.getvalue()
+    start = len("contest-standings-7.csv") + 30
+    for position in range(start, start + 60):
+        damaged = whole[:position] + bytes([whole[position] ^ 0xFF]) + whole[position + 1 :]
+        with pytest.raises(InvalidInput):
+            read_standings("s.zip", damaged)
+
+
 def test_refuses_another_race_a_stray_name_and_wrong_totals():
     standings = read_standings("s.csv", export())
     with pytest.raises(InvalidInput, match="standings of another race"):

@@ -11,9 +11,15 @@ import typer
 
 from pitwall.cli._common import Bars, JsonOption, RaceArgument, client_of, errors, print_json, print_table
 from pitwall.cli._scenarios import SetOption
+from pitwall.sitefiles._problems import read_bytes
+from pitwall.sitefiles.ownership import read_ownership
 from pitwall.types.ownership import ContestProfile, OwnershipModel
 
 app = typer.Typer(no_args_is_help=True, help="Ownership: what the field will play.")
+
+EntriesOption = Annotated[int, typer.Option(help="Entries in the contest; 0 when not known.")]
+FeeOption = Annotated[float, typer.Option(help="Entry fee in dollars; 0 when not known.")]
+MaxEntriesOption = Annotated[int, typer.Option(help="Entries allowed per user; 0 when not known.")]
 
 
 @app.command("project")
@@ -22,12 +28,26 @@ def project(
     race_id: RaceArgument,
     scenario_set: SetOption = "",
     model: Annotated[str, typer.Option(help="Version of the model. Default: the active one.")] = "",
+    own: Annotated[
+        Path | None,
+        typer.Option("--ownership", help="CSV of your own percentages (name or id, ownership); the rest is fitted."),
+    ] = None,
+    entries: EntriesOption = 0,
+    fee: FeeOption = 0.0,
+    max_entries: MaxEntriesOption = 0,
     as_json: JsonOption = False,
 ) -> None:
     """Project the ownership of a race. Example: `pitwall ownership project sample`"""
     with client_of(context) as client:
-        names = client.races.get(race_id).names_by_id
-        projection = client.ownership.project(race_id, scenario_set_id=scenario_set, model_version=model)
+        race = client.races.get(race_id)
+        names = race.names_by_id
+        projection = client.ownership.project(
+            race_id,
+            scenario_set_id=scenario_set,
+            model_version=model,
+            contest=ContestProfile(entries, round(fee * 100), max_entries),
+            overrides_percent=None if own is None else read_ownership(own.name, read_bytes(own), race),
+        )
     if as_json:
         print_json(projection)
         return
@@ -47,22 +67,29 @@ def record(
     context: typer.Context,
     race_id: Annotated[str, typer.Option("--race", help="Id of the race.", show_default=False)],
     standings: Annotated[
-        Path, typer.Option(help="Contest standings as exported by the site, plain or zipped.", show_default=False)
-    ],
+        Path | None, typer.Option(help="Contest standings as exported by the site, plain or zipped.")
+    ] = None,
+    actual: Annotated[
+        Path | None, typer.Option("--ownership", help="CSV of actual percentages (name or id, ownership) instead.")
+    ] = None,
     contest: Annotated[str, typer.Option(help="Name of the contest. Default: the number in the file's name.")] = "",
-    entries: Annotated[int, typer.Option(help="Entries in the contest; 0 when not known.")] = 0,
-    fee: Annotated[float, typer.Option(help="Entry fee in dollars; 0 when not known.")] = 0.0,
-    max_entries: Annotated[int, typer.Option(help="Entries allowed per user; 0 when not known.")] = 0,
+    entries: EntriesOption = 0,
+    fee: FeeOption = 0.0,
+    max_entries: MaxEntriesOption = 0,
     as_json: JsonOption = False,
 ) -> None:
     """Record what the field really played, to learn from.
 
     Example: `pitwall ownership record --race sample --standings contest-standings-123.csv`
     """
+    source = standings or actual
+    if source is None or (standings and actual):
+        raise typer.BadParameter("give either --standings or --ownership")
     profile = ContestProfile(entries, round(fee * 100), max_entries)
     with client_of(context) as client:
+        table = None if actual is None else read_ownership(actual.name, read_bytes(actual), client.races.get(race_id))
         stored = client.ownership.record(
-            race_id, contest or _contest_id(standings), standings=standings, contest=profile
+            race_id, contest or _contest_id(source), standings=standings, percent=table, contest=profile
         )
     if as_json:
         print_json(stored)
@@ -137,8 +164,19 @@ def evaluate(context: typer.Context, as_json: JsonOption = False) -> None:
         print_json(report)
         return
     rows = [
-        (row.name, row.mae, row.mae_se, row.weighted_mae, row.bias, row.spearman, 100 * row.coverage, 100 * row.skill)
+        (
+            row.name,
+            row.mae,
+            row.mae_se,
+            row.weighted_mae,
+            f"{row.bias_20:+.1f} {row.bias_30:+.1f} {row.bias_40:+.1f}",
+            f"{row.recall_20:.2f} {row.recall_30:.2f} {row.recall_40:.2f}",
+            row.spearman,
+            100 * row.coverage,
+            100 * row.skill,
+        )
         for row in report.rows
     ]
-    columns = ("estimator", "MAE", "+-", "weighted MAE", "bias", "Spearman", "coverage %", "skill %")
+    at = "20 30 40 %"
+    columns = ("estimator", "MAE", "+-", "weighted", f"bias {at}", f"recall {at}", "Spearman", "coverage %", "skill %")
     print_table(f"Ownership on {report.n_races} races left out in turn", columns, rows)

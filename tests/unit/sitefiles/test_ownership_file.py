@@ -1,0 +1,47 @@
+import pytest
+
+from pitwall.errors import InvalidInputError
+from pitwall.sitefiles.ownership import read_ownership
+from pitwall.types.race import Driver, Race, Track
+
+NAMES = ("Jos\u00e9 Alvarez", "A.J. Dee Jr.", "Cy Young III", "Late Scratch")
+RACE = Race(
+    "demo",
+    Track("short"),
+    100,
+    tuple(Driver(f"id{i}", name, 6_000, withdrawn=i == 3) for i, name in enumerate(NAMES)),
+)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"name,ownership\nJose Alvarez,41.5\naj dee,12\nCy Young,0\n",
+        b"\xef\xbb\xbfDriver;Own%\r\nJOSE ALVAREZ;41.5%\r\nA.J. Dee Jr.;12 %\r\n\r\nCy Young III;0\r\n",
+        b"name,id,%drafted\nanything,id0,41.5\nelse,id1,12\n,id2,0\n",
+    ],
+)
+def test_reads_names_or_ids(content):
+    assert read_ownership("own.csv", content, RACE) == {"id0": 41.5, "id1": 12.0, "id2": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("content", "place", "says"),
+    [
+        (b"", "own.csv", "empty"),
+        (b"who,ownership\nx,1\n", "own.csv: row 1", "name"),
+        (b"name,salary\nx,1\n", "own.csv: row 1", "ownership"),
+        (b"name,ownership\n", "own.csv", "no drivers"),
+        (b"name,ownership\nNobody,1\n", "own.csv: row 2, column 1", "does not start"),
+        (b"name,ownership\nLate Scratch,1\n", "own.csv: row 2, column 1", "does not start"),
+        (b"name,ownership\nAJ Dee,1\nA.J. Dee,2\n", "own.csv: row 3, column 1", "twice"),
+        (b"name,ownership\nAJ Dee,101\n", "own.csv: row 2, column 2", "0-100"),
+        (b"name,ownership\nAJ Dee,lots\n", "own.csv: row 2, column 2", "'lots'"),
+        (b"name,ownership\nAJ Dee,nan\n", "own.csv: row 2, column 2", "0-100"),
+    ],
+)
+def test_names_file_row_and_column(content, place, says):
+    with pytest.raises(InvalidInputError) as excinfo:
+        read_ownership("own.csv", content, RACE)
+    assert excinfo.value.violations[0].field.startswith(place)
+    assert says in excinfo.value.violations[0].description
