@@ -24,6 +24,9 @@ class Projection:
         What each member says alone and its weight for the driver; shape (n_drivers, n_members).
     fixed
         Shares that the user gave, NaN elsewhere.
+    concentration
+        Of the mean driver between contests: his variance is ``p (1 - p) / (1 + concentration)`` in a large field. What
+        is not known of this slate lowers it, as it widens the intervals.
     warnings
         What a careful user should know.
     """
@@ -72,7 +75,7 @@ def project(ensemble: OwnershipEnsemble, slate: Slate, *, fixed: Fixed | None = 
         member_shares=np.stack(alone, axis=1),
         member_weights=ensemble.blend_.driver_weights(opinions),
         fixed=given.shares,
-        concentration=ensemble.dispersion_.concentration,
+        concentration=1.0 / float(ensemble.dispersion_.rate(knowledge, 0).mean()) - 1.0,
         warnings=_warnings(slate, result.rescaled_from),
     )
 

@@ -44,6 +44,7 @@ def test_missing_inputs_widen_the_intervals_and_are_told(rng):
     rich, poor = project(OwnershipEnsemble(), slate), project(OwnershipEnsemble(), poorer)
     assert poor.warnings == ("5 of 38 drivers have no simulated points; their intervals are wider",)
     assert not rich.warnings
+    assert poor.concentration < rich.concentration < 30.0
     relative = [(p.upper - p.lower) / np.sqrt(p.shares * (1 - p.shares)) for p in (rich, poor)]
     assert (relative[1][blind] > relative[0][blind]).all()
 
