@@ -1,6 +1,7 @@
 """ContestSimService over a real loopback server."""
 
 import threading
+from dataclasses import replace
 
 import grpc
 import numpy as np
@@ -394,6 +395,14 @@ def test_rules_that_no_selection_keeps_are_named(stub):
             )
         )
     assert error_of(caught)[:2] == (grpc.StatusCode.FAILED_PRECONDITION, "INFEASIBLE")
+
+
+def test_scenarios_without_regimes_are_played_too():
+    matrix = make_matrix(RACE)
+    plain = replace(matrix, regime_names=(), regimes=np.zeros(matrix.n_scenarios, dtype=np.uint8))
+    with serving(plain) as channel:
+        result = result_of(ContestSimServiceStub(channel).SimulateContest(request(n_fields=2))).result
+    assert not result.contests[0].portfolio.regimes
 
 
 def test_unknown_race_and_missing_scenarios_have_their_status(stub):

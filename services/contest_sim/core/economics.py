@@ -145,7 +145,9 @@ def driver_exposures(outcome: Outcome, entries: Entries, n_drivers: int) -> list
 
 
 def regime_exposures(outcome: Outcome, regimes: npt.NDArray[np.uint8], n_regimes: int) -> list[Exposure]:
-    """Mean prize money within the scenarios of each regime; the shares add up to 1."""
+    """Mean prize money within the scenarios of each regime; the shares add up to 1. Empty without regimes."""
+    if not n_regimes:
+        return []
     totals: Floats = np.bincount(regimes, weights=outcome.portfolio, minlength=n_regimes).astype(np.float64)
     sizes = np.bincount(regimes, minlength=n_regimes)
     return _exposures(totals / np.maximum(sizes, 1), totals, float(outcome.portfolio.sum()))
