@@ -155,5 +155,5 @@ def fit_blend(opinions: Sequence[Opinions], shares: Sequence[Floats], default: B
     if not opinions:
         return default
     objective = _Objective(opinions, shares, default)
-    found = minimize(objective, objective.start, jac=True, method="L-BFGS-B")
+    found = minimize(objective, objective.start, jac=True, method="BFGS", options={"gtol": 1e-4})
     return objective.blend(np.asarray(found.x, dtype=np.float64))
