@@ -2,6 +2,7 @@
 
 import threading
 from dataclasses import replace
+from itertools import pairwise
 
 import grpc
 import numpy as np
@@ -106,6 +107,9 @@ def request(rows=(10, 999, 5000), **changes):
 def result_of(stream):
     *progress, last = list(stream)
     assert all(message.HasField("progress") for message in progress)
+    for before, after in pairwise(message.progress for message in progress):
+        assert after.stage != before.stage or after.done >= before.done
+        assert after.total == 0 or after.done <= after.total
     return last
 
 

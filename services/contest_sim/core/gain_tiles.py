@@ -153,12 +153,14 @@ def build_gain_tiles(
     dealt = deal_scenarios(len(ticks), n_fields)
     cumulative = contest.prizes.cumulative_cents(contest.n_entries + n_own + 1)
     tiles: list[Tile] = []
+    done = 0
     for index in range(n_fields):
         rows = np.ascontiguousarray(ticks[dealt == index])
         maker = _TileMaker(rows, draw(index)[0].opponents, roster_size, contest.prizes.n_paid, cumulative)
         for made in run_blocks(maker.make, cut(len(rows), SCENARIOS_PER_TILE), checkpoint=checkpoint):
             tiles.append(made)
-            progress("opponents", len(tiles) * SCENARIOS_PER_TILE, len(ticks))
+            done += made.n_lanes
+            progress("opponents", done, len(ticks))
     return GainTiles(tiles, cumulative, len(ticks))
 
 

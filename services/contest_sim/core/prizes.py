@@ -1,4 +1,10 @@
-"""Prize tables in integer cents: what each place pays and how ties share it."""
+"""Prize tables in integer cents: what each place pays and how ties share it.
+
+Sites pool the prizes of tied places and split them to the cent: each entry gets the whole cents of an equal
+part, and the cents left over go one each to some of them. Which ones is the site's affair, so an entry can
+expect the equal part itself, a fraction of cents from which what it is paid differs by less than one. Over
+all entries these parts add up to the pool exactly.
+"""
 
 from __future__ import annotations
 
@@ -70,17 +76,6 @@ class PrizeTable:
         for row in self.rows:
             prizes[row.first_place - 1 : row.last_place] = row.prize_cents
         return np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(prizes)])
-
-
-def split_to_the_cent(pool_cents: int, n_tied: int) -> list[int]:
-    """Return what each of ``n_tied`` entries gets of a pooled prize; the parts add up to the pool.
-
-    Each gets the whole cents of an equal part; the cents left over go one each to the entries that stand
-    first. Which of the tied entries that are is the site's affair, so expectations elsewhere use the equal
-    part itself, from which no share differs by a cent.
-    """
-    part, rest = divmod(pool_cents, n_tied)
-    return [part + (place < rest) for place in range(n_tied)]
 
 
 def _faults(row: PrizeRow, before: PrizeRow | None) -> list[str]:

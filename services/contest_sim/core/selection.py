@@ -138,9 +138,16 @@ def _choose(
     """
     rows = choose_greedily(tiles, task.pool, payouts, chosen, task.rules, checkpoint=checkpoint, progress=progress)
     alternatives = task.pool[rows[:N_ALTERNATIVES]]
-    for rules in {replace(task.rules, risk_aversion=0.0): None, task.rules: None}:
+    steps = 0
+
+    def after_each() -> None:
+        nonlocal steps
+        steps += 1
+        progress("swap", steps, 0)
+
+    for rules in dict.fromkeys([replace(task.rules, risk_aversion=0.0), task.rules]):
         for _ in range(MAX_TURNS):
-            if not improve_by_swaps(tiles, alternatives, chosen, rules, checkpoint=checkpoint, progress=progress):
+            if not improve_by_swaps(tiles, alternatives, chosen, rules, checkpoint=checkpoint, after_each=after_each):
                 break
 
 

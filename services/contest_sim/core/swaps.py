@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 
-from services.common.domain.work import Checkpoint, ReportProgress, no_checkpoint, no_progress
+from services.common.domain.work import Checkpoint, no_checkpoint
 from services.contest_sim.core.gain_tiles import GainTiles
 from services.contest_sim.core.selection_rules import Chosen, SelectionRules
 
@@ -22,14 +24,14 @@ def improve_by_swaps(
     rules: SelectionRules,
     *,
     checkpoint: Checkpoint = no_checkpoint,
-    progress: ReportProgress = no_progress,
+    after_each: Callable[[], None] = no_checkpoint,
 ) -> int:
     """Go once through the entries and exchange each for the best of ``alternatives``; how many were exchanged.
 
     Entries leave from the front and join at the end, so one turn passes each of them.
     """
     n_swapped = 0
-    for done in range(rules.n_entries):
+    for _ in range(rules.n_entries):
         tiles.remove(0)
         leaving = chosen.remove(0)
         options = np.concatenate([leaving[None], alternatives[chosen.allows(alternatives)]])
@@ -40,5 +42,5 @@ def improve_by_swaps(
         n_swapped += best > 0
         tiles.add(options[best])
         chosen.add(options[best])
-        progress("swap", done + 1, rules.n_entries)
+        after_each()
     return n_swapped

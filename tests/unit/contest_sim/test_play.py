@@ -81,6 +81,7 @@ def test_pool_is_conserved_when_all_entries_are_ones_own(small):
     nobody = Opponents(np.empty((0, 4), dtype=np.int8), np.empty(0, dtype=np.int64))
     outcome = play_contests(small.ticks, [contest], own, lambda _index: [Drawn(nobody)], n_fields=1)[0]
     assert outcome.portfolio == pytest.approx(np.full(60, float(TABLE.pool_cents)), rel=1e-12)
+    assert (np.round(outcome.portfolio).astype(int) == TABLE.pool_cents).all()
 
 
 def test_own_and_foreign_duplicates_are_counted(played):

@@ -8,7 +8,7 @@ from services.common.domain.errors import InvalidInput
 from services.contest_sim.core.contest import Contest
 from services.contest_sim.core.prize_shape import PrizeShape, shape_prizes
 from services.contest_sim.core.prize_text import parse_prizes
-from services.contest_sim.core.prizes import PrizeRow, PrizeTable, split_to_the_cent
+from services.contest_sim.core.prizes import PrizeRow, PrizeTable
 
 
 def test_pasted_text_becomes_rows():
@@ -68,13 +68,6 @@ def test_too_many_own_entries_are_refused():
     contest.check_entries(3)
     with pytest.raises(InvalidInput, match="allows 3"):
         contest.check_entries(4)
-
-
-@given(st.integers(0, 10**9), st.integers(1, 500))
-def test_split_pays_out_the_pool_to_the_cent(pool: int, n_tied: int):
-    parts = split_to_the_cent(pool, n_tied)
-    assert sum(parts) == pool
-    assert max(parts) - min(parts) <= 1
 
 
 @given(
