@@ -36,7 +36,7 @@ class MarketScore:
 
 
 def market_scores(
-    history: Path, salary_folder: Path, calibration: Calibration, *, n_scenarios: int = 4_000
+    history: Path, salary_folder: Path, calibration: Calibration, *, n_scenarios: int = 2_000
 ) -> list[MarketScore]:
     """Score the salary files of a folder whose names say which race they are (``2023_cup_04_...``).
 
