@@ -136,6 +136,9 @@ def _best_lineups(
 ) -> None:
     lineup = np.empty(size, np.int64)
     for row in range(ticks.shape[0]):
+        # Without a legal lineup nothing is written: a kernel must not index by what is left from before.
+        lineup[:] = -1
         best[row] = _best_lineup(ticks[row], salaries, size, cap, lineup)
         for driver in lineup:
-            chosen[row, driver] = True
+            if driver >= 0:
+                chosen[row, driver] = True
