@@ -164,7 +164,8 @@ def build_table(slate: Slate, objective: Objective, checkpoint: Checkpoint, *, m
 def _seed(table: TailTable, row: int) -> None:
     """Make one row exact, so that queries begin with a good value to beat."""
     nothing = np.zeros(len(table.order), dtype=np.int64)
-    table.tighten(np.array([row]), table.thresholds, nothing, -(1 << 62))
+    for _ in (kernels.STAGE_OWN, kernels.STAGE_EXACT):
+        table.tighten(np.array([row]), table.thresholds, nothing, -(1 << 62))
 
 
 def _completion(ticks: npt.NDArray[np.int16], salaries: Int64, salary_cap: int) -> Completion:

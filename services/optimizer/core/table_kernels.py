@@ -18,6 +18,7 @@ from services.optimizer.core.tail_kernels import (
     add_into,
     excess,
     joint_excess,
+    next_guess,
     tail_threshold,
 )
 
@@ -27,7 +28,9 @@ Int64 = npt.NDArray[np.int64]
 Int8 = npt.NDArray[np.int8]
 
 STAGE_PREFIX, STAGE_OWN, STAGE_EXACT = 0, 1, 2
-"""What the bound of a row is: its prefix's, its own at fixed thresholds, its value."""
+"""What the bound of a row is: its prefix's, its own at thresholds close to its k-th greatest totals, its value."""
+
+_LEAP_TICKS = 60
 
 
 @njit(cache=True, nogil=True)
@@ -110,13 +113,13 @@ def tighten(
     bound: Int64,
     stage: Int8,
 ) -> int:
-    """Lower ``bound`` of some rows until it falls below the cut or is exact; return how many are exact.
+    """Lower ``bound`` of some rows by one stage; return how many became exact.
 
-    ``cut`` is on the value with ``driver_units``. ``completion`` holds salaries, cap, edges and
-    ``best_singles``: rows that share all but the last driver are first bounded together. ``tails`` holds
-    sizes, multipliers and thresholds. A row takes one pass over the scenarios at the thresholds, which fit
-    lineups as good as the best so far; if it survives, or comes back in a later query, its own k-th greatest
-    totals are found. ``stage`` remembers how far it came.
+    A row whose bound is still that of its prefix gets its own, at thresholds that begin with those of ``tails``
+    (sizes, multipliers, thresholds) and follow the rows; any other row gets its k-th greatest totals and so its
+    value. Rows that share all but the last driver are first bounded together, by the best last driver that
+    ``completion`` (salaries, cap, edges, ``best_singles``) leaves them: it is enough that their value with
+    ``driver_units`` cannot reach ``cut``.
     """
     salaries, salary_cap, edges, singles = completion
     sizes, multipliers, thresholds = tails
@@ -143,19 +146,17 @@ def tighten(
                 start = lineups[row, roster_size - 2] + 1
                 bucket = min(int(np.searchsorted(edges, left)), len(edges) - 1)
                 mate = singles[start, bucket]
-                shared_bound = _joint_bound(totals[roster_size - 1], mate, sizes, multipliers, thresholds)
+                shared_bound = _joint_bound(totals[roster_size - 1], mate, sizes, multipliers, guesses)
                 hopeless = shared_bound + units + best_last[start] < cut
         if hopeless:
             bound[row] = min(bound[row], shared_bound)
             continue
         last = lineups[row, roster_size - 1]
-        wanted = cut - units - driver_units[last]
         if stage[row] == STAGE_PREFIX:
             stage[row] = STAGE_OWN
-            value = _joint_bound(totals[roster_size - 1], ticks[last], sizes, multipliers, thresholds)
+            value = _tracked_bound(totals[roster_size - 1], ticks[last], sizes, multipliers, guesses)
             bound[row] = min(bound[row], value)
-            if value < wanted:
-                continue
+            continue
         add_into(totals[roster_size], totals[roster_size - 1], ticks[last])
         bound[row] = _own_value(totals[roster_size], sizes, multipliers, guesses)
         stage[row] = STAGE_EXACT
@@ -179,6 +180,27 @@ def _joint_bound(left: Ticks, right: Ticks, sizes: Int64, multipliers: Int64, th
     for tail in range(len(sizes)):
         over = joint_excess(left, right, thresholds[tail])
         value += multipliers[tail] * (sizes[tail] * thresholds[tail] + over)
+    return value
+
+
+@njit(cache=True, nogil=True)
+def _tracked_bound(left: Ticks, right: Ticks, sizes: Int64, multipliers: Int64, guesses: Int64) -> int:
+    """Return the bound of ``left + right`` at thresholds that follow the k-th greatest totals from row to row.
+
+    Neighbours share most drivers, so the guess that one leaves is close for the next; after a leap the row
+    gets a second pass.
+    """
+    value = 0
+    for tail in range(len(sizes)):
+        threshold = guesses[tail]
+        over, guess = next_guess(left, right, sizes[tail], threshold)
+        part = sizes[tail] * threshold + over
+        if abs(guess - threshold) > _LEAP_TICKS:
+            threshold = guess
+            over, guess = next_guess(left, right, sizes[tail], threshold)
+            part = min(part, sizes[tail] * threshold + over)
+        guesses[tail] = guess
+        value += multipliers[tail] * part
     return value
 
 

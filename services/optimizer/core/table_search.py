@@ -21,7 +21,7 @@ Int64 = npt.NDArray[np.int64]
 
 _LOWEST = -(1 << 62)
 _HIGHEST = 1 << 62
-_FIRST_BATCH = 1024
+_FIRST_BATCH = 256
 _LARGEST_BATCH = 262_144
 _ROW_BLOCK = 512
 _MARK_BLOCK = 262_144
@@ -80,24 +80,29 @@ class TableSearch:
         found = self._scan(query, known.best)
         if found.n_allowed == 0:
             return None
-        units = self._units(query)
         best_row, best, n_evaluated = found.best_row, found.best, 0
         rows, values = found.rows, found.values
-        size, left = _FIRST_BATCH, _LOWEST
+        size, few, left = _FIRST_BATCH, _FIRST_BATCH, _LOWEST
         while True:
-            keep = values >= best
+            keep = (values >= best) & (table.stage[rows] != kernels.STAGE_EXACT)
             rows, values = rows[keep], values[keep]
             if not len(rows):
                 break
             if best_row >= 0 and should_stop():
                 left = int(values.max())
                 break
-            batch, rows, values = _take_greatest(rows, values, size)
-            # Thresholds that fit the value to beat make the bounds tight where it matters.
+            # Thresholds that fit the value to beat are close for most rows in question.
             thresholds = table.own_thresholds(best_row) if best_row >= 0 else table.thresholds
-            n_evaluated += self._tighten(batch, thresholds, units, best)
-            best_row, best = self._better(batch, query, best_row, best)
-            size = min(4 * size, _LARGEST_BATCH)
+            fresh = np.flatnonzero(table.stage[rows] == kernels.STAGE_PREFIX)
+            bounded = fresh[_greatest(values[fresh], size)]
+            self._tighten(rows[bounded], thresholds, query, best)
+            values[bounded] = self._values(rows[bounded], query)
+            # Of the rows with bounds of their own a few are worked out at once, to raise the value to beat.
+            own = np.flatnonzero(table.stage[rows] != kernels.STAGE_PREFIX)
+            chosen = own[_greatest(values[own], few)]
+            n_evaluated += self._tighten(rows[chosen], thresholds, query, best)
+            best_row, best = self._better(rows[chosen], query, best_row, best)
+            size, few = min(4 * size, _LARGEST_BATCH), few if len(fresh) else min(2 * few, _LARGEST_BATCH)
         return Solution(
             columns=table.columns(best_row),
             units=best,
@@ -110,8 +115,11 @@ class TableSearch:
     def _units(self, query: Query) -> Int64:
         return np.asarray(self._table.driver_order(query.driver_units), dtype=np.int64) + self._mean_units
 
-    def _tighten(self, rows: Int64, thresholds: Int64, units: Int64, cut: int) -> int:
-        table = self._table
+    def _tighten(self, rows: Int64, thresholds: Int64, query: Query, cut: int) -> int:
+        """Take rows (ascending) one stage further; return how many became exact."""
+        if not len(rows):
+            return 0
+        table, units = self._table, self._units(query)
         exact = np.zeros(-(-len(rows) // _ROW_BLOCK), dtype=np.int64)
 
         def task(start: int, stop: int) -> None:
@@ -225,14 +233,11 @@ class TableSearch:
             self._allowed[row] = False
 
 
-def _take_greatest(rows: Int64, values: Int64, size: int) -> tuple[Int64, Int64, Int64]:
-    """The ``size`` rows of the greatest bounds, ascending, and the other rows with their bounds."""
-    if len(rows) <= size:
-        return rows, rows[:0], values[:0]
-    order = np.argpartition(-values, size)
-    taken = np.zeros(len(rows), dtype=np.bool_)
-    taken[order[:size]] = True
-    return rows[taken], rows[~taken], values[~taken]
+def _greatest(values: Int64, size: int) -> Int64:
+    """Positions of the ``size`` greatest values, ascending."""
+    if len(values) <= size:
+        return np.arange(len(values))
+    return np.sort(np.argpartition(values, len(values) - size)[len(values) - size :])
 
 
 def _best_two(units: Int64, excluded: npt.NDArray[np.bool_]) -> Int64:

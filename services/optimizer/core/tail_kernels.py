@@ -81,6 +81,34 @@ def count_above(totals: Ticks, threshold: int) -> int:
 
 
 @njit(cache=True, nogil=True)
+def _joint_pass_32(left: Ticks, right: Ticks, threshold: int) -> tuple[np.int32, np.int32]:
+    zero, narrow = np.int16(0), np.int16(threshold)
+    above, result = np.int32(0), np.int32(0)
+    for s in range(len(left)):
+        over = np.int16(np.int16(left[s] + right[s]) - narrow)
+        above = np.int32(above + np.int32(over > zero))
+        result = np.int32(result + np.int32(max(zero, over)))
+    return above, result
+
+
+@njit(cache=True, nogil=True)
+def next_guess(left: Ticks, right: Ticks, k: int, threshold: int) -> tuple[int, int]:
+    """Return ``excess(left + right, threshold)`` and a better guess at the k-th greatest total.
+
+    The guess takes the tail for an exponential one, whose excess has the same mean over every threshold.
+    """
+    above, over = 0, 0
+    for start in range(0, len(left), 32768):
+        count, part = _joint_pass_32(left[start : start + 32768], right[start : start + 32768], threshold)
+        above += int(count)
+        over += int(part)
+    if above == 0:
+        return over, threshold - 64
+    step = int(over / above * math.log(above / k))
+    return over, threshold + max(-400, min(400, step))
+
+
+@njit(cache=True, nogil=True)
 def tail_threshold(totals: Ticks, k: int, guess: int) -> int:
     """Return a ``t`` at which ``k t + excess(totals, t)`` is the sum of the ``k`` greatest totals.
 
