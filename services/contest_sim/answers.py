@@ -73,14 +73,16 @@ def field_to_proto(
     description: FieldDescription,
     *,
     max_error: float = 0.0,
+    distance: float = 0.0,
     n_legal_lineups: int = 0,
     warnings: Sequence[str] = (),
 ) -> contest_pb2.FieldReport:
-    """A field with its ownership ``shares[starter]`` and the greatest error of them in points."""
+    """A field with its ownership ``shares[starter]``; error and distance from what was asked for, in points."""
     owned = zip(race.driver_ids, shares, strict=True)
     return contest_pb2.FieldReport(
         ownership_percent=[lineup_pb2.DriverValue(driver_id=name, value=100.0 * share) for name, share in owned],
         max_ownership_error=max_error,
+        ownership_distance=distance,
         mean_salary_dollars=description.mean_salary_dollars,
         unique_share=description.unique_share,
         max_expected_copies=description.max_expected_copies,

@@ -43,6 +43,7 @@ class ModelOpposition:
             self.model.shares,
             describe_field(self.model, n_entries),
             max_error=100.0 * error,
+            distance=100.0 * self.model.distance,
             n_legal_lineups=self.model.universe.n_lineups,
             warnings=self.warnings,
         )

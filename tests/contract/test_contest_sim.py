@@ -256,6 +256,7 @@ def test_given_ownership_and_parameters_are_used(stub):
     field = fit_field(UNIVERSE, 50_000, OWNERSHIP.percent / 100, FieldParameters())
     assert response.expected_copies[0] == pytest.approx(1000 * field.probabilities(np.array([3]))[0], rel=1e-3)
     assert not response.field.warnings
+    assert response.field.ownership_distance == 0.0
 
 
 def test_ownership_beyond_the_cap_gives_the_nearest_and_says_so(stub):
@@ -268,7 +269,7 @@ def test_ownership_beyond_the_cap_gives_the_nearest_and_says_so(stub):
     )
     assert "nearest" in response.field.warnings[0]
     assert "points away" in response.field.warnings[0]
-    assert response.field.max_ownership_error > 1
+    assert response.field.ownership_distance >= response.field.max_ownership_error > 1
 
 
 def test_sampled_field_is_compressed_and_legal(stub):

@@ -325,6 +325,7 @@ class FieldReport(_message.Message):
     EFFECTIVE_LINEUPS_FIELD_NUMBER: _builtins.int
     N_LEGAL_LINEUPS_FIELD_NUMBER: _builtins.int
     WARNINGS_FIELD_NUMBER: _builtins.int
+    OWNERSHIP_DISTANCE_FIELD_NUMBER: _builtins.int
     max_ownership_error: _builtins.float
     mean_salary_dollars: _builtins.float
     """Output only. Mean salary used, dollars."""
@@ -336,6 +337,10 @@ class FieldReport(_message.Message):
     """Output only. exp(entropy): as many equally likely lineups."""
     n_legal_lineups: _builtins.int
     """Output only. Legal lineups over which the field is spread."""
+    ownership_distance: _builtins.float
+    """Output only. Euclidean distance in points of ownership from what was asked for to the nearest that a field of legal
+    lineups can have; 0 when it can be met.
+    """
     @_builtins.property
     def ownership_percent(self) -> _containers.RepeatedCompositeFieldContainer[_lineup_pb2.DriverValue]:
         """Output only. Achieved ownership in per cent, and its greatest distance from the target in points."""
@@ -355,10 +360,11 @@ class FieldReport(_message.Message):
         effective_lineups: _builtins.float = ...,
         n_legal_lineups: _builtins.int = ...,
         warnings: _abc.Iterable[_builtins.str] | None = ...,
+        ownership_distance: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["effective_lineups", b"effective_lineups", "max_expected_copies", b"max_expected_copies", "max_ownership_error", b"max_ownership_error", "mean_salary_dollars", b"mean_salary_dollars", "n_legal_lineups", b"n_legal_lineups", "ownership_percent", b"ownership_percent", "unique_share", b"unique_share", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["effective_lineups", b"effective_lineups", "max_expected_copies", b"max_expected_copies", "max_ownership_error", b"max_ownership_error", "mean_salary_dollars", b"mean_salary_dollars", "n_legal_lineups", b"n_legal_lineups", "ownership_distance", b"ownership_distance", "ownership_percent", b"ownership_percent", "unique_share", b"unique_share", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
