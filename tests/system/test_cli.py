@@ -116,6 +116,41 @@ def test_a_matrix_goes_out_and_comes_back(cli, tmp_path):
 
 
 @pytest.mark.usefixtures("sample")
+def test_an_array_is_a_matrix_too(cli, tmp_path):
+    cli("scenarios", "export", "sample", "--out", tmp_path / "points.npy")
+    exported, stored = np.load(tmp_path / "points.npy"), cli("scenarios", "upload", "sample", tmp_path / "points.npy")
+    assert stored.code == 0, stored.err
+    np.save(tmp_path / "narrow.npy", exported[:, 1:])
+    refused = cli("scenarios", "upload", "sample", tmp_path / "narrow.npy", "--json")
+    assert refused.code == 2
+    assert "narrow.npy" in refused.violations["violations"][0]["field"]
+
+
+def test_a_run_is_audited_and_its_contest_recorded(cli, sample, tmp_path):
+    standings = EXAMPLES / "contest-standings-190000001.csv"
+    prizes = tmp_path / "prizes.txt"
+    prizes.write_text("1st $100\n2nd - 20th $20\n")
+    options = ("--run", sample["run_id"], "--prizes", prizes, "--fee", 4)
+    answer = cli("audit", "--standings", standings, *options, "--record", "190000001", "--json").json
+    assert answer["audit"]["n_entries"] == 200
+    assert len(answer["audit"]["lineups"]) == 5
+    assert len(answer["audit"]["drivers"]) == 38
+    records = cli("ownership", "records", "--json").json
+    assert answer["record_id"] in [record["record_id"] for record in records]
+    told = cli("audit", "--standings", standings, *options)
+    assert told.code == 0, told.err
+    assert "hindsight" in told.out
+
+
+def test_a_place_that_cannot_be_written_is_named(cli, sample, tmp_path):
+    (tmp_path / "file").write_text("here")
+    told = cli("report", sample["run_id"], "--out", tmp_path / "file" / "r.html")
+    assert told.code == 2
+    assert "file" in told.err
+    assert (tmp_path / "file").read_text() == "here"
+
+
+@pytest.mark.usefixtures("sample")
 @pytest.mark.parametrize("layout", ["ids", "names", "json"])
 def test_lineups_in_other_layouts(cli, layout, tmp_path):
     out = tmp_path / "lineups"

@@ -6,6 +6,7 @@ names that do not exist); 3 a service is unreachable, busy, out of disk or past 
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from typing import Annotated
@@ -28,11 +29,13 @@ from pitwall.cli import (
     _template,
 )
 from pitwall.cli._common import Connection, report_error
-from pitwall.errors import PitwallError
+from pitwall.errors import InvalidInputError, PitwallError, StorageFullError, Violation
 
 app = typer.Typer(
     name="pitwall",
     help="Lineups for NASCAR daily fantasy tournaments, proven optimal in the upper tail.",
+    epilog="Exit codes: 0 done; 1 a defect of Pitwall; 2 the input is not right; "
+    "3 a service or the disk is not there, busy or full; 130 interrupted.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
@@ -88,3 +91,14 @@ def main() -> None:
     except BrokenPipeError:
         # The reader of our output, such as `head`, has gone; nothing is left to say.
         sys.stderr.close()
+    except OSError as error:
+        sys.exit(report_error(_disk_error(error), as_json="--json" in sys.argv))
+
+
+def _disk_error(error: OSError) -> PitwallError:
+    """A file that cannot be read or written, as an error with its remedy."""
+    file = error.filename or "a file"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StorageFullError(f"{file}: {error.strerror}; nothing is half written: free some space and run again")
+    problem = f"{error.strerror or error}; choose a place that you may read and write"
+    return InvalidInputError(f"{file}: {problem}", violations=[Violation(str(file), problem)])

@@ -12,6 +12,7 @@ import typer
 from pitwall.cli._common import Bars, JsonOption, RaceArgument, client_of, output, print_json, print_table
 from pitwall.errors import InvalidInputError, Violation
 from pitwall.files import write_atomically
+from pitwall.sitefiles.matrices import read_matrix
 from pitwall.types.scenarios import DriverSummary, ScenarioMatrix, ScenarioSet
 
 app = typer.Typer(no_args_is_help=True, help="Scenarios: simulated races.")
@@ -115,19 +116,19 @@ def _file_bytes(matrix: ScenarioMatrix, suffix: str) -> bytes:
 def upload(
     context: typer.Context,
     race_id: RaceArgument,
-    matrix: Annotated[Path, typer.Argument(help="CSV whose columns are driver ids, a row per scenario.")],
+    matrix: Annotated[
+        Path,
+        typer.Argument(
+            help="A row per scenario: .csv or .parquet whose columns are driver ids, or .npy with a column per "
+            "driver that starts, in the order of `pitwall race show --json`."
+        ),
+    ],
     as_json: JsonOption = False,
 ) -> None:
     """Use your own matrix of points. Example: `pitwall scenarios upload sample out/points.csv`"""
-    import pandas as pd  # only this verb reads frames
-
-    try:
-        points = pd.read_csv(matrix, dtype=np.float64)
-    except (OSError, ValueError) as error:
-        problem = f"{matrix} is not a CSV of numbers under a row of driver ids: {error}"
-        raise InvalidInputError(f"matrix: {problem}", violations=[Violation("matrix", problem)]) from error
     with client_of(context) as client:
-        stored = client.scenarios.upload(race_id, points)
+        starters = [driver.driver_id for driver in client.races.get(race_id).starters]
+        stored = client.scenarios.upload(race_id, *read_matrix(matrix, starters))
     if as_json:
         print_json(stored)
     else:

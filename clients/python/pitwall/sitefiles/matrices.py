@@ -1,0 +1,70 @@
+"""One's own matrices of simulated points, from the files that numeric programs write."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pitwall.sitefiles._problems import invalid, read_bytes
+
+
+def read_matrix(path: Path, starters: Sequence[str]) -> tuple[npt.NDArray[Any], tuple[str, ...]]:
+    """Points per (scenario, driver), and the ids of the drivers.
+
+    Parameters
+    ----------
+    path
+        ``.csv`` or ``.parquet`` whose columns are site ids, or ``.npy`` (int16 ticks or points) with a column for
+        each driver that starts.
+    starters
+        Site ids of the drivers that start, the columns of a ``.npy`` file.
+
+    Raises
+    ------
+    InvalidInputError
+        If the file is not of its kind, holds anything but numbers, or lacks drivers.
+    """
+    readers = {".csv": _csv, ".parquet": _parquet, ".npy": _npy}
+    if path.suffix not in readers:
+        raise invalid(path.name, f"must end with {', '.join(readers)}; save the matrix as one of these")
+    read_bytes(path)  # a file that cannot be read has its own message
+    return readers[path.suffix](path, starters)
+
+
+def _npy(path: Path, starters: Sequence[str]) -> tuple[npt.NDArray[Any], tuple[str, ...]]:
+    try:
+        points = np.load(path, allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        raise invalid(path.name, f"is no array ({error}); write it with numpy.save") from error
+    if not isinstance(points, np.ndarray) or points.dtype.kind not in "if":
+        raise invalid(path.name, "must hold one array of numbers; write it with numpy.save")
+    if points.ndim != 2 or points.shape[1] != len(starters):
+        shape = " x ".join(map(str, points.shape))
+        raise invalid(path.name, f"is {shape}; write a row per scenario and {len(starters)} columns, one per starter")
+    return points, tuple(starters)
+
+
+def _csv(path: Path, _starters: Sequence[str]) -> tuple[npt.NDArray[Any], tuple[str, ...]]:
+    import pandas as pd  # only own matrices need it
+
+    try:
+        frame = pd.read_csv(path, dtype=np.float64, encoding="utf-8-sig")
+    except (OSError, ValueError) as error:
+        raise invalid(path.name, f"is no CSV of numbers under a row of driver ids ({error})") from error
+    return frame.to_numpy(), tuple(map(str, frame.columns))
+
+
+def _parquet(path: Path, _starters: Sequence[str]) -> tuple[npt.NDArray[Any], tuple[str, ...]]:
+    import pandas as pd
+
+    try:
+        frame = pd.read_parquet(path, engine="pyarrow")
+        return frame.to_numpy(dtype=np.float64), tuple(map(str, frame.columns))
+    except ImportError as error:
+        raise invalid(path.name, "parquet needs pyarrow: pip install 'pitwall[parquet]', or use .csv") from error
+    except (OSError, ValueError, TypeError) as error:
+        raise invalid(path.name, f"is no parquet file of numbers under driver ids ({error})") from error

@@ -1,0 +1,82 @@
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pitwall.errors import InvalidInputError
+from pitwall.sitefiles.matrices import read_matrix
+
+IDS = ("11", "12", "13")
+
+
+def test_points_and_ticks_come_from_npy(tmp_path):
+    for points in (np.arange(6, dtype=np.int16).reshape(2, 3), np.arange(6.0).reshape(2, 3) / 7):
+        np.save(tmp_path / "m.npy", points)
+        read, ids = read_matrix(tmp_path / "m.npy", IDS)
+        assert ids == IDS
+        assert read.dtype == points.dtype
+        assert (read == points).all()
+
+
+def test_columns_of_a_csv_are_driver_ids(tmp_path):
+    (tmp_path / "m.csv").write_bytes(b"\xef\xbb\xbf13,11\n1.5,-2\n0,3\n")
+    read, ids = read_matrix(tmp_path / "m.csv", IDS)
+    assert ids == ("13", "11")
+    assert read.tolist() == [[1.5, -2.0], [0.0, 3.0]]
+
+
+def test_parquet_without_pyarrow_says_how_to_get_it(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    (tmp_path / "m.parquet").write_bytes(b"PAR1")
+    with pytest.raises(InvalidInputError, match=r"pitwall\[parquet\]"):
+        read_matrix(tmp_path / "m.parquet", IDS)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("m.npy", b"not an array"),
+        ("m.csv", b"11,12\n1,x\n"),
+        ("m.csv", b""),
+        ("m.txt", b"1"),
+        ("missing.npy", None),
+    ],
+)
+def test_other_files_are_refused_by_name(tmp_path, name, content):
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(InvalidInputError, match=name.replace(".", r"\.")):
+        read_matrix(tmp_path / name, IDS)
+
+
+@pytest.mark.parametrize("points", [np.zeros(3), np.zeros((2, 4)), np.array([["a", "b", "c"]])])
+def test_arrays_of_another_form_are_refused(tmp_path, points):
+    np.save(tmp_path / "m.npy", points)
+    with pytest.raises(InvalidInputError, match=r"m\.npy"):
+        read_matrix(tmp_path / "m.npy", IDS)
+
+
+def test_pickled_objects_are_never_loaded(tmp_path):
+    np.save(tmp_path / "m.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    with pytest.raises(InvalidInputError):
+        read_matrix(tmp_path / "m.npy", IDS)
+
+
+@given(st.binary(max_size=120), st.sampled_from([".npy", ".csv"]), st.booleans())
+def test_any_bytes_give_a_matrix_or_a_refusal(tmp_path_factory, content, suffix, with_magic):
+    path = tmp_path_factory.getbasetemp() / f"any{suffix}"
+    path.write_bytes((b"\x93NUMPY\x01\x00" if with_magic else b"") + content)
+    try:
+        points, ids = read_matrix(path, IDS)
+    except InvalidInputError as error:
+        shape = (0, 0)
+        assert_places(error)
+    else:
+        shape = points.shape
+        assert shape[1] == len(ids)
+
+
+def assert_places(error):
+    assert all(violation.field for violation in error.violations)
