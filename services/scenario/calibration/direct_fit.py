@@ -18,6 +18,8 @@ LATE_FRACTION = 0.9
 STAGE_CAUTIONS = 2.0
 PRIOR_RACES = 6.0
 """Races that the starting value of a coefficient counts as."""
+LABEL_RACES = 30
+"""Newest races of a type whose upper quantiles say what chaos and dominance are."""
 
 
 def fit_direct(start: RaceFlow, known: Sequence[KnownRace], fit: OrderFit, weights: Floats) -> RaceFlow:
@@ -29,6 +31,7 @@ def fit_direct(start: RaceFlow, known: Sequence[KnownRace], fit: OrderFit, weigh
         Weight per race, the newest near 1; shape (n_races,).
     """
     races = [item.race for item in known]
+    newest = races[-LABEL_RACES:]
 
     def shrunk(values: Floats, prior: float) -> float:
         seen = np.isfinite(values)
@@ -44,8 +47,8 @@ def fit_direct(start: RaceFlow, known: Sequence[KnownRace], fit: OrderFit, weigh
         shortened_chance=float(np.clip(shrunk(np.array([_shortened(race) for race in races]), 0.02), 0.0, 0.2)),
         lead_lap_share=shrunk(np.array([_lead_lap_share(race) for race in races]), start.lead_lap_share),
         lap_step=shrunk(np.array([_lap_step(race) for race in races]), start.lap_step),
-        chaos_cars_out=_upper_count([(race.out == 1).sum() for race in races], start.chaos_cars_out),
-        dominator_share=_upper_share([race.laps_led.max() / race.laps_run for race in races], start.dominator_share),
+        chaos_cars_out=_upper_count([(race.out == 1).sum() for race in newest], start.chaos_cars_out),
+        dominator_share=_upper_share([race.laps_led.max() / race.laps_run for race in newest], start.dominator_share),
     )
 
 
