@@ -45,6 +45,10 @@ class FitSettings:
     flow: FlowFitSettings = field(default_factory=FlowFitSettings)
 
 
+CALIBRATION_SETTINGS = FitSettings(flow=FlowFitSettings(max_races=30, n_scenarios=96, max_rounds=5))
+"""More work than the defaults, which a backtest repeats season by season."""
+
+
 @dataclass(frozen=True, eq=False)
 class TrackFit:
     """Coefficients of a track type and the races they come from."""
@@ -108,7 +112,7 @@ def calibrate(
     InvalidInput
         If there is no history of any series, or a file cannot be used.
     """
-    settings = settings or FitSettings()
+    settings = settings or CALIBRATION_SETTINGS
     contents: dict[str, Any] = {}
     provenance: dict[str, Any] = {}
     for name in series:
