@@ -62,6 +62,7 @@ class FieldReport:
     effective_lineups: float
     n_legal_lineups: int
     warnings: tuple[str, ...]
+    ownership_distance: float
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,7 @@ class ContestResult:
 
 @dataclass(frozen=True)
 class SimulationResult:
-    """Results of all contests against one field."""
+    """Results of all contests against one field; ``combined`` adds the contests up scenario by scenario."""
 
     scenario_set_id: str
     contests: tuple[ContestResult, ...]
@@ -156,6 +157,7 @@ class SimulationResult:
     n_scenarios: int
     n_fields: int
     seed: int
+    combined: PortfolioResult
 
 
 @dataclass(frozen=True)
