@@ -10,6 +10,7 @@ from pathlib import Path
 import structlog
 from platformdirs import user_data_path
 
+from pitwall._calls import Caller
 from pitwall._channel import open_channel
 from pitwall.errors import InvalidInputError, Violation
 from services.common.rpc.logs import configure_logs
@@ -24,9 +25,6 @@ from services.ownership import __main__ as ownership
 from services.ownership.settings import OwnershipSettings
 from services.scenario import __main__ as scenario
 from services.scenario.settings import ScenarioSettings
-
-_MAX_HEAVY_CALLS = 16
-"""In one process a long computation may call another: a portfolio that needs more scenarios."""
 
 
 def default_data_dir() -> Path:
@@ -43,7 +41,7 @@ def start_stack(data_dir: Path, settings: ServerSettings | None = None) -> Serve
     PitwallError
         If the data folder cannot be written or the address cannot be listened on.
     """
-    settings = settings or ServerSettings(max_heavy_rpcs=_MAX_HEAVY_CALLS, drain_pause_seconds=0.0, log_level="error")
+    settings = settings or ServerSettings(drain_pause_seconds=0.0, log_level="error")
     if not structlog.is_configured():
         configure_logs(settings)
     _make_folder(data_dir)
@@ -57,8 +55,10 @@ def start_stack(data_dir: Path, settings: ServerSettings | None = None) -> Serve
         shutil.rmtree(socket_folder, ignore_errors=True)
 
     inner = ServiceBinding("", lambda _server: None, close=close)
-    token = settings.bearer_token.get_secret_value()
-    server.start([inner, *_bindings(data_dir, ScenarioPeer(channel, token=token), OwnershipPeer(channel, token=token))])
+    caller = Caller(settings.bearer_token.get_secret_value(), server.inner_headers)
+    server.start(
+        [inner, *_bindings(data_dir, ScenarioPeer(channel, caller=caller), OwnershipPeer(channel, caller=caller))]
+    )
     return server
 
 

@@ -30,6 +30,10 @@ class Peers:
     ownership: OwnershipPeer
 
 
+_BEARABLE = {"UNAVAILABLE", "NOT_FOUND", "FAILED_PRECONDITION", "UNIMPLEMENTED"}
+"""Reasons for which a portfolio that has no rules on ownership is built without it."""
+
+
 @dataclass(frozen=True, eq=False)
 class Inputs:
     """What a portfolio is built from.
@@ -174,7 +178,7 @@ def _ownership(
     try:
         projected = peers.ownership.project(race, scenario_set_id, call)
     except ServiceError as error:
-        if leverage.needs_ownership() or error.reason in ("CANCELLED", "DEADLINE_EXCEEDED"):
+        if leverage.needs_ownership() or error.reason not in _BEARABLE:
             raise
         warnings.append(f"no ownership, so its numbers are 0: {error.message}")
         return None

@@ -22,16 +22,19 @@ def _never(_cancel: Callable[[], object]) -> AbstractContextManager[None]:
 
 
 class Caller:
-    """Makes calls with the token, the race id (for race-keyed balancing) and a request id for the logs."""
+    """Makes calls with the token, the race id (for race-keyed balancing) and a request id for the logs.
 
-    def __init__(self, token: str = "") -> None:
-        self._token = token
+    ``headers`` are sent with every call besides these.
+    """
+
+    def __init__(self, token: str = "", headers: tuple[tuple[str, str], ...] = ()) -> None:
+        token_header = (("authorization", f"Bearer {token}"),) if token else ()
+        self._headers = (*token_header, *headers)
 
     def _metadata(self, race_id: str) -> tuple[tuple[str, str | bytes], ...]:
-        token = (("authorization", f"Bearer {self._token}"),) if self._token else ()
         # Headers hold printable ASCII only; an id beyond it is the service's to refuse, by name.
         header = race_id if race_id.isascii() and race_id.isprintable() else ""
-        return (("race-id", header or "-"), ("x-request-id", uuid.uuid4().hex), *token)
+        return (("race-id", header or "-"), ("x-request-id", uuid.uuid4().hex), *self._headers)
 
     def unary(
         self,

@@ -187,7 +187,10 @@ def from_rpc_error(error: grpc.RpcError) -> PitwallError:
     """The class and data of a failed call: by its ErrorInfo where there is one, else by its code."""
     call: Any = error  # what calls raise is a grpc.Call too, which grpc's types cannot say
     info, violations, retry_seconds = error_details_pb2.ErrorInfo(), list[Violation](), None
-    status = rpc_status.from_call(call)
+    try:
+        status = rpc_status.from_call(call)
+    except ValueError:  # a proxy on the way has changed or cut the details; the code still counts
+        status = None
     for detail in status.details if status else ():
         bad_request, retry = error_details_pb2.BadRequest(), error_details_pb2.RetryInfo()
         if detail.Unpack(info):

@@ -45,9 +45,11 @@ class ScenarioPeer:
     Matrices are cached by scenario set, whose id names its content, so a cached one is never out of date.
     """
 
-    def __init__(self, channel: grpc.Channel, *, token: str = "", cache_bytes: int = DEFAULT_CACHE_BYTES) -> None:
+    def __init__(
+        self, channel: grpc.Channel, *, caller: Caller | None = None, cache_bytes: int = DEFAULT_CACHE_BYTES
+    ) -> None:
         self._stub = ScenarioServiceStub(channel)
-        self._caller = Caller(token)
+        self._caller = caller or Caller()
         self._lock = threading.Lock()
         self._matrices: LRUCache[tuple[str, str], ScenarioMatrix] = LRUCache(
             cache_bytes, getsizeof=lambda matrix: matrix.ticks.nbytes
@@ -175,13 +177,13 @@ class ScenarioPeer:
 def connect_scenario(address: str, settings: PeerSettings, cache_bytes: int = DEFAULT_CACHE_BYTES) -> ScenarioPeer:
     """The scenario service at an address."""
     config = settings.connection()
-    return ScenarioPeer(open_channel(address, config), token=config.token, cache_bytes=cache_bytes)
+    return ScenarioPeer(open_channel(address, config), caller=Caller(config.token), cache_bytes=cache_bytes)
 
 
 def connect_ownership(address: str, settings: PeerSettings) -> OwnershipPeer:
     """The ownership service at an address."""
     config = settings.connection()
-    return OwnershipPeer(open_channel(address, config), token=config.token)
+    return OwnershipPeer(open_channel(address, config), caller=Caller(config.token))
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,9 +202,9 @@ class ProjectedOwnership:
 class OwnershipPeer:
     """The ownership service."""
 
-    def __init__(self, channel: grpc.Channel, *, token: str = "") -> None:
+    def __init__(self, channel: grpc.Channel, *, caller: Caller | None = None) -> None:
         self._stub = OwnershipServiceStub(channel)
-        self._caller = Caller(token)
+        self._caller = caller or Caller()
 
     def project(
         self,

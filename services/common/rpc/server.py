@@ -21,6 +21,7 @@ from pitwall.errors import InvalidInputError, PitwallError
 from services.common.domain.errors import ServiceError
 from services.common.rpc.encoded import EncodedInterceptor
 from services.common.rpc.guards import (
+    INNER_HEADER,
     CallLimits,
     Guard,
     GuardInterceptor,
@@ -87,6 +88,7 @@ class Server:
         self.port, self.address = self._listen()
         if inner_address:
             self._server.add_insecure_port(inner_address)
+        self.inner_headers = ((INNER_HEADER, self._limits.inner_secret),)
 
     def _new_server(self) -> grpc.Server:
         settings = self.settings
@@ -94,7 +96,8 @@ class Server:
         if token := settings.bearer_token.get_secret_value():
             guards.append(token_guard(token))
         guards.append(self._limits.guard)
-        threads = settings.max_concurrent_rpcs + _SPARE_THREADS
+        # A call may wait for one that it makes on the same server, and that one for another.
+        threads = 3 * settings.max_concurrent_rpcs + _SPARE_THREADS
         return grpc.server(
             futures.ThreadPoolExecutor(max_workers=threads, thread_name_prefix="rpc"),
             interceptors=[EncodedInterceptor(), *map(GuardInterceptor, guards), ValidationInterceptor()],

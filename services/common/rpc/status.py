@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import grpc
 from google.protobuf import any_pb2, duration_pb2
 from google.rpc import code_pb2, error_details_pb2, status_pb2
@@ -11,6 +13,11 @@ from pitwall.errors import PitwallError
 from services.common.domain import errors
 
 DOMAIN = "pitwall"
+
+MAX_STATUS_BYTES = 6_000
+"""Trailers above 8 KiB may be dropped on the way, and the error with them: what does not fit is counted instead."""
+
+_MAX_TEXT_LENGTH = 500
 
 ERRORS_BY_REASON: dict[str, type[errors.ServiceError]] = {
     cls.reason: cls
@@ -40,13 +47,11 @@ def _packed(message: error_details_pb2.ErrorInfo) -> any_pb2.Any:
 
 
 def _details(error: errors.ServiceError) -> list[any_pb2.Any]:
-    info = error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=error.metadata)
+    metadata = {name: _short(value) for name, value in error.metadata.items()}
+    info = error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=metadata)
     details = [_packed(info)]
     if isinstance(error, errors.InvalidInput) and error.violations:
-        bad_request = error_details_pb2.BadRequest()
-        for violation in error.violations:
-            bad_request.field_violations.add(field=violation.field, description=violation.description)
-        details.append(_packed(bad_request))
+        details.append(_packed(_bad_request(error.violations)))
     if isinstance(error, errors.Overloaded):
         delay = duration_pb2.Duration()
         delay.FromNanoseconds(int(error.retry_seconds * 1e9))
@@ -54,12 +59,30 @@ def _details(error: errors.ServiceError) -> list[any_pb2.Any]:
     return details
 
 
+def _bad_request(violations: Sequence[errors.FieldViolation]) -> error_details_pb2.BadRequest:
+    """As many violations as fit, and how many more there are."""
+    bad_request = error_details_pb2.BadRequest()
+    for position, violation in enumerate(violations):
+        added = bad_request.field_violations.add(
+            field=_short(violation.field), description=_short(violation.description)
+        )
+        # Details travel as base64: four bytes for three.
+        if bad_request.ByteSize() * 4 // 3 > MAX_STATUS_BYTES and position > 0:
+            added.field, added.description = "...", f"and {len(violations) - position} more"
+            break
+    return bad_request
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _MAX_TEXT_LENGTH else f"{text[:_MAX_TEXT_LENGTH]}..."
+
+
 def to_status(error: errors.ServiceError) -> grpc.Status:
     """The wire form of an error: code, sentence, ErrorInfo always, BadRequest and RetryInfo when they apply."""
     return rpc_status.to_status(
         status_pb2.Status(
             code=code_pb2.Code.Value(error.status),
-            message=error.message,
+            message=_short(error.message),
             details=_details(error),
         )
     )
