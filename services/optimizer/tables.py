@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable
 
 from cachetools import LRUCache
 
 from services.common.domain.work import Checkpoint
+from services.optimizer.core.blocks import held
 from services.optimizer.core.objective import Objective
 from services.optimizer.core.slate import Slate
 from services.optimizer.core.table import TailTable, build_table
@@ -39,15 +39,14 @@ class TableLibrary:
             return found
         with self._lock:
             building = self._building.setdefault(key, threading.Lock())
-        _acquire(building, checkpoint)
         try:
-            found = self._kept(key)
-            if found is None:
-                found = self.build(slate, objective, checkpoint)
-                self._keep(key, found)
-            return found
+            with held(building, checkpoint):
+                found = self._kept(key)
+                if found is None:
+                    found = self.build(slate, objective, checkpoint)
+                    self._keep(key, found)
+                return found
         finally:
-            building.release()
             with self._lock:
                 self._building.pop(key, None)
 
@@ -63,11 +62,6 @@ class TableLibrary:
         with self._lock:
             if table.nbytes <= self._tables.maxsize:
                 self._tables[key] = table
-
-
-def _acquire(lock: threading.Lock, checkpoint: Callable[[], None]) -> None:
-    while not lock.acquire(timeout=0.1):
-        checkpoint()
 
 
 def _key(content: str, slate: Slate, objective: Objective) -> str:

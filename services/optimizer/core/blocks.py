@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
 
 from services.common.domain.work import Checkpoint
 
@@ -48,3 +49,14 @@ def run_blocks(task: Callable[[int, int], None], n_items: int, block: int, check
                 checkpoint()
         finally:
             stopped.set()
+
+
+@contextmanager
+def held(lock: threading.Lock, checkpoint: Checkpoint) -> Iterator[None]:
+    """Hold a lock; while it is waited for, ``checkpoint`` runs ten times a second and may raise."""
+    while not lock.acquire(timeout=_POLL_SECONDS):
+        checkpoint()
+    try:
+        yield
+    finally:
+        lock.release()

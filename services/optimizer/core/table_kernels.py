@@ -146,7 +146,7 @@ def tighten(
                 start = lineups[row, roster_size - 2] + 1
                 bucket = min(int(np.searchsorted(edges, left)), len(edges) - 1)
                 mate = singles[start, bucket]
-                shared_bound = _joint_bound(totals[roster_size - 1], mate, sizes, multipliers, guesses)
+                shared_bound = _joint_bound(totals[roster_size - 1], mate, sizes, multipliers, thresholds)
                 hopeless = shared_bound + units + best_last[start] < cut
         if hopeless:
             bound[row] = min(bound[row], shared_bound)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from services.common.domain.work import Checkpoint
 from services.common.universe.kernels import find_row
 from services.optimizer.core import table_kernels as kernels
-from services.optimizer.core.blocks import n_threads, run_blocks
+from services.optimizer.core.blocks import held, n_threads, run_blocks
 from services.optimizer.core.objective import Objective
 from services.optimizer.core.rule_kernels import forbid_near, mark_allowed
 from services.optimizer.core.rules import LineupRules, Query, Solution, to_bits
@@ -61,17 +61,17 @@ class TableSearch:
         ``should_stop`` is asked between batches of rows; when it says so the best lineup so far is returned
         with the bound that is left.
         """
-        with self._table.lock:
+        with held(self._table.lock, self._checkpoint):
             return self._solve(query, should_stop)
 
     def allows_any(self, query: Query) -> bool:
         """Return whether any lineup is allowed."""
-        with self._table.lock:
+        with held(self._table.lock, self._checkpoint):
             return self._scan(query, _HIGHEST).n_allowed > 0
 
     def count(self, query: Query) -> int:
         """Return how many lineups are allowed."""
-        with self._table.lock:
+        with held(self._table.lock, self._checkpoint):
             return self._scan(query, _HIGHEST).n_allowed
 
     def _solve(self, query: Query, should_stop: Callable[[], bool]) -> Solution | None:

@@ -30,7 +30,9 @@ class _ExposureModeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Exposure
     EXPOSURE_MODE_HARD: _ExposureMode.ValueType  # 1
     """Rules hold exactly or the build ends with the conflict named (default)."""
     EXPOSURE_MODE_SOFT: _ExposureMode.ValueType  # 2
-    """Breaking a rule costs `soft_price_points` per lineup; a build never fails."""
+    """A lineup that takes a driver or team ahead of an even spread of its maximum, or leaves out one behind its minimum,
+    pays `soft_price_points`; exposures never end a build.
+    """
 
 class ExposureMode(_ExposureMode, metaclass=_ExposureModeEnumTypeWrapper):
     """What the rules do when they cannot all hold."""
@@ -39,7 +41,9 @@ EXPOSURE_MODE_UNSPECIFIED: ExposureMode.ValueType  # 0
 EXPOSURE_MODE_HARD: ExposureMode.ValueType  # 1
 """Rules hold exactly or the build ends with the conflict named (default)."""
 EXPOSURE_MODE_SOFT: ExposureMode.ValueType  # 2
-"""Breaking a rule costs `soft_price_points` per lineup; a build never fails."""
+"""A lineup that takes a driver or team ahead of an even spread of its maximum, or leaves out one behind its minimum,
+pays `soft_price_points`; exposures never end a build.
+"""
 Global___ExposureMode: _TypeAlias = ExposureMode  # noqa: Y015
 
 class _ScenarioShortage:
@@ -190,7 +194,10 @@ Global___DriverExposure: _TypeAlias = DriverExposure  # noqa: Y015
 
 @_typing.final
 class ExposureRules(_message.Message):
-    """How often drivers and teams may appear in the portfolio."""
+    """How often drivers and teams may appear in the portfolio. Shares become whole lineups: a maximum is rounded down, to
+    one at least unless it is 0, a minimum up. They are spread over the portfolio. The general maxima do not bind locked
+    drivers and their teams.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -250,7 +257,7 @@ class DiversityRules(_message.Message):
     min_distinct_drivers: _builtins.int
     """Optional. Least number of drivers in which any two lineups differ, 1 to roster size. Default: 1 (no duplicates)."""
     overlap_penalty: _builtins.float
-    """Optional. Points taken per driver for each earlier lineup's share that holds the driver. Default: 0.1."""
+    """Optional. Points taken per driver for each earlier lineup that holds the driver. Default: 0.1."""
     def __init__(
         self,
         *,
@@ -294,7 +301,9 @@ class LeverageRules(_message.Message):
     max_ownership_product: _builtins.float
     """Optional. Greatest product of ownership fractions over the lineup, in (0, 1]."""
     max_expected_duplicates: _builtins.float
-    """Optional. Greatest expected number of copies in a field of `field_entries`."""
+    """Optional. Greatest expected number of copies in a field of `field_entries`, taken as the maximum-entropy field of
+    legal lineups with the projected ownership.
+    """
     field_entries: _builtins.int
     """Optional. Entries of the field for which duplicates are expected. Default: 5,000."""
     def __init__(
@@ -376,7 +385,9 @@ Global___GroupRule: _TypeAlias = GroupRule  # noqa: Y015
 
 @_typing.final
 class StackRule(_message.Message):
-    """Team stack: a lineup holds no driver of a team, or min to max of them. A preference, not a site rule."""
+    """Team stack: a lineup holds no driver of a team, or min to max of them; a driver without a team is a team of one.
+    A preference, not a site rule.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -532,7 +543,9 @@ Global___TailSize: _TypeAlias = TailSize  # noqa: Y015
 
 @_typing.final
 class Certificate(_message.Message):
-    """Why a lineup is the best one allowed: objective = upper bound."""
+    """Why a lineup is the best one allowed: objective = upper bound. Values are compared as integers, so a proof has no
+    tolerance; of lineups of equal value the first in the order of the race's drivers is taken.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -555,7 +568,9 @@ class Certificate(_message.Message):
     proven_optimal: _builtins.bool
     """Output only. gap is 0 within exact arithmetic."""
     lineups_covered: _builtins.int
-    """Output only. Lineups to which the claim extends: every allowed one."""
+    """Output only. Lineups to which the claim extends: every allowed one; with branch and bound, every legal one that
+    the search decided on.
+    """
     lineups_evaluated: _builtins.int
     """Output only. Lineups whose tail was evaluated exactly."""
     method: Global___SearchMethod.ValueType
@@ -980,7 +995,9 @@ class PortfolioSummary(_message.Message):
     all_proven: _builtins.bool
     """Output only. All lineups carry a proof."""
     n_legal_lineups: _builtins.int
-    """Output only. Legal lineups of the race, and those the structure rules allow."""
+    """Output only. Legal lineups of the race, and those that structure and leverage rules allow (0 when there are too
+    many to list).
+    """
     n_allowed_lineups: _builtins.int
     n_generations: _builtins.int
     """Output only. Scenario generations that the build triggered, at most one for tail samples."""
