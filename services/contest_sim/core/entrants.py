@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from services.common.domain.work import Checkpoint, no_checkpoint
 from services.contest_sim.core.blocks import cut, run_blocks
 
 Floats = npt.NDArray[np.float64]
@@ -100,7 +101,14 @@ class Entrants:
         sizes = rng.choice(np.arange(1, self.max_entries + 1), size=n_entries, p=self.probabilities)
         return np.repeat(np.arange(n_entries, dtype=np.int64), sizes)[:n_entries]
 
-    def draw(self, cumulative: Floats, n_entries: int, rng: np.random.Generator) -> Ints:
+    def draw(
+        self,
+        cumulative: Floats,
+        n_entries: int,
+        rng: np.random.Generator,
+        *,
+        checkpoint: Checkpoint = no_checkpoint,
+    ) -> Ints:
         """Rows drawn in proportion to the steps of ``cumulative``, no user drawing one twice; shape (n_entries,).
 
         A user's repeated draws are drawn anew, as long as there are any and few rounds have passed: where
@@ -109,6 +117,7 @@ class Entrants:
         rows = _draw(cumulative, n_entries, rng)
         users = self.users(n_entries, rng)
         for _ in range(_MAX_ROUNDS if self.max_entries > 1 else 0):
+            checkpoint()
             repeated = np.ones(n_entries, dtype=np.bool_)
             repeated[np.unique(users * len(cumulative) + rows, return_index=True)[1]] = False
             if not repeated.any():

@@ -69,9 +69,9 @@ class Field:
         """Expected share of entries on each lineup; 0 for row -1, a lineup that is not legal."""
         return np.where(rows >= 0, self.entry_shares[rows], 0.0)
 
-    def sample(self, n_entries: int, rng: np.random.Generator) -> Opponents:
+    def sample(self, n_entries: int, rng: np.random.Generator, *, checkpoint: Checkpoint = no_checkpoint) -> Opponents:
         """Draw ``n_entries`` entries exactly, duplicates compressed."""
-        rows = self.entrants.draw(self._cumulative, n_entries, rng)
+        rows = self.entrants.draw(self._cumulative, n_entries, rng, checkpoint=checkpoint)
         different, copies = np.unique(rows, return_counts=True)
         return Opponents(np.ascontiguousarray(self.universe.lineups[different]), copies.astype(np.int64))
 

@@ -64,7 +64,7 @@ class ModelPlan:
         for contest, n_opponents in enumerate(self.n_opponents):
             model = models[id(self.fields[contest])]
             rng = np.random.default_rng([self.seed, index, contest])
-            drawn.append(Drawn(model.sample(n_opponents, rng), model))
+            drawn.append(Drawn(model.sample(n_opponents, rng, checkpoint=self.checkpoint), model))
         return drawn
 
     def _models(self, index: int) -> dict[int, Field]:
