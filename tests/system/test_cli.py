@@ -126,6 +126,28 @@ def test_an_array_is_a_matrix_too(cli, tmp_path):
     assert "narrow.npy" in refused.violations["violations"][0]["field"]
 
 
+def fanduel_list():
+    """The sample slate as FanDuel's player list."""
+    head = "Id,Position,First Name,Nickname,Last Name,FPPG,Played,Salary,Game,Team,Opponent,Injury Indicator,"
+    rows = csv.reader((EXAMPLES / "DKSalaries.csv").open(newline=""))
+    players = [f"99-{row[3]},D,,{row[2]},,{row[8]},9,{row[5]},Copper Basin 312,,,,," for row in rows if row[0] == "D"]
+    return "\n".join([head + "Injury Details,Tier", *players])
+
+
+def test_a_fanduel_slate_gives_fanduels_upload(cli, tmp_path):
+    (tmp_path / "players.csv").write_text(fanduel_list())
+    files = ("--salaries", tmp_path / "players.csv", "--race-sheet", EXAMPLES / "race_sheet.csv", "--site", "fanduel")
+    options = ("--track", "phoenix", "--race-id", "fd", "--scenarios", 2_000, "--lineups", 2, "--out", tmp_path / "out")
+    answer = cli("run", *files, *options, "--json").json
+    rows = list(csv.reader((tmp_path / "out" / "lineups.csv").open(newline="")))
+    assert [len(row) for row in rows] == [5, 5, 5]
+    assert [cell.partition(":")[2] for cell in rows[1]] == answer["lineups"][0]["drivers"]
+    assert all(cell.startswith("99-") for cell in rows[1])
+    scored = cli("simulate", "fd", "--lineups", tmp_path / "out" / "lineups.csv", "--opponents", 200, "--json").json
+    assert len(scored["contests"][0]["lineups"]) == 2
+    assert cli("race", "delete", "fd").code == 0
+
+
 def test_a_run_is_audited_and_its_contest_recorded(cli, sample, tmp_path):
     standings = EXAMPLES / "contest-standings-190000001.csv"
     prizes = tmp_path / "prizes.txt"

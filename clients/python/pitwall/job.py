@@ -18,7 +18,7 @@ from pitwall.sitefiles import lineup_file
 from pitwall.types.contests import ContestResult, SimulationResult
 from pitwall.types.ownership import ContestProfile, OwnershipProjection
 from pitwall.types.portfolio import Portfolio
-from pitwall.types.race import ImportReport, Race, Track
+from pitwall.types.race import ImportReport, Race, Rules, Track
 from pitwall.types.scenarios import ScenarioSet
 
 OnStage = Callable[[str], None]
@@ -44,6 +44,8 @@ class JobConfig:
         The contest to simulate.
     portfolio
         How to build the lineups.
+    series, site
+        The championship; the site whose rules hold: draftkings or fanduel.
     n_scenarios, seed
         How many races to simulate, and the seed of everything random.
     """
@@ -58,6 +60,7 @@ class JobConfig:
     n_scenarios: int = 10_000
     seed: int = 1
     series: str = "cup"
+    site: str = "draftkings"
     accept_guesses: bool = False
     withdraw_unlisted: bool = False
 
@@ -121,6 +124,7 @@ def run_job(
             track=config.track,
             laps=config.laps,
             series=config.series,
+            rules=Rules(config.site),
             accept_guesses=config.accept_guesses,
             withdraw_unlisted=config.withdraw_unlisted,
         )

@@ -36,6 +36,7 @@ from pitwall.cli._race import (
     SalariesOption,
     SeriesOption,
     SheetOption,
+    SiteOption,
     TrackOption,
     WithdrawOption,
     print_import_report,
@@ -53,6 +54,7 @@ def run(
     race_sheet: SheetOption = None,
     laps: LapsOption = 0,
     series: SeriesOption = "cup",
+    site: SiteOption = "draftkings",
     race_id: Annotated[str, typer.Option(help="Name under which the race is kept.")] = "race",
     scenarios: Annotated[int, typer.Option(help="Races to simulate.")] = 10_000,
     lineups: LineupsOption = 20,
@@ -86,6 +88,7 @@ def run(
         track=found,
         laps=n_laps,
         series=series,
+        site=site,
         contest=contest_of(opponents, lineups, fee, first_share, rake, prizes),
         portfolio=PortfolioConfig(
             n_lineups=lineups,
