@@ -23,6 +23,8 @@ _LOWEST = -(1 << 62)
 _HIGHEST = 1 << 62
 _FIRST_BATCH = 256
 _LARGEST_BATCH = 262_144
+_LARGEST_BATCH_TOTALS = 4_000_000_000
+"""Rows times scenarios between two looks at the clock: half a second or so."""
 _ROW_BLOCK = 512
 _MARK_BLOCK = 262_144
 
@@ -83,6 +85,7 @@ class TableSearch:
         best_row, best, n_evaluated = found.best_row, found.best, 0
         rows, values = found.rows, found.values
         size, few, left = _FIRST_BATCH, _FIRST_BATCH, _LOWEST
+        largest = max(_FIRST_BATCH, min(_LARGEST_BATCH, _LARGEST_BATCH_TOTALS // table.slate.n_scenarios))
         while True:
             keep = (values >= best) & (table.stage[rows] != kernels.STAGE_EXACT)
             rows, values = rows[keep], values[keep]
@@ -102,7 +105,7 @@ class TableSearch:
             chosen = own[_greatest(values[own], few)]
             n_evaluated += self._tighten(rows[chosen], thresholds, query, best)
             best_row, best = self._better(rows[chosen], query, best_row, best)
-            size, few = min(4 * size, _LARGEST_BATCH), few if len(fresh) else min(2 * few, _LARGEST_BATCH)
+            size, few = min(4 * size, largest), few if len(fresh) else min(2 * few, largest)
         return Solution(
             columns=table.columns(best_row),
             units=best,

@@ -14,6 +14,7 @@ from services.common.universe import UniverseTooLarge
 from services.optimizer.core.branch_search import BranchSearch
 from services.optimizer.core.objective import DEFAULT_TERMS, build_objective
 from services.optimizer.core.rules import Query, Toll, compile_rules
+from services.optimizer.core.slate import Slate
 from services.optimizer.core.table import build_table
 from services.optimizer.core.table_search import TableSearch
 from tests.unit.optimizer.oracle import best_lineup, keeps, legal, random_rules, random_slate, slates, terms
@@ -145,3 +146,30 @@ def test_a_universe_too_large_for_a_table_is_branched_and_agrees_with_it():
     assert (branched.columns, branched.units) == (listed.columns, listed.units)
     assert branched.n_covered == listed.n_covered
     assert branched.n_evaluated < listed.n_covered / 100
+
+
+@both
+def test_a_slate_of_real_shape_against_numpy(search):
+    # 100,947 combinations of six out of 23, two tails that overlap, penalties that move the optimum.
+    rng = np.random.default_rng(12)
+    pace = np.linspace(50, 15, 23)
+    ticks = np.round(20 * (pace + rng.normal(0, 12, (2_000, 23)) + 8 * rng.exponential(1, (2_000, 23)))).astype(
+        np.int16
+    )
+    salaries = (np.linspace(110, 50, 23).round() * 100).astype(np.int64)
+    slate = Slate(np.ascontiguousarray(ticks.T), salaries, 6, 50_000)
+    objective = build_objective(DEFAULT_TERMS, 2_000)
+    allowed = np.array(legal(slate))
+    tails = np.zeros(len(allowed))
+    for rows in np.array_split(np.arange(len(allowed)), 40):
+        totals = sum(slate.ticks[allowed[rows, slot]].astype(np.int16) for slot in range(6))
+        highest = np.partition(totals, (-100, -20), axis=1) / 20
+        tails[rows] = 0.7 * highest[:, -20:].mean(axis=1) + 0.3 * highest[:, -100:].mean(axis=1)
+    searching = search(slate, objective)
+    for spread in (0.0, 3.0, 12.0):
+        bonus = rng.normal(0, spread, 23)
+        solution = searching.solve(query(slate, driver_units=objective.units(bonus)), never)
+        values = tails + bonus[allowed].sum(axis=1)
+        assert solution.proven
+        assert objective.points(solution.units) == pytest.approx(values.max(), abs=1e-6)
+        assert solution.columns == tuple(allowed[values.argmax()])
