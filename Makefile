@@ -32,6 +32,7 @@ proto: $(VENV)/.dev  ## regenerate the stubs from protos/
 	$(BIN)/python -m grpc_tools.protoc -Iprotos --python_out=$(STUBS_OUT) --mypy_out=quiet:$(STUBS_OUT) \
 		--grpc_python_out=$(STUBS_OUT) --mypy_grpc_out=quiet:$(STUBS_OUT) $(PROTOS)
 	find $(STUBS_OUT) -name '*_pb2_grpc.py*' -size -2k -delete
+	test $(STUBS_OUT) != clients/python || $(BIN)/python docs/grpc_reference.py
 
 proto-check: $(VENV)/.dev  ## contracts are lint clean and the checked-in stubs are current
 	$(BIN)/buf lint

@@ -90,9 +90,10 @@ class ScenarioSets:
         """Simulate a race, or find that the same was simulated before."""
         race = self._records.get_race(race_id).race
         recipe = Recipe(race, MODEL_VERSION, self._calibration.version, n_scenarios, seed)
-        matrix = self._store.get_or_build(recipe.scenario_set_id, self._builder(recipe, checkpoint, report))
+        build = self._builder(recipe, checkpoint, report)
+        matrix = self._store.get_or_build(recipe.scenario_set_id, build, checkpoint=checkpoint)
         report("simulate", n_scenarios, n_scenarios)
-        return self._records.add_set(_generated_record(recipe, matrix))
+        return self._recorded(_generated_record(recipe, matrix))
 
     def upload(self, race_id: str, upload: Upload) -> SetRecord:
         """Keep a user's matrix as a set of the race; scenarios without labels are classified.
@@ -112,7 +113,15 @@ class ScenarioSets:
         key = _digest((race.snapshot_hash, "upload", content, labels, names))
         built = Built(upload.ticks, regimes, {"regime_names": list(names)})
         matrix = self._store.get_or_build(key, lambda: built)
-        return self._records.add_set(_uploaded_record(race, matrix))
+        return self._recorded(_uploaded_record(race, matrix))
+
+    def _recorded(self, record: SetRecord) -> SetRecord:
+        """Record a set; when its race was deleted meanwhile, its matrix goes too."""
+        try:
+            return self._records.add_set(record)
+        except NotFound:
+            self._store.delete(record.scenario_set_id)
+            raise
 
     def find(self, race_id: str, scenario_set_id: str = "") -> SetRecord:
         """A set, by default the newest of the race as it stands now; ``NotFound`` when there is none."""
@@ -131,7 +140,7 @@ class ScenarioSets:
         record = self.find(race_id, scenario_set_id)
         recipe = Recipe(record.race, record.model_version, record.calibration_version, record.n_scenarios, record.seed)
         build = self._missing(record) if self._is_lost(record) else self._builder(recipe, checkpoint, no_progress)
-        return OpenSet(record, self._store.get_or_build(record.scenario_set_id, build))
+        return OpenSet(record, self._store.get_or_build(record.scenario_set_id, build, checkpoint=checkpoint))
 
     def delete_race(self, race_id: str) -> int:
         """Delete a race and its sets; returns how many sets there were."""

@@ -30,6 +30,7 @@ def rules(value: Rules) -> site_pb2.SiteRules:
         site=enum_value(site_pb2.SiteRules, "site", value.site),  # type: ignore[arg-type]
         roster_size=value.roster_size,
         salary_cap_dollars=value.salary_cap_dollars,
+        scoring=None if value.scoring is None else site_pb2.ScoringRules(**vars(value.scoring)),
     )
 
 
@@ -45,7 +46,7 @@ def _driver(value: Driver) -> race_pb2.Driver:
 
 def race(value: Race) -> race_pb2.Race:
     """A race, without what the service adds."""
-    return race_pb2.Race(
+    message = race_pb2.Race(
         race_id=value.race_id,
         name=value.name,
         series=enum_value(race_pb2.Race, "series", value.series),  # type: ignore[arg-type]
@@ -55,6 +56,9 @@ def race(value: Race) -> race_pb2.Race:
         rules=rules(value.rules),
         drivers=[_driver(item) for item in value.drivers],
     )
+    if value.start_time is not None:
+        message.start_time.FromDatetime(value.start_time)
+    return message
 
 
 def build_portfolio(

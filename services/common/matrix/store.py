@@ -9,11 +9,14 @@ a local folder.
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
+import os
 import re
 import shutil
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -27,11 +30,16 @@ from cachetools import LRUCache
 
 from pitwall import wire
 from services.common.domain.errors import ChecksumMismatch, StorageFull
+from services.common.domain.work import Checkpoint, no_checkpoint
 from services.common.matrix.codec import EncodedMatrix, encode_all
 
 _KEY = re.compile(r"[0-9a-f]{16,64}")
 _TICKS_FILE, _REGIMES_FILE, _META_FILE = "ticks.npy", "regimes.npy", "meta.json"
 _FILES = (_TICKS_FILE, _REGIMES_FILE, _META_FILE)
+_WRITING, _FETCHING = ".writing-", ".fetching-"
+_SCRATCH_PREFIXES = (_WRITING, _FETCHING)
+_STALE_SECONDS = 24 * 3600.0
+_LOCK_POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +76,14 @@ class StoredMatrix:
         return 2 * int(self.ticks.nbytes)
 
 
+@dataclass(eq=False)
+class _Flight:
+    """Callers that build, or wait for, one entry."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    callers: int = 0
+
+
 class MatrixStore:
     """Content-addressed store of matrices.
 
@@ -88,11 +104,12 @@ class MatrixStore:
         self._remote_root = root
         self._folder = Path(root) if local else (local_folder or Path(tempfile.mkdtemp(prefix="pitwall-")))
         self._folder.mkdir(parents=True, exist_ok=True)
+        _remove_stale_scratch(self._folder)
         self._lock = threading.Lock()
         self._memory: LRUCache[str, StoredMatrix] = LRUCache(
             max_memory_bytes, getsizeof=lambda entry: entry.cache_bytes
         )
-        self._building: dict[str, threading.Lock] = {}
+        self._flights: dict[str, _Flight] = {}
 
     def get(self, key: str) -> StoredMatrix | None:
         """The entry, or None.
@@ -110,9 +127,14 @@ class MatrixStore:
             self._remember(entry)
         return entry
 
-    def get_or_build(self, key: str, build: Callable[[], Built]) -> StoredMatrix:
-        """The entry, built at most once however many callers ask for it at the same time."""
-        with self._single_flight(key):
+    def get_or_build(
+        self, key: str, build: Callable[[], Built], *, checkpoint: Checkpoint = no_checkpoint
+    ) -> StoredMatrix:
+        """The entry, built at most once however many callers ask for it at the same time.
+
+        ``checkpoint`` ends the wait for another caller's build.
+        """
+        with self._single_flight(key, checkpoint):
             try:
                 entry = self.get(key)
             except ChecksumMismatch:
@@ -129,7 +151,7 @@ class MatrixStore:
         """
         target = self._entry_folder(key)
         with _storage_errors(self._folder):
-            scratch = Path(tempfile.mkdtemp(prefix=".writing-", dir=self._folder))
+            scratch = Path(tempfile.mkdtemp(prefix=_WRITING, dir=self._folder))
             try:
                 _write_entry(scratch, built)
                 self._upload(key, scratch)
@@ -162,13 +184,15 @@ class MatrixStore:
 
     def _load(self, key: str) -> StoredMatrix | None:
         folder = self._entry_folder(key)
-        if not (folder / _META_FILE).exists() and not self._download(key, folder):
+        if not folder.exists() and not self._download(key, folder):
             return None
-        entry = _read_entry(key, folder)
-        if wire.content_hash(entry.ticks) != entry.content_hash:
+        try:
+            return _read_entry(key, folder)
+        except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
             self.delete(key)
-            raise ChecksumMismatch(f"scenario set {key} was damaged on disk and has been dropped; generate it again")
-        return entry
+            raise ChecksumMismatch(
+                f"scenario set {key} was damaged on disk and has been dropped; generate it again"
+            ) from error
 
     def _entry_folder(self, key: str) -> Path:
         if not _KEY.fullmatch(key):
@@ -189,7 +213,7 @@ class MatrixStore:
         if self._remote is None or not self._remote.exists(f"{self._remote_path(key)}/{_META_FILE}"):
             return False
         with _storage_errors(self._folder):
-            scratch = Path(tempfile.mkdtemp(prefix=".fetching-", dir=self._folder))
+            scratch = Path(tempfile.mkdtemp(prefix=_FETCHING, dir=self._folder))
             try:
                 for name in _FILES:
                     self._remote.get_file(f"{self._remote_path(key)}/{name}", str(scratch / name))
@@ -199,11 +223,22 @@ class MatrixStore:
         return True
 
     @contextmanager
-    def _single_flight(self, key: str) -> Iterator[None]:
+    def _single_flight(self, key: str, checkpoint: Checkpoint) -> Iterator[None]:
         with self._lock:
-            building = self._building.setdefault(key, threading.Lock())
-        with building:
-            yield
+            flight = self._flights.setdefault(key, _Flight())
+            flight.callers += 1
+        try:
+            while not flight.lock.acquire(timeout=_LOCK_POLL_SECONDS):
+                checkpoint()
+            try:
+                yield
+            finally:
+                flight.lock.release()
+        finally:
+            with self._lock:
+                flight.callers -= 1
+                if not flight.callers:
+                    del self._flights[key]
 
 
 @contextmanager
@@ -221,10 +256,15 @@ def _storage_errors(folder: Path) -> Iterator[None]:
 
 def _write_entry(folder: Path, built: Built) -> None:
     ticks = np.ascontiguousarray(built.ticks, dtype="<i2")
+    regimes = np.ascontiguousarray(built.regimes, dtype=np.uint8)
     np.save(folder / _TICKS_FILE, ticks)
-    np.save(folder / _REGIMES_FILE, np.ascontiguousarray(built.regimes, dtype=np.uint8))
-    meta = {"content_hash": wire.content_hash(ticks), "meta": built.meta}
+    np.save(folder / _REGIMES_FILE, regimes)
+    meta = {"content_hash": wire.content_hash(ticks), "regimes_hash": _digest(regimes), "meta": built.meta}
     (folder / _META_FILE).write_text(json.dumps(meta))
+    # The rename must not reach the disk before what it names.
+    for name in _FILES:
+        with (folder / name).open("rb") as file:
+            os.fsync(file.fileno())
 
 
 def _move_into_place(scratch: Path, target: Path) -> None:
@@ -237,11 +277,26 @@ def _move_into_place(scratch: Path, target: Path) -> None:
 
 
 def _read_entry(key: str, folder: Path) -> StoredMatrix:
+    """The entry, mapped; any of several errors when a file is missing, cut or changed."""
     document = json.loads((folder / _META_FILE).read_text())
+    ticks = np.load(folder / _TICKS_FILE, mmap_mode="r")
+    regimes = np.load(folder / _REGIMES_FILE, mmap_mode="r")
+    if wire.content_hash(ticks) != document["content_hash"]:
+        raise ValueError("the ticks are not those that were stored")
+    if regimes.shape != ticks.shape[:1] or _digest(regimes) != document["regimes_hash"]:
+        raise ValueError("the regimes are not those that were stored")
     return StoredMatrix(
-        key=key,
-        ticks=np.load(folder / _TICKS_FILE, mmap_mode="r"),
-        regimes=np.load(folder / _REGIMES_FILE, mmap_mode="r"),
-        content_hash=document["content_hash"],
-        meta=document["meta"],
+        key=key, ticks=ticks, regimes=regimes, content_hash=document["content_hash"], meta=document["meta"]
     )
+
+
+def _digest(regimes: npt.NDArray[np.uint8]) -> str:
+    return hashlib.sha256(np.ascontiguousarray(regimes).data).hexdigest()
+
+
+def _remove_stale_scratch(folder: Path) -> None:
+    """What a crash left half-written and nobody writes any more."""
+    oldest = time.time() - _STALE_SECONDS
+    for scratch in folder.glob(".*-*"):
+        if scratch.name.startswith(_SCRATCH_PREFIXES) and scratch.stat().st_mtime < oldest:
+            shutil.rmtree(scratch, ignore_errors=True)

@@ -102,8 +102,8 @@ def error_guard(method: str, context: grpc.ServicerContext) -> Iterator[None]:  
     except PitwallError as error:
         context.abort_with_status(to_status(from_peer(error)))
     except Exception as error:
-        if context.code() is not None:  # type: ignore[attr-defined]
-            raise  # the handler has aborted by itself
+        if context.code() is not None or not context.is_active():  # type: ignore[attr-defined]
+            raise  # the handler has aborted by itself, or the caller is gone and took the request stream along
         _log.exception("unexpected error", error=repr(error))
         internal = ServiceError("internal error; the service's log has the details under the request id")
         context.abort_with_status(to_status(internal))

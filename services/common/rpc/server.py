@@ -35,6 +35,9 @@ from services.common.rpc.settings import ServerSettings
 
 _log = structlog.get_logger("pitwall.server")
 
+MAX_REQUEST_BYTES = 16 << 20
+"""Largest request message; larger ones are refused by gRPC with both sizes named."""
+
 _SPARE_THREADS = 8
 """Threads beyond the call limit, so that health checks and refusals are answered when all others are taken."""
 
@@ -103,6 +106,8 @@ class Server:
             interceptors=[EncodedInterceptor(), *map(GuardInterceptor, guards), ValidationInterceptor()],
             maximum_concurrent_rpcs=threads,
             options=[
+                # Bounded, and enough for the largest fields of opponents; matrices travel in chunks of 1 MiB.
+                ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
                 # Without this a second server binds the same port in silence.
                 ("grpc.so_reuseport", 0),
                 # Clients ping every 30 s during long computations behind NAT.

@@ -1,10 +1,11 @@
 import errno
+import os
 import threading
 
 import numpy as np
 import pytest
 
-from services.common.domain.errors import ChecksumMismatch, StorageFull
+from services.common.domain.errors import ChecksumMismatch, DeadlineExceeded, StorageFull
 from services.common.matrix import store as store_module
 from services.common.matrix.store import Built, MatrixStore
 
@@ -99,15 +100,59 @@ def test_a_full_disk_is_named_and_leaves_nothing(tmp_path, monkeypatch):
     assert folders(tmp_path) == []
 
 
-def test_a_damaged_file_is_dropped_and_rebuilt(tmp_path):
-    MatrixStore(str(tmp_path)).put(KEY, built())
-    path = tmp_path / KEY / "ticks.npy"
+def flip_last_byte(path):
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.write_bytes(content)
+
+
+def halve(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def empty(path):
+    path.write_bytes(b"")
+
+
+@pytest.mark.parametrize("name", ["ticks.npy", "regimes.npy", "meta.json"])
+@pytest.mark.parametrize("damage", [flip_last_byte, halve, empty, lambda path: path.unlink()])
+def test_a_damaged_entry_is_dropped_and_rebuilt(tmp_path, name, damage):
+    MatrixStore(str(tmp_path)).put(KEY, built())
+    damage(tmp_path / KEY / name)
     with pytest.raises(ChecksumMismatch, match="generate it again"):
         MatrixStore(str(tmp_path)).get(KEY)
     assert MatrixStore(str(tmp_path)).get_or_build(KEY, built).ticks[0, 0] == 7
+
+
+def test_waiting_for_another_build_ends_at_the_deadline(tmp_path):
+    store = MatrixStore(str(tmp_path))
+    building, release = threading.Event(), threading.Event()
+
+    def slow():
+        building.set()
+        release.wait(20)
+        return built()
+
+    def expired():
+        raise DeadlineExceeded("too late")
+
+    first = threading.Thread(target=store.get_or_build, args=(KEY, slow))
+    first.start()
+    assert building.wait(10)
+    with pytest.raises(DeadlineExceeded):
+        store.get_or_build(KEY, built, checkpoint=expired)
+    release.set()
+    first.join()
+    assert store.get(KEY) is not None
+
+
+def test_what_a_crash_left_is_cleaned_up_and_what_is_being_written_is_not(tmp_path):
+    old, new = tmp_path / ".writing-old", tmp_path / ".writing-new"
+    old.mkdir()
+    new.mkdir()
+    os.utime(old, (0, 0))
+    MatrixStore(str(tmp_path))
+    assert folders(tmp_path) == [".writing-new"]
 
 
 def test_two_processes_may_write_the_same_entry(tmp_path):

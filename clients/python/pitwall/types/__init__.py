@@ -41,7 +41,7 @@ from pitwall.types.portfolio import (
     UniverseCounts,
     ValidationReport,
 )
-from pitwall.types.race import Driver, ImportReport, MatchedName, Progress, Race, Rules, Track
+from pitwall.types.race import Driver, ImportReport, MatchedName, Progress, Race, Rules, Scoring, Track
 from pitwall.types.scenarios import (
     DriverSummary,
     Percentile,
@@ -95,6 +95,7 @@ __all__ = [
     "ScenarioSet",
     "ScenarioSummary",
     "ScoredLineup",
+    "Scoring",
     "SimulationResult",
     "StabilityReport",
     "TailMetrics",

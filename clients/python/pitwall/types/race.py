@@ -32,12 +32,27 @@ class Track:
 
 
 @dataclass(frozen=True)
+class Scoring:
+    """How a race turns into points, in ticks of 1/20 point; see the ScoringRules message of the contract."""
+
+    finish_ticks: tuple[int, ...]
+    place_differential_ticks: int = 0
+    lap_led_ticks: int = 0
+    fastest_lap_ticks: int = 0
+    lap_completed_ticks: int = 0
+
+
+@dataclass(frozen=True)
 class Rules:
-    """Roster size and salary cap; what is 0 is taken from the site (draftkings, fanduel)."""
+    """Roster size, salary cap and scoring; what is 0 or None is taken from the site (draftkings, fanduel).
+
+    A custom site needs all three.
+    """
 
     site: str = "draftkings"
     roster_size: int = 0
     salary_cap_dollars: int = 0
+    scoring: Scoring | None = None
 
 
 @dataclass(frozen=True)
@@ -72,6 +87,7 @@ class Race:
     name: str = ""
     series: str = "cup"
     stage_laps: tuple[int, ...] = ()
+    start_time: datetime | None = None
     snapshot_hash: str = ""
     create_time: datetime | None = None
     update_time: datetime | None = None

@@ -258,7 +258,7 @@ class KnownField(_message.Message):
     """Optional. User in `standings` whose entries are one's own and left out, without the "(k/n)" behind the name."""
     @_builtins.property
     def lineups(self) -> _containers.RepeatedCompositeFieldContainer[Global___EnteredLineup]:
-        """Optional. Opponents' lineups."""
+        """Optional. Opponents' lineups, each once with its number of entries; at most 200,000."""
 
     @_builtins.property
     def standings(self) -> _race_pb2.InputFile:

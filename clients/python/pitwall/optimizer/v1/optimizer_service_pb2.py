@@ -29,7 +29,7 @@ from pitwall.common.v1 import progress_pb2 as pitwall_dot_common_dot_v1_dot_prog
 from pitwall.optimizer.v1 import portfolio_pb2 as pitwall_dot_optimizer_dot_v1_dot_portfolio__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,pitwall/optimizer/v1/optimizer_service.proto\x12\x14pitwall.optimizer.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1epitwall/common/v1/lineup.proto\x1a pitwall/common/v1/progress.proto\x1a$pitwall/optimizer/v1/portfolio.proto\"\xb8\x06\n\x15\x42uildPortfolioRequest\x12\x32\n\x07race_id\x18\x01 \x01(\tB!\xbaH\x1er\x1c\x32\x1a^[a-z0-9][a-z0-9_-]{0,63}$\x12\x34\n\x0fscenario_set_id\x18\x02 \x01(\tB\x1b\xbaH\x18r\x16\x32\x14^([0-9a-f]{16,64})?$\x12\x1d\n\tn_lineups\x18\x03 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xf4\x03(\x01\x12\x32\n\tobjective\x18\x04 \x01(\x0b\x32\x1f.pitwall.optimizer.v1.Objective\x12\x35\n\x08\x65xposure\x18\x05 \x01(\x0b\x32#.pitwall.optimizer.v1.ExposureRules\x12\x37\n\tdiversity\x18\x06 \x01(\x0b\x32$.pitwall.optimizer.v1.DiversityRules\x12\x35\n\x08leverage\x18\x07 \x01(\x0b\x32#.pitwall.optimizer.v1.LeverageRules\x12\x37\n\tstructure\x18\x08 \x01(\x0b\x32$.pitwall.optimizer.v1.StructureRules\x12=\n\x07regimes\x18\t \x03(\x0b\x32\".pitwall.optimizer.v1.RegimeWeightB\x08\xbaH\x05\x92\x01\x02\x10\x10\x12\x43\n\x11ownership_percent\x18\n \x03(\x0b\x32\x1e.pitwall.common.v1.DriverValueB\x08\xbaH\x05\x92\x01\x02\x10<\x12\x42\n\x08shortage\x18\x0b \x01(\x0e\x32&.pitwall.optimizer.v1.ScenarioShortageB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12/\n\x0escenario_share\x18\x0c \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\xf0?)\x00\x00\x00\x00\x00\x00\x00\x00\x12\x0c\n\x04seed\x18\r \x01(\x04\x12-\n\ntime_limit\x18\x0e \x01(\x0b\x32\x19.google.protobuf.Duration\x12#\n\x1bvalidate_on_fresh_scenarios\x18\x0f \x01(\x08\x12\'\n\x13stability_resamples\x18\x10 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\"\xc6\x01\n\x16\x42uildPortfolioResponse\x12/\n\x08progress\x18\x01 \x01(\x0b\x32\x1b.pitwall.common.v1.ProgressH\x00\x12\x37\n\x06lineup\x18\x02 \x01(\x0b\x32%.pitwall.optimizer.v1.PortfolioLineupH\x00\x12\x39\n\x07summary\x18\x03 \x01(\x0b\x32&.pitwall.optimizer.v1.PortfolioSummaryH\x00\x42\x07\n\x05\x65vent\"\xb1\x02\n\x13ScoreLineupsRequest\x12\x32\n\x07race_id\x18\x01 \x01(\tB!\xbaH\x1er\x1c\x32\x1a^[a-z0-9][a-z0-9_-]{0,63}$\x12\x34\n\x0fscenario_set_id\x18\x02 \x01(\tB\x1b\xbaH\x18r\x16\x32\x14^([0-9a-f]{16,64})?$\x12\x37\n\x07lineups\x18\x03 \x03(\x0b\x32\x19.pitwall.common.v1.LineupB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\x90N\x12\x32\n\tobjective\x18\x04 \x01(\x0b\x32\x1f.pitwall.optimizer.v1.Objective\x12\x43\n\x11ownership_percent\x18\x05 \x03(\x0b\x32\x1e.pitwall.common.v1.DriverValueB\x08\xbaH\x05\x92\x01\x02\x10<\"\x82\x01\n\x0cScoredLineup\x12)\n\x06lineup\x18\x01 \x01(\x0b\x32\x19.pitwall.common.v1.Lineup\x12\x11\n\tobjective\x18\x02 \x01(\x01\x12\x34\n\x07metrics\x18\x03 \x01(\x0b\x32#.pitwall.optimizer.v1.LineupMetrics\"d\n\x14ScoreLineupsResponse\x12\x33\n\x07lineups\x18\x01 \x03(\x0b\x32\".pitwall.optimizer.v1.ScoredLineup\x12\x17\n\x0fscenario_set_id\x18\x02 \x01(\t\"%\n\x0f\x43\x61ndidateLineup\x12\x12\n\ndriver_ids\x18\x01 \x03(\t\"\x91\x01\n\x16ValidateLineupsRequest\x12\x32\n\x07race_id\x18\x01 \x01(\tB!\xbaH\x1er\x1c\x32\x1a^[a-z0-9][a-z0-9_-]{0,63}$\x12\x43\n\x07lineups\x18\x02 \x03(\x0b\x32%.pitwall.optimizer.v1.CandidateLineupB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\x90N\"H\n\rLineupVerdict\x12\r\n\x05legal\x18\x01 \x01(\x08\x12\x10\n\x08problems\x18\x02 \x03(\t\x12\x16\n\x0esalary_dollars\x18\x03 \x01(\x03\"P\n\x17ValidateLineupsResponse\x12\x35\n\x08verdicts\x18\x01 \x03(\x0b\x32#.pitwall.optimizer.v1.LineupVerdict\"\x86\x01\n\x17\x44\x65scribeUniverseRequest\x12\x32\n\x07race_id\x18\x01 \x01(\tB!\xbaH\x1er\x1c\x32\x1a^[a-z0-9][a-z0-9_-]{0,63}$\x12\x37\n\tstructure\x18\x02 \x01(\x0b\x32$.pitwall.optimizer.v1.StructureRules\"N\n\x18\x44\x65scribeUniverseResponse\x12\x17\n\x0fn_legal_lineups\x18\x01 \x01(\x03\x12\x19\n\x11n_allowed_lineups\x18\x02 \x01(\x03\x32\xcb\x03\n\x10OptimizerService\x12m\n\x0e\x42uildPortfolio\x12+.pitwall.optimizer.v1.BuildPortfolioRequest\x1a,.pitwall.optimizer.v1.BuildPortfolioResponse0\x01\x12\x65\n\x0cScoreLineups\x12).pitwall.optimizer.v1.ScoreLineupsRequest\x1a*.pitwall.optimizer.v1.ScoreLineupsResponse\x12n\n\x0fValidateLineups\x12,.pitwall.optimizer.v1.ValidateLineupsRequest\x1a-.pitwall.optimizer.v1.ValidateLineupsResponse\x12q\n\x10\x44\x65scribeUniverse\x12-.pitwall.optimizer.v1.DescribeUniverseRequest\x1a..pitwall.optimizer.v1.DescribeUniverseResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,pitwall/optimizer/v1/optimizer_service.proto\x12\x14pitwall.optimizer.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1epitwall/common/v1/lineup.proto\x1a pitwall/common/v1/progress.proto\x1a$pitwall/optimizer/v1/portfolio.proto\"\xc8\x06\n\x15\x42uildPortfolioRequest\x12\x32\n\x07race_id\x18\x01 \x01(\tB!\xbaH\x1er\x1c\x32\x1a^[a-z0-9][a-z0-9_-]{0,63}$\x12\x34\n\x0fscenario_set_id\x18\x02 \x01(\tB\x1b\xbaH\x18r\x16\x32\x14^([0-9a-f]{16,64})?$\x12\x1d\n\tn_lineups\x18\x03 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xf4\x03(\x01\x12\x32\n\tobjective\x18\x04 \x01(\x0b\x32\x1f.pitwall.optimizer.v1.Objective\x12\x35\n\x08\x65xposure\x18\x05 \x01(\x0b\x32#.pitwall.optimizer.v1.ExposureRules\x12\x37\n\tdiversity\x18\x06 \x01(\x0b\x32$.pitwall.optimizer.v1.DiversityRules\x12\x35\n\x08leverage\x18\x07 \x01(\x0b\x32#.pitwall.optimizer.v1.LeverageRules\x12\x37\n\tstructure\x18\x08 \x01(\x0b\x32$.pitwall.optimizer.v1.StructureRules\x12=\n\x07regimes\x18\t \x03(\x0b\x32\".pitwall.optimizer.v1.RegimeWeightB\x08\xbaH\x05\x92\x01\x02\x10\x10\x12\x43\n\x11ownership_percent\x18\n \x03(\x0b\x32\x1e.pitwall.common.v1.DriverValueB\x08\xbaH\x05\x92\x01\x02\x10<\x12\x42\n\x08shortage\x18\x0b \x01(\x0e\x32&.pitwall.optimizer.v1.ScenarioShortageB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12/\n\x0escenario_share\x18\x0c \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\xf0?)\x00\x00\x00\x00\x00\x00\x00\x00\x12\x0c\n\x04seed\x18\r \x01(\x04\x12=\n\ntime_limit\x18\x0e \x01(\x0b\x32\x19.google.protobuf.DurationB\x0e\xbaH\x0b\xaa\x01\x08\"\x04\x08\x80\xa3\x05*\x00\x12#\n\x1bvalidate_on_fresh_scenarios\x18\x0f \x01(\x08\x12\'\n\x13stability_resamples\x18\x10 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\"\xc6\x01\n\x16\x42uildPortfolioResponse\x12/\n\x08progress\x18\x01 \x01(\x0b\x32\x1b.pitwall.common.v1.ProgressH\x00\x12\x37\n\x06lineup\x18\x02 \x01(\x0b\x32%.pitwall.optimizer.v1.PortfolioLineupH\x00\x12\x39\n\x07summary\x18\x03 \x01(\x0b\x32&.pitwall.optimizer.v1.PortfolioSummaryH\x00\x42\x07\n\x05\x65vent\"\xb1\x02\n\x13ScoreLineupsRequest\x12\x32\n\x07race_id\x18\x01 \x01(\tB!\xbaH\x1er\x1c\x32\x1a^[a-z0-9][a-z0-9_-]{0,63}$\x12\x34\n\x0fscenario_set_id\x18\x02 \x01(\tB\x1b\xbaH\x18r\x16\x32\x14^([0-9a-f]{16,64})?$\x12\x37\n\x07lineups\x18\x03 \x03(\x0b\x32\x19.pitwall.common.v1.LineupB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\xa0\x1f\x12\x32\n\tobjective\x18\x04 \x01(\x0b\x32\x1f.pitwall.optimizer.v1.Objective\x12\x43\n\x11ownership_percent\x18\x05 \x03(\x0b\x32\x1e.pitwall.common.v1.DriverValueB\x08\xbaH\x05\x92\x01\x02\x10<\"\x82\x01\n\x0cScoredLineup\x12)\n\x06lineup\x18\x01 \x01(\x0b\x32\x19.pitwall.common.v1.Lineup\x12\x11\n\tobjective\x18\x02 \x01(\x01\x12\x34\n\x07metrics\x18\x03 \x01(\x0b\x32#.pitwall.optimizer.v1.LineupMetrics\"d\n\x14ScoreLineupsResponse\x12\x33\n\x07lineups\x18\x01 \x03(\x0b\x32\".pitwall.optimizer.v1.ScoredLineup\x12\x17\n\x0fscenario_set_id\x18\x02 \x01(\t\"5\n\x0f\x43\x61ndidateLineup\x12\"\n\ndriver_ids\x18\x01 \x03(\tB\x0e\xbaH\x0b\x92\x01\x08\x10<\"\x04r\x02\x18@\"\x91\x01\n\x16ValidateLineupsRequest\x12\x32\n\x07race_id\x18\x01 \x01(\tB!\xbaH\x1er\x1c\x32\x1a^[a-z0-9][a-z0-9_-]{0,63}$\x12\x43\n\x07lineups\x18\x02 \x03(\x0b\x32%.pitwall.optimizer.v1.CandidateLineupB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\x90N\"H\n\rLineupVerdict\x12\r\n\x05legal\x18\x01 \x01(\x08\x12\x10\n\x08problems\x18\x02 \x03(\t\x12\x16\n\x0esalary_dollars\x18\x03 \x01(\x03\"P\n\x17ValidateLineupsResponse\x12\x35\n\x08verdicts\x18\x01 \x03(\x0b\x32#.pitwall.optimizer.v1.LineupVerdict\"\x86\x01\n\x17\x44\x65scribeUniverseRequest\x12\x32\n\x07race_id\x18\x01 \x01(\tB!\xbaH\x1er\x1c\x32\x1a^[a-z0-9][a-z0-9_-]{0,63}$\x12\x37\n\tstructure\x18\x02 \x01(\x0b\x32$.pitwall.optimizer.v1.StructureRules\"N\n\x18\x44\x65scribeUniverseResponse\x12\x17\n\x0fn_legal_lineups\x18\x01 \x01(\x03\x12\x19\n\x11n_allowed_lineups\x18\x02 \x01(\x03\x32\xcb\x03\n\x10OptimizerService\x12m\n\x0e\x42uildPortfolio\x12+.pitwall.optimizer.v1.BuildPortfolioRequest\x1a,.pitwall.optimizer.v1.BuildPortfolioResponse0\x01\x12\x65\n\x0cScoreLineups\x12).pitwall.optimizer.v1.ScoreLineupsRequest\x1a*.pitwall.optimizer.v1.ScoreLineupsResponse\x12n\n\x0fValidateLineups\x12,.pitwall.optimizer.v1.ValidateLineupsRequest\x1a-.pitwall.optimizer.v1.ValidateLineupsResponse\x12q\n\x10\x44\x65scribeUniverse\x12-.pitwall.optimizer.v1.DescribeUniverseRequest\x1a..pitwall.optimizer.v1.DescribeUniverseResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -50,6 +50,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_BUILDPORTFOLIOREQUEST'].fields_by_name['shortage']._serialized_options = b'\272H\005\202\001\002\020\001'
   _globals['_BUILDPORTFOLIOREQUEST'].fields_by_name['scenario_share']._loaded_options = None
   _globals['_BUILDPORTFOLIOREQUEST'].fields_by_name['scenario_share']._serialized_options = b'\272H\024\022\022\031\000\000\000\000\000\000\360?)\000\000\000\000\000\000\000\000'
+  _globals['_BUILDPORTFOLIOREQUEST'].fields_by_name['time_limit']._loaded_options = None
+  _globals['_BUILDPORTFOLIOREQUEST'].fields_by_name['time_limit']._serialized_options = b'\272H\013\252\001\010\"\004\010\200\243\005*\000'
   _globals['_BUILDPORTFOLIOREQUEST'].fields_by_name['stability_resamples']._loaded_options = None
   _globals['_BUILDPORTFOLIOREQUEST'].fields_by_name['stability_resamples']._serialized_options = b'\272H\007\032\005\030\350\007(\000'
   _globals['_SCORELINEUPSREQUEST'].fields_by_name['race_id']._loaded_options = None
@@ -57,9 +59,11 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SCORELINEUPSREQUEST'].fields_by_name['scenario_set_id']._loaded_options = None
   _globals['_SCORELINEUPSREQUEST'].fields_by_name['scenario_set_id']._serialized_options = b'\272H\030r\0262\024^([0-9a-f]{16,64})?$'
   _globals['_SCORELINEUPSREQUEST'].fields_by_name['lineups']._loaded_options = None
-  _globals['_SCORELINEUPSREQUEST'].fields_by_name['lineups']._serialized_options = b'\272H\010\222\001\005\010\001\020\220N'
+  _globals['_SCORELINEUPSREQUEST'].fields_by_name['lineups']._serialized_options = b'\272H\010\222\001\005\010\001\020\240\037'
   _globals['_SCORELINEUPSREQUEST'].fields_by_name['ownership_percent']._loaded_options = None
   _globals['_SCORELINEUPSREQUEST'].fields_by_name['ownership_percent']._serialized_options = b'\272H\005\222\001\002\020<'
+  _globals['_CANDIDATELINEUP'].fields_by_name['driver_ids']._loaded_options = None
+  _globals['_CANDIDATELINEUP'].fields_by_name['driver_ids']._serialized_options = b'\272H\013\222\001\010\020<\"\004r\002\030@'
   _globals['_VALIDATELINEUPSREQUEST'].fields_by_name['race_id']._loaded_options = None
   _globals['_VALIDATELINEUPSREQUEST'].fields_by_name['race_id']._serialized_options = b'\272H\036r\0342\032^[a-z0-9][a-z0-9_-]{0,63}$'
   _globals['_VALIDATELINEUPSREQUEST'].fields_by_name['lineups']._loaded_options = None
@@ -67,27 +71,27 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DESCRIBEUNIVERSEREQUEST'].fields_by_name['race_id']._loaded_options = None
   _globals['_DESCRIBEUNIVERSEREQUEST'].fields_by_name['race_id']._serialized_options = b'\272H\036r\0342\032^[a-z0-9][a-z0-9_-]{0,63}$'
   _globals['_BUILDPORTFOLIOREQUEST']._serialized_start=236
-  _globals['_BUILDPORTFOLIOREQUEST']._serialized_end=1060
-  _globals['_BUILDPORTFOLIORESPONSE']._serialized_start=1063
-  _globals['_BUILDPORTFOLIORESPONSE']._serialized_end=1261
-  _globals['_SCORELINEUPSREQUEST']._serialized_start=1264
-  _globals['_SCORELINEUPSREQUEST']._serialized_end=1569
-  _globals['_SCOREDLINEUP']._serialized_start=1572
-  _globals['_SCOREDLINEUP']._serialized_end=1702
-  _globals['_SCORELINEUPSRESPONSE']._serialized_start=1704
-  _globals['_SCORELINEUPSRESPONSE']._serialized_end=1804
-  _globals['_CANDIDATELINEUP']._serialized_start=1806
-  _globals['_CANDIDATELINEUP']._serialized_end=1843
-  _globals['_VALIDATELINEUPSREQUEST']._serialized_start=1846
-  _globals['_VALIDATELINEUPSREQUEST']._serialized_end=1991
-  _globals['_LINEUPVERDICT']._serialized_start=1993
-  _globals['_LINEUPVERDICT']._serialized_end=2065
-  _globals['_VALIDATELINEUPSRESPONSE']._serialized_start=2067
-  _globals['_VALIDATELINEUPSRESPONSE']._serialized_end=2147
-  _globals['_DESCRIBEUNIVERSEREQUEST']._serialized_start=2150
-  _globals['_DESCRIBEUNIVERSEREQUEST']._serialized_end=2284
-  _globals['_DESCRIBEUNIVERSERESPONSE']._serialized_start=2286
-  _globals['_DESCRIBEUNIVERSERESPONSE']._serialized_end=2364
-  _globals['_OPTIMIZERSERVICE']._serialized_start=2367
-  _globals['_OPTIMIZERSERVICE']._serialized_end=2826
+  _globals['_BUILDPORTFOLIOREQUEST']._serialized_end=1076
+  _globals['_BUILDPORTFOLIORESPONSE']._serialized_start=1079
+  _globals['_BUILDPORTFOLIORESPONSE']._serialized_end=1277
+  _globals['_SCORELINEUPSREQUEST']._serialized_start=1280
+  _globals['_SCORELINEUPSREQUEST']._serialized_end=1585
+  _globals['_SCOREDLINEUP']._serialized_start=1588
+  _globals['_SCOREDLINEUP']._serialized_end=1718
+  _globals['_SCORELINEUPSRESPONSE']._serialized_start=1720
+  _globals['_SCORELINEUPSRESPONSE']._serialized_end=1820
+  _globals['_CANDIDATELINEUP']._serialized_start=1822
+  _globals['_CANDIDATELINEUP']._serialized_end=1875
+  _globals['_VALIDATELINEUPSREQUEST']._serialized_start=1878
+  _globals['_VALIDATELINEUPSREQUEST']._serialized_end=2023
+  _globals['_LINEUPVERDICT']._serialized_start=2025
+  _globals['_LINEUPVERDICT']._serialized_end=2097
+  _globals['_VALIDATELINEUPSRESPONSE']._serialized_start=2099
+  _globals['_VALIDATELINEUPSRESPONSE']._serialized_end=2179
+  _globals['_DESCRIBEUNIVERSEREQUEST']._serialized_start=2182
+  _globals['_DESCRIBEUNIVERSEREQUEST']._serialized_end=2316
+  _globals['_DESCRIBEUNIVERSERESPONSE']._serialized_start=2318
+  _globals['_DESCRIBEUNIVERSERESPONSE']._serialized_end=2396
+  _globals['_OPTIMIZERSERVICE']._serialized_start=2399
+  _globals['_OPTIMIZERSERVICE']._serialized_end=2858
 # @@protoc_insertion_point(module_scope)

@@ -90,7 +90,7 @@ class BuildPortfolioRequest(_message.Message):
 
     @_builtins.property
     def time_limit(self) -> _duration_pb2.Duration:
-        """Optional. Time for the search; lineups not proven by then say so with their gap. Default: the deadline of the call."""
+        """Optional. Time for the search; lineups not proven by then say so with their gap. At most a day. Default: the deadline of the call."""
 
     def __init__(
         self,
@@ -175,7 +175,7 @@ class ScoreLineupsRequest(_message.Message):
     """Optional. Scenario set. Default: the newest of the race as it stands now."""
     @_builtins.property
     def lineups(self) -> _containers.RepeatedCompositeFieldContainer[_lineup_pb2.Lineup]:
-        """Required. The lineups, at most 10,000."""
+        """Required. The lineups, at most 4,000: the answer has to fit one message."""
 
     @_builtins.property
     def objective(self) -> _portfolio_pb2.Objective:
@@ -273,7 +273,7 @@ class CandidateLineup(_message.Message):
     DRIVER_IDS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def driver_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Required. Site ids of drivers."""
+        """Required. Site ids of drivers; at most 60."""
 
     def __init__(
         self,

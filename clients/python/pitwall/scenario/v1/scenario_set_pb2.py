@@ -26,7 +26,7 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&pitwall/scenario/v1/scenario_set.proto\x12\x13pitwall.scenario.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x83\x01\n\x0eScenarioRecipe\x12\x1a\n\x12race_snapshot_hash\x18\x01 \x01(\t\x12\x15\n\rmodel_version\x18\x02 \x01(\t\x12\x1b\n\x13\x63\x61libration_version\x18\x03 \x01(\t\x12\x13\n\x0bn_scenarios\x18\x04 \x01(\x03\x12\x0c\n\x04seed\x18\x05 \x01(\x04\"2\n\x0bRegimeShare\x12\x0e\n\x06regime\x18\x01 \x01(\t\x12\x13\n\x0bn_scenarios\x18\x02 \x01(\x03\"\xe7\x02\n\x0bScenarioSet\x12\x17\n\x0fscenario_set_id\x18\x01 \x01(\t\x12\x0f\n\x07race_id\x18\x02 \x01(\t\x12\x33\n\x06source\x18\x03 \x01(\x0e\x32#.pitwall.scenario.v1.ScenarioSource\x12\x33\n\x06recipe\x18\x04 \x01(\x0b\x32#.pitwall.scenario.v1.ScenarioRecipe\x12\x13\n\x0bn_scenarios\x18\x05 \x01(\x03\x12\x12\n\ndriver_ids\x18\x06 \x03(\t\x12\x14\n\x0c\x63ontent_hash\x18\x07 \x01(\t\x12\x12\n\nsize_bytes\x18\x08 \x01(\x03\x12\x31\n\x07regimes\x18\t \x03(\x0b\x32 .pitwall.scenario.v1.RegimeShare\x12/\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05stale\x18\x0b \x01(\x08\"\x99\x03\n\x0cMatrixHeader\x12\x32\n\x07race_id\x18\x01 \x01(\tB!\xbaH\x1er\x1c\x32\x1a^[a-z0-9][a-z0-9_-]{0,63}$\x12\x17\n\x0fscenario_set_id\x18\x02 \x01(\t\x12\x1b\n\x06n_rows\x18\x03 \x01(\x03\x42\x0b\xbaH\x08\"\x06\x18\xc0\x84=(\x01\x12 \n\ndriver_ids\x18\x04 \x03(\tB\x0c\xbaH\t\x92\x01\x06\x08\x01\x10<\x18\x01\x12;\n\x05\x64type\x18\x05 \x01(\x0e\x32 .pitwall.scenario.v1.MatrixDtypeB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x16\n\x05scale\x18\x06 \x01(\x01\x42\x07\xbaH\x04\x12\x02@\x01\x12>\n\nbyte_order\x18\x07 \x01(\x0e\x32\x1e.pitwall.scenario.v1.ByteOrderB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12.\n\x0c\x63ontent_hash\x18\x08 \x01(\tB\x18\xbaH\x15r\x13\x32\x11^([0-9a-f]{64})?$\x12\x11\n\tstart_row\x18\t \x01(\x03\x12\x0f\n\x07\x65nd_row\x18\n \x01(\x03\x12\x14\n\x0cregime_names\x18\x0b \x03(\t\"\x8b\x01\n\x0bMatrixChunk\x12\x1a\n\tstart_row\x18\x01 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12\x17\n\x06n_rows\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x01\x12\x1a\n\x04\x64\x61ta\x18\x03 \x01(\x0c\x42\x0c\xbaH\tz\x07\x10\x01\x18\x80\x80\x80\x01\x12\x0e\n\x06\x63rc32c\x18\x04 \x01(\x07\x12\x1b\n\x07regimes\x18\x05 \x01(\x0c\x42\n\xbaH\x07z\x05\x18\x80\x80\x80\x01*n\n\x0eScenarioSource\x12\x1f\n\x1bSCENARIO_SOURCE_UNSPECIFIED\x10\x00\x12\x1d\n\x19SCENARIO_SOURCE_GENERATED\x10\x01\x12\x1c\n\x18SCENARIO_SOURCE_UPLOADED\x10\x02*]\n\x0bMatrixDtype\x12\x1c\n\x18MATRIX_DTYPE_UNSPECIFIED\x10\x00\x12\x16\n\x12MATRIX_DTYPE_INT16\x10\x01\x12\x18\n\x14MATRIX_DTYPE_FLOAT32\x10\x02*E\n\tByteOrder\x12\x1a\n\x16\x42YTE_ORDER_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x42YTE_ORDER_LITTLE_ENDIAN\x10\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&pitwall/scenario/v1/scenario_set.proto\x12\x13pitwall.scenario.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x83\x01\n\x0eScenarioRecipe\x12\x1a\n\x12race_snapshot_hash\x18\x01 \x01(\t\x12\x15\n\rmodel_version\x18\x02 \x01(\t\x12\x1b\n\x13\x63\x61libration_version\x18\x03 \x01(\t\x12\x13\n\x0bn_scenarios\x18\x04 \x01(\x03\x12\x0c\n\x04seed\x18\x05 \x01(\x04\"2\n\x0bRegimeShare\x12\x0e\n\x06regime\x18\x01 \x01(\t\x12\x13\n\x0bn_scenarios\x18\x02 \x01(\x03\"\xe7\x02\n\x0bScenarioSet\x12\x17\n\x0fscenario_set_id\x18\x01 \x01(\t\x12\x0f\n\x07race_id\x18\x02 \x01(\t\x12\x33\n\x06source\x18\x03 \x01(\x0e\x32#.pitwall.scenario.v1.ScenarioSource\x12\x33\n\x06recipe\x18\x04 \x01(\x0b\x32#.pitwall.scenario.v1.ScenarioRecipe\x12\x13\n\x0bn_scenarios\x18\x05 \x01(\x03\x12\x12\n\ndriver_ids\x18\x06 \x03(\t\x12\x14\n\x0c\x63ontent_hash\x18\x07 \x01(\t\x12\x12\n\nsize_bytes\x18\x08 \x01(\x03\x12\x31\n\x07regimes\x18\t \x03(\x0b\x32 .pitwall.scenario.v1.RegimeShare\x12/\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05stale\x18\x0b \x01(\x08\"\xb5\x03\n\x0cMatrixHeader\x12\x32\n\x07race_id\x18\x01 \x01(\tB!\xbaH\x1er\x1c\x32\x1a^[a-z0-9][a-z0-9_-]{0,63}$\x12\x17\n\x0fscenario_set_id\x18\x02 \x01(\t\x12\x1b\n\x06n_rows\x18\x03 \x01(\x03\x42\x0b\xbaH\x08\"\x06\x18\xc0\x84=(\x01\x12(\n\ndriver_ids\x18\x04 \x03(\tB\x14\xbaH\x11\x92\x01\x0e\x08\x01\x10<\x18\x01\"\x06r\x04\x10\x01\x18@\x12;\n\x05\x64type\x18\x05 \x01(\x0e\x32 .pitwall.scenario.v1.MatrixDtypeB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x16\n\x05scale\x18\x06 \x01(\x01\x42\x07\xbaH\x04\x12\x02@\x01\x12>\n\nbyte_order\x18\x07 \x01(\x0e\x32\x1e.pitwall.scenario.v1.ByteOrderB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12.\n\x0c\x63ontent_hash\x18\x08 \x01(\tB\x18\xbaH\x15r\x13\x32\x11^([0-9a-f]{64})?$\x12\x11\n\tstart_row\x18\t \x01(\x03\x12\x0f\n\x07\x65nd_row\x18\n \x01(\x03\x12(\n\x0cregime_names\x18\x0b \x03(\tB\x12\xbaH\x0f\x92\x01\x0c\x10\x10\x18\x01\"\x06r\x04\x10\x01\x18(\"\x8b\x01\n\x0bMatrixChunk\x12\x1a\n\tstart_row\x18\x01 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12\x17\n\x06n_rows\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x01\x12\x1a\n\x04\x64\x61ta\x18\x03 \x01(\x0c\x42\x0c\xbaH\tz\x07\x10\x01\x18\x80\x80\x80\x01\x12\x0e\n\x06\x63rc32c\x18\x04 \x01(\x07\x12\x1b\n\x07regimes\x18\x05 \x01(\x0c\x42\n\xbaH\x07z\x05\x18\x80\x80\x80\x01*n\n\x0eScenarioSource\x12\x1f\n\x1bSCENARIO_SOURCE_UNSPECIFIED\x10\x00\x12\x1d\n\x19SCENARIO_SOURCE_GENERATED\x10\x01\x12\x1c\n\x18SCENARIO_SOURCE_UPLOADED\x10\x02*]\n\x0bMatrixDtype\x12\x1c\n\x18MATRIX_DTYPE_UNSPECIFIED\x10\x00\x12\x16\n\x12MATRIX_DTYPE_INT16\x10\x01\x12\x18\n\x14MATRIX_DTYPE_FLOAT32\x10\x02*E\n\tByteOrder\x12\x1a\n\x16\x42YTE_ORDER_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x42YTE_ORDER_LITTLE_ENDIAN\x10\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,7 +38,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MATRIXHEADER'].fields_by_name['n_rows']._loaded_options = None
   _globals['_MATRIXHEADER'].fields_by_name['n_rows']._serialized_options = b'\272H\010\"\006\030\300\204=(\001'
   _globals['_MATRIXHEADER'].fields_by_name['driver_ids']._loaded_options = None
-  _globals['_MATRIXHEADER'].fields_by_name['driver_ids']._serialized_options = b'\272H\t\222\001\006\010\001\020<\030\001'
+  _globals['_MATRIXHEADER'].fields_by_name['driver_ids']._serialized_options = b'\272H\021\222\001\016\010\001\020<\030\001\"\006r\004\020\001\030@'
   _globals['_MATRIXHEADER'].fields_by_name['dtype']._loaded_options = None
   _globals['_MATRIXHEADER'].fields_by_name['dtype']._serialized_options = b'\272H\007\202\001\004\020\001 \000'
   _globals['_MATRIXHEADER'].fields_by_name['scale']._loaded_options = None
@@ -47,6 +47,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MATRIXHEADER'].fields_by_name['byte_order']._serialized_options = b'\272H\007\202\001\004\020\001 \000'
   _globals['_MATRIXHEADER'].fields_by_name['content_hash']._loaded_options = None
   _globals['_MATRIXHEADER'].fields_by_name['content_hash']._serialized_options = b'\272H\025r\0232\021^([0-9a-f]{64})?$'
+  _globals['_MATRIXHEADER'].fields_by_name['regime_names']._loaded_options = None
+  _globals['_MATRIXHEADER'].fields_by_name['regime_names']._serialized_options = b'\272H\017\222\001\014\020\020\030\001\"\006r\004\020\001\030('
   _globals['_MATRIXCHUNK'].fields_by_name['start_row']._loaded_options = None
   _globals['_MATRIXCHUNK'].fields_by_name['start_row']._serialized_options = b'\272H\004\"\002(\000'
   _globals['_MATRIXCHUNK'].fields_by_name['n_rows']._loaded_options = None
@@ -55,12 +57,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MATRIXCHUNK'].fields_by_name['data']._serialized_options = b'\272H\tz\007\020\001\030\200\200\200\001'
   _globals['_MATRIXCHUNK'].fields_by_name['regimes']._loaded_options = None
   _globals['_MATRIXCHUNK'].fields_by_name['regimes']._serialized_options = b'\272H\007z\005\030\200\200\200\001'
-  _globals['_SCENARIOSOURCE']._serialized_start=1227
-  _globals['_SCENARIOSOURCE']._serialized_end=1337
-  _globals['_MATRIXDTYPE']._serialized_start=1339
-  _globals['_MATRIXDTYPE']._serialized_end=1432
-  _globals['_BYTEORDER']._serialized_start=1434
-  _globals['_BYTEORDER']._serialized_end=1503
+  _globals['_SCENARIOSOURCE']._serialized_start=1255
+  _globals['_SCENARIOSOURCE']._serialized_end=1365
+  _globals['_MATRIXDTYPE']._serialized_start=1367
+  _globals['_MATRIXDTYPE']._serialized_end=1460
+  _globals['_BYTEORDER']._serialized_start=1462
+  _globals['_BYTEORDER']._serialized_end=1531
   _globals['_SCENARIORECIPE']._serialized_start=126
   _globals['_SCENARIORECIPE']._serialized_end=257
   _globals['_REGIMESHARE']._serialized_start=259
@@ -68,7 +70,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SCENARIOSET']._serialized_start=312
   _globals['_SCENARIOSET']._serialized_end=671
   _globals['_MATRIXHEADER']._serialized_start=674
-  _globals['_MATRIXHEADER']._serialized_end=1083
-  _globals['_MATRIXCHUNK']._serialized_start=1086
-  _globals['_MATRIXCHUNK']._serialized_end=1225
+  _globals['_MATRIXHEADER']._serialized_end=1111
+  _globals['_MATRIXCHUNK']._serialized_start=1114
+  _globals['_MATRIXCHUNK']._serialized_end=1253
 # @@protoc_insertion_point(module_scope)

@@ -259,7 +259,7 @@ class MatrixHeader(_message.Message):
 
     @_builtins.property
     def regime_names(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Output only. Names to which the regime bytes of the chunks are indices."""
+        """Optional on upload, with regime bytes in the chunks. Names to which these are indices; at most 16."""
 
     def __init__(
         self,
