@@ -12,6 +12,7 @@ _PLACE = r"(\d[\d,]*)\s*(?:st|nd|rd|th)?"
 _MONEY = r"\$?\s*(\d[\d,]*(?:\.\d{1,2})?)"
 _RANGE = rf"{_PLACE}(?:\s*(?:-|\u2013|\u2014|to)\s*{_PLACE})?"  # browsers paste hyphens and both dashes
 _LINE = re.compile(rf"^{_RANGE}\s*(?:[:|=]\s*|\s)\s*{_MONEY}(?:\s*(?:usd|each))?$", re.IGNORECASE)
+_MAX_DIGITS = 18
 _PLACES_ONLY = re.compile(rf"^{_RANGE}\s*[:|]?$", re.IGNORECASE)
 
 
@@ -59,8 +60,14 @@ def _joined_lines(text: str) -> list[tuple[int, str]]:
 
 
 def _whole(text: str) -> int:
-    return int(text.replace(",", ""))
+    return int(_digits(text))
 
 
 def _cents(text: str) -> int:
-    return int(Decimal(text.replace(",", "")) * 100)
+    return int(Decimal(_digits(text)) * 100)
+
+
+def _digits(text: str) -> str:
+    """The number without separators; what no contest pays is cut to a number that every check refuses."""
+    plain = text.replace(",", "")
+    return plain if len(plain) <= _MAX_DIGITS else "9" * _MAX_DIGITS

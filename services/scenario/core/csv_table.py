@@ -77,13 +77,22 @@ def read_table(file_name: str, content: bytes, aliases: Mapping[str, str] | None
         If the bytes are not UTF-8, there is no header or no row, a column stands twice, or a row has more
         cells than the header.
     """
-    lines = list(csv.reader(io.StringIO(_decode(file_name, content)), delimiter=_delimiter(content)))
+    lines = _lines(file_name, _decode(file_name, content), _delimiter(content))
     filled = [(number, cells) for number, cells in enumerate(lines, start=1) if any(cell.strip() for cell in cells)]
     if len(filled) < 2:
         raise InvalidInput.field(f"{file_name}: row 1", "the file needs a header row and at least one row of data")
     columns = _columns(file_name, filled[0][1], aliases or {})
     rows = [_row(file_name, columns, number, cells) for number, cells in filled[1:]]
     return Table(file_name=file_name, columns=columns, rows=tuple(rows))
+
+
+def _lines(file_name: str, text: str, delimiter: str) -> list[list[str]]:
+    # Line ends of any system: a lone carriage return ends a row too.
+    even = text.replace("\r\n", "\n").replace("\r", "\n")
+    try:
+        return list(csv.reader(io.StringIO(even, newline=""), delimiter=delimiter))
+    except csv.Error as error:
+        raise InvalidInput.field(file_name, f"the file is no CSV file ({error}); export it again") from error
 
 
 def _decode(file_name: str, content: bytes) -> str:
@@ -102,7 +111,7 @@ def _decode(file_name: str, content: bytes) -> str:
 
 
 def _delimiter(content: bytes) -> str:
-    header = content.split(b"\n", 1)[0]
+    header = content.replace(b"\r", b"\n").split(b"\n", 1)[0]
     return max((b",", b";", b"\t"), key=header.count).decode()
 
 

@@ -8,6 +8,7 @@ from services.common.domain.errors import InvalidInput
 from services.common.domain.names import Match
 from services.common.domain.race import Track, TrackType
 from services.common.domain.site_rules import DRAFTKINGS_CLASSIC, FANDUEL
+from services.scenario.core.csv_table import read_table
 from services.scenario.core.race_import import ImportRequest, NamedFile, import_race
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
@@ -190,3 +191,19 @@ def test_real_salary_files_are_read(shared_data):
     for path in sorted((shared_data / "dk_salaries_nascar").glob("DKSalaries_2023_*.csv")):
         race, _ = import_race(request(), NamedFile(path.name, path.read_bytes()), None)
         assert 36 <= len(race.starters) <= 39
+
+
+@pytest.mark.parametrize("line_end", ["\r", "\n", "\r\n"])
+def test_line_ends_of_any_system_are_read(line_end):
+    text = line_end.join(["name,salary", "A,1", "B,2"]) + line_end
+    assert [row.text("name") for row in read_table("f.csv", text.encode()).rows] == ["A", "B"]
+
+
+@pytest.mark.parametrize(
+    "content", [b"name,x\n" + b"a" * 200_000 + b",1\n", b'name,x\n"a,1\n', b'name,x\n"a"b"c,1\n\n']
+)
+def test_what_no_csv_reader_takes_is_refused_or_read_but_never_a_crash(content):
+    try:
+        read_table("f.csv", content)
+    except InvalidInput as error:
+        assert "f.csv" in error.violations[0].field
