@@ -31,6 +31,11 @@ def commands(text):
     return [line.removeprefix("$ ") for line in joined.splitlines() if line.startswith("$ ")]
 
 
+def console_lines(page):
+    """The commands of the console blocks of a page."""
+    return [line for language, text, _ in blocks(page) if language == "console" for line in commands(text)]
+
+
 @pytest.fixture(scope="module")
 def workplace(tmp_path_factory):
     """A folder with the examples, a data folder, and the address of services on it."""
@@ -49,24 +54,10 @@ def inside(workplace, monkeypatch):
     return address
 
 
-def run_command(line, address):
-    if line.startswith(_SKIPPED):
-        return
-    words = shlex.split(line)
-    if words[0] == "pitwall":
-        told = pitwall("--address", address, *words[1:])
-        assert told.code == 0, f"{line}\n{told.err}"
-        assert told.out, line
-    elif words[0] == "grpcurl":
-        tool = shutil.which("grpcurl") or str(REPOSITORY / "build" / "bin" / "grpcurl")
-        if not Path(tool).exists():
-            return
-        words = [word.replace("localhost:50050", address) for word in words[1:]]
-        ran = subprocess.run([tool, *words], capture_output=True, text=True, timeout=120)
-        assert ran.returncode == 0, f"{line}\n{ran.stderr}"
-        assert ran.stdout, line
-    else:
-        raise AssertionError(f"nobody runs {line!r}")
+def run_verb(line, address):
+    told = pitwall("--address", address, *shlex.split(line)[1:])
+    assert told.code == 0, f"{line}\n{told.err}"
+    assert told.out, line
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -77,9 +68,30 @@ def test_examples_run(page, inside):
     for language, text, line in found:
         if language == "python":
             exec(compile("\n" * line + text, page, "exec"), names)
-    for language, text, _ in found:
-        for command in commands(text) if language == "console" else ():
-            run_command(command, inside)
+    for line in console_lines(page):
+        if line.startswith("pitwall ") and not line.startswith(_SKIPPED):
+            run_verb(line, inside)
+
+
+def test_grpcurl_lines_run(inside):
+    tool = shutil.which("grpcurl") or str(REPOSITORY / "build" / "bin" / "grpcurl")
+    if not Path(tool).exists():
+        pytest.skip("grpcurl is not on PATH")
+    sheets = "--salaries examples/DKSalaries.csv --race-sheet examples/race_sheet.csv"
+    run_verb(f"pitwall race import copper {sheets} --track phoenix", inside)
+    run_verb("pitwall scenarios generate copper", inside)
+    lines = {line for page in (*PAGES, "docs/grpc.md") for line in console_lines(page) if line.startswith("grpcurl ")}
+    assert len(lines) >= 5
+    for line in sorted(lines):
+        words = [word.replace("localhost:50050", inside) for word in shlex.split(line)[1:]]
+        ran = subprocess.run([tool, *words], capture_output=True, text=True, timeout=120)
+        assert ran.returncode == 0, f"{line}\n{ran.stderr}"
+        assert ran.stdout, line
+
+
+@pytest.mark.parametrize("page", [*PAGES, "docs/numbers.md"])
+def test_every_console_line_is_one_that_somebody_runs(page):
+    assert [line for line in console_lines(page) if not line.startswith(("pitwall ", "grpcurl ", *_SKIPPED))] == []
 
 
 @pytest.mark.parametrize("page", [*PAGES, "docs/numbers.md"])

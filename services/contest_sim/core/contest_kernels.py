@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+
+from services.common.jit import njit
 
 Ints = npt.NDArray[np.int64]
 Counts = npt.NDArray[np.int32]

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from services.common.jit import njit
 from services.contest_sim.core.contest_kernels import SCENARIOS_PER_TILE
 
 Floats = npt.NDArray[np.float64]

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from services.common.domain.work import Checkpoint
+from services.common.jit import njit
 from services.common.universe import Universe
 
 Float64 = npt.NDArray[np.float64]

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from services.common.jit import njit
 from services.optimizer.core.rules import LIMIT_TOLERANCE
 
 Array = npt.NDArray[Any]

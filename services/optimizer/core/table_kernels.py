@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from services.common.jit import njit
 from services.optimizer.core.rule_kernels import keeps_groups, keeps_stack, precedes
 from services.optimizer.core.rules import LIMIT_TOLERANCE
 from services.optimizer.core.tail_kernels import (

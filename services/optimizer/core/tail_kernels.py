@@ -12,7 +12,8 @@ import math
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+
+from services.common.jit import njit
 
 Ticks = npt.NDArray[np.int16]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
+from services.common.jit import njit
 from services.ownership.core.features import salary_z
 from services.ownership.core.slate import Floats, PlayedSlate, Slate
 
@@ -55,7 +55,7 @@ class Memory:
     value: Floats
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator, unused-ignore]
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator, unused-ignore]
 def _look_back(
     target: tuple[Integers, Integers, Integers, Floats],
     memory: tuple[Integers, Integers, Integers, Floats, Floats],

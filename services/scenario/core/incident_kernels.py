@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from services.common.jit import njit
 from services.scenario.core.race_flow import Cars, Field, RaceFlow
 
 MAX_CAUTIONS = 64

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from services.common.domain.work import Checkpoint, no_checkpoint
+from services.common.jit import njit
 
 MAX_SCENARIOS = 2_000
 """Scenarios looked at; the standard error of a rate is then 0.011 at most."""

@@ -1,0 +1,61 @@
+"""Compiled kernels whose cache on disk several processes may share.
+
+numba numbers the files of its cache in an index: two processes that compile different signatures of one
+function at the same time may give both the same number, and a third may read a file before its index is
+true. The wrong machine code then runs on the right arguments. Here a file is named by the hash of what it
+holds code for - source, signature, processor - so there is no index to be wrong, and files appear whole.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import pickle
+from pathlib import Path
+from typing import Any
+
+from numba import njit, prange
+from numba.core import caching
+
+__all__ = ["njit", "prange"]
+
+
+class KeyedCacheFile(caching.IndexDataCacheFile):  # type: ignore[misc]
+    """numba's cache of one function, a file per signature, without an index."""
+
+    def __init__(self, cache_path: str, filename_base: str, source_stamp: Any) -> None:
+        super().__init__(cache_path, filename_base, source_stamp)
+        self._base = f"{filename_base}.{_digest(self._version, source_stamp)}"
+        self._any_source = f"{filename_base}.*.nbc"
+
+    def flush(self) -> None:
+        """Remove the files of all signatures."""
+        self._remove(self._any_source, keep="")
+
+    def save(self, key: Any, data: Any) -> None:
+        """Write the file of a signature; files of an earlier source go."""
+        self._remove(self._any_source, keep=self._base)
+        self._save_data(self._name(key), data)
+
+    def load(self, key: Any) -> Any:
+        """What was saved for a signature, or None."""
+        try:
+            return self._load_data(self._name(key))
+        except (OSError, EOFError, pickle.UnpicklingError):
+            return None
+
+    def _name(self, key: Any) -> str:
+        return f"{self._base}.{_digest(key)}.nbc"
+
+    def _remove(self, pattern: str, keep: str) -> None:
+        for path in Path(self._cache_path).glob(pattern):
+            if not (keep and path.name.startswith(keep)):
+                with contextlib.suppress(OSError):
+                    path.unlink()
+
+
+def _digest(*parts: Any) -> str:
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:24]
+
+
+setattr(caching, "IndexDataCacheFile", KeyedCacheFile)  # noqa: B010 - types forbid plain assignment to a class

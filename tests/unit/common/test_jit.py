@@ -1,0 +1,62 @@
+"""The cache of compiled kernels under several writers."""
+
+import numpy as np
+import pytest
+from numba.core import caching
+
+from services.common.jit import KeyedCacheFile, njit
+
+STAMP = (1.0, 100)
+
+
+def cache(folder, stamp=STAMP):
+    return KeyedCacheFile(str(folder), "module.kernel-1.py311", stamp)
+
+
+def test_kernels_use_it():
+    assert caching.IndexDataCacheFile is KeyedCacheFile
+
+
+def test_two_processes_that_save_different_signatures_at_once_keep_both(tmp_path):
+    """numba's own index would give both the same file."""
+    first, second = cache(tmp_path), cache(tmp_path)
+    assert first.load("a") is None
+    assert second.load("b") is None
+    first.save("a", ("code of a",))
+    second.save("b", ("code of b",))
+    assert cache(tmp_path).load("a") == ("code of a",)
+    assert cache(tmp_path).load("b") == ("code of b",)
+
+
+def test_another_source_never_sees_the_code_of_this_one(tmp_path):
+    cache(tmp_path).save("a", ("old",))
+    changed = cache(tmp_path, (2.0, 100))
+    assert changed.load("a") is None
+    changed.save("a", ("new",))
+    assert changed.load("a") == ("new",)
+    assert cache(tmp_path).load("a") is None, "what is stale is removed"
+
+
+def test_a_half_written_file_is_no_entry(tmp_path):
+    entry = cache(tmp_path)
+    entry.save("a", ("code",))
+    next(tmp_path.glob("*.nbc")).write_bytes(b"")
+    assert entry.load("a") is None
+
+
+def test_flush_removes_everything(tmp_path):
+    entry = cache(tmp_path)
+    entry.save("a", ("code",))
+    entry.flush()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("writeable", [True, False])
+def test_a_kernel_compiles_and_runs(writeable):
+    @njit
+    def total(values):
+        return values.sum()
+
+    values = np.arange(4)
+    values.setflags(write=writeable)
+    assert total(values) == 6
