@@ -20,7 +20,7 @@ from numba.core import caching
 __all__ = ["njit", "prange"]
 
 
-class KeyedCacheFile(caching.IndexDataCacheFile):  # type: ignore[misc]
+class KeyedCacheFile(caching.IndexDataCacheFile):
     """numba's cache of one function, a file per signature, without an index."""
 
     def __init__(self, cache_path: str, filename_base: str, source_stamp: Any) -> None:
