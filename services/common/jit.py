@@ -4,6 +4,9 @@ numba numbers the files of its cache in an index: two processes that compile dif
 function at the same time may give both the same number, and a third may read a file before its index is
 true. The wrong machine code then runs on the right arguments. Here a file is named by the hash of what it
 holds code for - source, signature, processor - so there is no index to be wrong, and files appear whole.
+
+numba also looks only at the file of the function itself, while a kernel holds the code of kernels that it
+calls from other files. Here the sources of all kernels count.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import pickle
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +29,7 @@ class KeyedCacheFile(caching.IndexDataCacheFile):
 
     def __init__(self, cache_path: str, filename_base: str, source_stamp: Any) -> None:
         super().__init__(cache_path, filename_base, source_stamp)
-        self._base = f"{filename_base}.{_digest(self._version, source_stamp)}"
+        self._base = f"{filename_base}.{_digest(self._version, source_stamp, _kernel_sources())}"
         self._any_source = f"{filename_base}.*.nbc"
 
     def flush(self) -> None:
@@ -52,6 +56,14 @@ class KeyedCacheFile(caching.IndexDataCacheFile):
             if not (keep and path.name.startswith(keep)):
                 with contextlib.suppress(OSError):
                     path.unlink()
+
+
+@cache
+def _kernel_sources() -> str:
+    """Hash of all files that hold kernels."""
+    services = Path(__file__).resolve().parent.parent
+    sources = (path.read_bytes() for path in sorted(services.rglob("*.py")))
+    return _digest(*(source for source in sources if b"common.jit import" in source))
 
 
 def _digest(*parts: Any) -> str:

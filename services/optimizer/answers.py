@@ -50,6 +50,7 @@ def certificate_to_proto(entry: Entry, content_hash: str, solve_seconds: float) 
         tails=[portfolio_pb2.TailSize(alpha=tail.alpha, k=tail.k) for tail in objective.tails],
         scenario_content_hash=content_hash,
         solve_seconds=solve_seconds,
+        momentary_rules=entry.momentary_rules,
     )
 
 

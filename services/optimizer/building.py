@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from pitwall.optimizer.v1 import optimizer_service_pb2 as pb
 from pitwall.optimizer.v1 import portfolio_pb2
+from services.common.domain.errors import InvalidInput
 from services.common.domain.work import ReportProgress
 from services.common.rpc.calls import Call
 from services.common.universe import enumerate_lineups
@@ -88,6 +89,11 @@ class PortfolioJob:
         locked = inputs.structure.locked
         bounds = exposure_bounds(exposure, drivers, len(race.teams), request.n_lineups, locked)
         diversity = request.diversity
+        if diversity.min_distinct_drivers > drivers.roster_size:
+            raise InvalidInput.field(
+                "diversity.min_distinct_drivers",
+                f"is {diversity.min_distinct_drivers}, but a lineup has {drivers.roster_size} drivers",
+            )
         overlap = diversity.overlap_penalty if diversity.HasField("overlap_penalty") else None
         points = mapping.driver_points(race, request.objective.driver_points)
         if inputs.leverage.ownership_penalty and inputs.ownership_percent is not None:
@@ -97,7 +103,7 @@ class PortfolioJob:
             driver_points=points,
             rules=self._rules(inputs),
             overlap_penalty=mapping.DEFAULT_OVERLAP_PENALTY if overlap is None else overlap,
-            min_distinct=max(1, min(diversity.min_distinct_drivers, drivers.roster_size)),
+            min_distinct=max(1, diversity.min_distinct_drivers),
             mode=exposure.mode,
             soft_price_points=exposure.soft_price_points,
         )

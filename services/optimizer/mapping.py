@@ -105,6 +105,7 @@ def exposure_from_proto(race: Race, message: portfolio_pb2.ExposureRules) -> Exp
         drivers=bounds,
         mode=ExposureMode.SOFT if soft else ExposureMode.HARD,
         soft_price_points=message.soft_price_points if message.HasField("soft_price_points") else DEFAULT_SOFT_PRICE,
+        spread=message.spread if message.HasField("spread") else True,
     )
 
 

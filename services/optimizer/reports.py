@@ -148,7 +148,7 @@ def _warnings(context: Context) -> list[str]:
             f"{'; '.join(context.outcome.conflict)}"
         )
     for regime in sorted({entry.regime for entry in entries} - {""}):
-        smallest = min(tail.k for entry in entries if entry.regime == regime for tail in entry.objective.tails or ())
-        if smallest < 100:
+        tails = [tail.k for entry in entries if entry.regime == regime for tail in entry.objective.tails]
+        if tails and (smallest := min(tails)) < 100:
             warnings.append(f"regime {regime}: {smallest} scenarios in the tail; 100 make an estimate")
     return warnings

@@ -107,6 +107,7 @@ def _exposure(config: PortfolioConfig) -> portfolio_pb2.ExposureRules:
         max_team=config.max_team_exposure,
         mode=soft if config.soft_exposures else hard,
         soft_price_points=config.soft_price_points,
+        spread=config.spread_exposures,
     )
     for driver_id, (least, most) in config.driver_exposures.items():
         message.drivers.add(driver_id=driver_id, min=least, max=most)

@@ -37,6 +37,8 @@ class PortfolioConfig:
         Greatest share of lineups with a driver, with any driver of a team.
     driver_exposures
         Least and greatest share by site id.
+    spread_exposures
+        Keep exposures close to even through the portfolio, instead of using them up at its start.
     soft_exposures
         Trade exposure rules at ``soft_price_points`` instead of ending in a conflict.
     min_distinct_drivers
@@ -82,6 +84,7 @@ class PortfolioConfig:
     max_driver_exposure: float | None = None
     max_team_exposure: float | None = None
     driver_exposures: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    spread_exposures: bool = True
     soft_exposures: bool = False
     soft_price_points: float | None = None
     min_distinct_drivers: int = 0

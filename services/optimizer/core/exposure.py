@@ -39,6 +39,8 @@ class ExposureConfig:
         Column to (min, max); max None stands for ``max_driver``, or min where that is greater.
     soft_price_points
         What a lineup pays for each rule that it breaks, in the soft mode.
+    spread
+        Keep exposures close to even through the portfolio, instead of using them up at its start.
     """
 
     max_driver: float = 0.5
@@ -46,16 +48,18 @@ class ExposureConfig:
     drivers: Mapping[int, tuple[float, float | None]] = field(default_factory=dict)
     mode: ExposureMode = ExposureMode.HARD
     soft_price_points: float = 5.0
+    spread: bool = True
 
 
 @dataclass(frozen=True, eq=False)
 class ExposureBounds:
-    """Least and greatest number of lineups per driver, greatest per team."""
+    """Least and greatest number of lineups per driver, greatest per team, and whether to spread them evenly."""
 
     n_lineups: int
     driver_min: Counts
     driver_max: Counts
     team_max: Counts
+    spread: bool = True
 
 
 def at_most(share: float, n_lineups: int) -> int:
@@ -96,7 +100,7 @@ def exposure_bounds(
         most[column] = max(most[column], least[column]) if high is None else most[column]
     if violations:
         raise InvalidInput.of(violations)
-    return ExposureBounds(n_lineups, least, most, teams)
+    return ExposureBounds(n_lineups, least, np.maximum(most, least), teams, config.spread)
 
 
 class ExposurePlan:
@@ -184,6 +188,8 @@ class ExposurePlan:
     def pace_rules(self) -> list[Rule]:
         """What keeps exposures spread through the portfolio; may be waived."""
         bounds = self.bounds
+        if not bounds.spread:
+            return []
         ahead, behind = self._ahead(), self._behind()
         rules = [Rule("even spread of maxima", excluded=ahead)] if ahead.any() else []
         teams = _where(self.team_used >= _pace_cap(bounds.team_max, self.n_built, bounds.n_lineups))

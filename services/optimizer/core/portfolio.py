@@ -64,12 +64,17 @@ class PortfolioSpec:
 
 @dataclass(frozen=True)
 class Entry:
-    """One lineup with its proof."""
+    """One lineup with its proof.
+
+    ``momentary_rules`` names what the lineups before it and those to come put on it, on top of the rules of
+    every lineup; the proof is about lineups that keep these too.
+    """
 
     index: int
     solution: Solution
     objective: Objective
     regime: str = ""
+    momentary_rules: tuple[str, ...] = ()
 
 
 @dataclass
@@ -109,26 +114,31 @@ class PortfolioBuilder:
         """
         for index in range(self._spec.n_lineups):
             search, regime = self._search_for(index)
-            solution = self._next(search)
-            if solution is None:
+            found = self._next(search)
+            if found is None:
                 self.outcome.conflict = self._conflict(search)
                 return
+            solution, momentary = found
             self._plan.add(solution.columns)
-            entry = Entry(index, solution, search.objective, regime)
+            entry = Entry(index, solution, search.objective, regime, tuple(rule.name for rule in momentary))
             self.outcome.entries.append(entry)
             yield entry
 
-    def _next(self, search: Search) -> Solution | None:
-        """The best lineup under all rules; spread and look-ahead are waived before a bound is given up."""
+    def _next(self, search: Search) -> tuple[Solution, list[Rule]] | None:
+        """The best lineup under all rules, and the momentary ones among them.
+
+        Spread and look-ahead are waived before a bound is given up.
+        """
         if self._spec.mode is ExposureMode.SOFT:
-            return search.solve(self._query(search, self._nothing), self._should_stop)
+            solution = search.solve(self._query(search, self._nothing), self._should_stop)
+            return None if solution is None else (solution, [])
         hard, ahead, pace = self._plan.hard_rules(), self._plan.look_ahead(), self._plan.pace_rules()
         attempts = [[*hard, *ahead, *pace], [*hard, *ahead], hard]
         for momentary in [attempt for at, attempt in enumerate(attempts) if attempt not in attempts[:at]]:
             compiled = compile_rules(momentary, self._n_drivers)
             solution = search.solve(self._query(search, compiled), self._should_stop)
             if solution is not None:
-                return solution
+                return solution, momentary
         return None
 
     def _query(self, search: Search, momentary: LineupRules) -> Query:

@@ -18,6 +18,7 @@ OTHER_VALUES = {
     "max_driver_exposure": 0.4,
     "max_team_exposure": 0.6,
     "driver_exposures": {"1": (0.1, 0.3)},
+    "spread_exposures": False,
     "soft_exposures": True,
     "soft_price_points": 2.0,
     "min_distinct_drivers": 2,

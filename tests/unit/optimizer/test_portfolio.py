@@ -84,6 +84,45 @@ def test_each_lineup_is_the_best_under_its_own_penalties():
         used[list(entry.solution.columns)] += 1
 
 
+def best_under(slate, chosen, allowed):
+    scored = [float(value_points(slate, TERMS, c)) for c in legal(slate) if c not in chosen and allowed(c)]
+    return max(scored)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_without_spread_only_used_up_exposures_stand_beside_the_rules(seed):
+    """The proof is about every lineup that the bounds leave open, by brute force; the names say what does not."""
+    slate, drivers = setting(seed, n_drivers=16)
+    config = ExposureConfig(max_driver=0.5, max_team=1.0, spread=False)
+    build, plan = builder(slate, drivers, config, 6, overlap_penalty=0.0)
+    chosen, used = [], np.zeros(slate.n_drivers, dtype=int)
+    for entry in build.build():
+        open_drivers = used < plan.bounds.driver_max
+        if not any("together" in name for name in entry.momentary_rules):
+            best = best_under(slate, chosen, lambda columns, free=open_drivers: free[list(columns)].all())
+            assert entry.objective.points(entry.solution.units) == pytest.approx(best, abs=1e-6)
+        assert all(name.startswith("exposure") for name in entry.momentary_rules)
+        chosen.append(entry.solution.columns)
+        used[list(entry.solution.columns)] += 1
+
+
+def test_a_certificate_names_the_spread_that_narrows_its_claim():
+    slate, drivers = setting(9, n_drivers=20)
+    build, _ = builder(slate, drivers, ExposureConfig(max_driver=0.5, max_team=1.0), 10, overlap_penalty=0.0)
+    entries = list(build.build())
+    assert entries[0].momentary_rules == ()
+    assert best_under(slate, [], lambda _columns: True) == pytest.approx(
+        entries[0].objective.points(entries[0].solution.units), abs=1e-6
+    )
+    assert any("even spread" in name for entry in entries for name in entry.momentary_rules)
+
+
+def test_where_rounding_makes_bounds_cross_the_minimum_holds():
+    _, drivers = setting(2)
+    bounds = exposure_bounds(ExposureConfig(drivers={2: (0.3, 0.3)}), drivers, 5, 7, ())
+    assert bounds.driver_min[2] == bounds.driver_max[2] == 3
+
+
 def test_exposure_is_spread_rather_than_used_up_at_the_start():
     slate, drivers = setting(9, n_drivers=20)
     build, plan = builder(slate, drivers, ExposureConfig(max_driver=0.5, max_team=1.0), 20, overlap_penalty=0.0)

@@ -17,7 +17,11 @@ class TailSize:
 
 @dataclass(frozen=True)
 class Certificate:
-    """Why a lineup is the best one allowed: ``objective`` equals ``upper_bound``, both in points."""
+    """Why a lineup is the best one allowed: ``objective`` equals ``upper_bound``, both in points.
+
+    Allowed are lineups that keep the request's rules and the ``momentary_rules``: exposures used up by lineups
+    before, their even spread, and what keeps the lineups to come within reach.
+    """
 
     objective: float
     upper_bound: float
@@ -29,6 +33,7 @@ class Certificate:
     tails: tuple[TailSize, ...]
     scenario_content_hash: str
     solve_seconds: float
+    momentary_rules: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -195,7 +195,7 @@ Global___DriverExposure: _TypeAlias = DriverExposure  # noqa: Y015
 @_typing.final
 class ExposureRules(_message.Message):
     """How often drivers and teams may appear in the portfolio. Shares become whole lineups: a maximum is rounded down, to
-    one at least unless it is 0, a minimum up. They are spread over the portfolio. The general maxima do not bind locked
+    one at least unless it is 0, a minimum up; where they cross by it, the minimum holds. They are spread over the portfolio. The general maxima do not bind locked
     drivers and their teams.
     """
 
@@ -206,6 +206,7 @@ class ExposureRules(_message.Message):
     DRIVERS_FIELD_NUMBER: _builtins.int
     MODE_FIELD_NUMBER: _builtins.int
     SOFT_PRICE_POINTS_FIELD_NUMBER: _builtins.int
+    SPREAD_FIELD_NUMBER: _builtins.int
     max_driver: _builtins.float
     """Optional. Greatest share of lineups for any driver. Default: 0.5."""
     max_team: _builtins.float
@@ -214,6 +215,10 @@ class ExposureRules(_message.Message):
     """Optional. What to do when rules conflict."""
     soft_price_points: _builtins.float
     """Optional. Price of a broken rule in the soft mode, points per lineup. Default: 5."""
+    spread: _builtins.bool
+    """Optional. Keep exposures close to even through the portfolio, instead of using them up at its start. Lineups
+    then alternate between drivers near their maxima, and each is the best one among those that do. Default: true.
+    """
     @_builtins.property
     def drivers(self) -> _containers.RepeatedCompositeFieldContainer[Global___DriverExposure]:
         """Optional. Drivers with bounds of their own."""
@@ -226,10 +231,11 @@ class ExposureRules(_message.Message):
         drivers: _abc.Iterable[Global___DriverExposure] | None = ...,
         mode: Global___ExposureMode.ValueType = ...,
         soft_price_points: _builtins.float | None = ...,
+        spread: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_max_driver", b"_max_driver", "_max_team", b"_max_team", "_soft_price_points", b"_soft_price_points", "max_driver", b"max_driver", "max_team", b"max_team", "soft_price_points", b"soft_price_points"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_max_driver", b"_max_driver", "_max_team", b"_max_team", "_soft_price_points", b"_soft_price_points", "_spread", b"_spread", "max_driver", b"max_driver", "max_team", b"max_team", "soft_price_points", b"soft_price_points", "spread", b"spread"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_driver", b"_max_driver", "_max_team", b"_max_team", "_soft_price_points", b"_soft_price_points", "drivers", b"drivers", "max_driver", b"max_driver", "max_team", b"max_team", "mode", b"mode", "soft_price_points", b"soft_price_points"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_driver", b"_max_driver", "_max_team", b"_max_team", "_soft_price_points", b"_soft_price_points", "_spread", b"_spread", "drivers", b"drivers", "max_driver", b"max_driver", "max_team", b"max_team", "mode", b"mode", "soft_price_points", b"soft_price_points", "spread", b"spread"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__max_driver: _TypeAlias = _typing.Literal["max_driver"]  # noqa: Y015
     _WhichOneofArgType__max_driver: _TypeAlias = _typing.Literal["_max_driver", b"_max_driver"]  # noqa: Y015
@@ -237,12 +243,16 @@ class ExposureRules(_message.Message):
     _WhichOneofArgType__max_team: _TypeAlias = _typing.Literal["_max_team", b"_max_team"]  # noqa: Y015
     _WhichOneofReturnType__soft_price_points: _TypeAlias = _typing.Literal["soft_price_points"]  # noqa: Y015
     _WhichOneofArgType__soft_price_points: _TypeAlias = _typing.Literal["_soft_price_points", b"_soft_price_points"]  # noqa: Y015
+    _WhichOneofReturnType__spread: _TypeAlias = _typing.Literal["spread"]  # noqa: Y015
+    _WhichOneofArgType__spread: _TypeAlias = _typing.Literal["_spread", b"_spread"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__max_driver) -> _WhichOneofReturnType__max_driver | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__max_team) -> _WhichOneofReturnType__max_team | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__soft_price_points) -> _WhichOneofReturnType__soft_price_points | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__spread) -> _WhichOneofReturnType__spread | None: ...
 
 Global___ExposureRules: _TypeAlias = ExposureRules  # noqa: Y015
 
@@ -559,6 +569,7 @@ class Certificate(_message.Message):
     TAILS_FIELD_NUMBER: _builtins.int
     SCENARIO_CONTENT_HASH_FIELD_NUMBER: _builtins.int
     SOLVE_SECONDS_FIELD_NUMBER: _builtins.int
+    MOMENTARY_RULES_FIELD_NUMBER: _builtins.int
     objective: _builtins.float
     """Output only. Value of the lineup, points: the weighted terms plus driver points less penalties."""
     upper_bound: _builtins.float
@@ -583,6 +594,13 @@ class Certificate(_message.Message):
     def tails(self) -> _containers.RepeatedCompositeFieldContainer[Global___TailSize]:
         """Output only. Tail sizes of the objective."""
 
+    @_builtins.property
+    def momentary_rules(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Output only. Rules that the portfolio put on this lineup besides the request's: exposures used up by the
+        lineups before it, their even spread, and what keeps the lineups to come within reach. The claim is about
+        lineups that keep these too; the first lineup of a portfolio seldom has any.
+        """
+
     def __init__(
         self,
         *,
@@ -596,10 +614,11 @@ class Certificate(_message.Message):
         tails: _abc.Iterable[Global___TailSize] | None = ...,
         scenario_content_hash: _builtins.str = ...,
         solve_seconds: _builtins.float = ...,
+        momentary_rules: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["gap", b"gap", "lineups_covered", b"lineups_covered", "lineups_evaluated", b"lineups_evaluated", "method", b"method", "objective", b"objective", "proven_optimal", b"proven_optimal", "scenario_content_hash", b"scenario_content_hash", "solve_seconds", b"solve_seconds", "tails", b"tails", "upper_bound", b"upper_bound"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["gap", b"gap", "lineups_covered", b"lineups_covered", "lineups_evaluated", b"lineups_evaluated", "method", b"method", "momentary_rules", b"momentary_rules", "objective", b"objective", "proven_optimal", b"proven_optimal", "scenario_content_hash", b"scenario_content_hash", "solve_seconds", b"solve_seconds", "tails", b"tails", "upper_bound", b"upper_bound"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
