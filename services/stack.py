@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from pathlib import Path
 
 import structlog
-from platformdirs import user_data_path
 
 from pitwall._calls import Caller
 from pitwall._channel import open_channel
@@ -16,7 +14,7 @@ from pitwall.errors import InvalidInputError, Violation
 from services.common.rpc.logs import configure_logs
 from services.common.rpc.peers import OwnershipPeer, ScenarioPeer
 from services.common.rpc.server import Server, ServiceBinding
-from services.common.rpc.settings import ServerSettings
+from services.common.rpc.settings import ServerSettings, default_data_dir
 from services.contest_sim import __main__ as contest_sim
 from services.contest_sim.settings import ContestSimSettings
 from services.optimizer import __main__ as optimizer
@@ -26,11 +24,7 @@ from services.ownership.settings import OwnershipSettings
 from services.scenario import __main__ as scenario
 from services.scenario.settings import ScenarioSettings
 
-
-def default_data_dir() -> Path:
-    """``PITWALL_DATA_DIR``, else the user's data folder."""
-    configured = os.environ.get("PITWALL_DATA_DIR", "")
-    return Path(configured) if configured else user_data_path("pitwall")
+__all__ = ["default_data_dir", "start_stack"]
 
 
 def start_stack(data_dir: Path, settings: ServerSettings | None = None) -> Server:
@@ -73,7 +67,7 @@ def _make_folder(data_dir: Path) -> None:
 def _bindings(data_dir: Path, scenario_peer: ScenarioPeer, ownership_peer: OwnershipPeer) -> list[ServiceBinding]:
     return [
         scenario.build(ScenarioSettings(data_dir=data_dir / "scenario")),
-        ownership.build(OwnershipSettings(database_url=f"sqlite:///{data_dir / 'ownership.sqlite'}"), scenario_peer),
+        ownership.build(OwnershipSettings(data_dir=data_dir / "ownership"), scenario_peer),
         optimizer.build(OptimizerSettings(), scenario_peer, ownership_peer),
         contest_sim.build(ContestSimSettings(), scenario_peer, ownership_peer),
     ]

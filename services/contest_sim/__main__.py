@@ -9,7 +9,7 @@ import grpc
 from pitwall.contestsim.v1 import contestsim_service_pb2, contestsim_service_pb2_grpc
 from services.common.rpc.peers import OwnershipPeer, ScenarioPeer, connect_ownership, connect_scenario
 from services.common.rpc.server import ServiceBinding, serve_forever
-from services.common.rpc.settings import PeerSettings, ServerSettings
+from services.common.rpc.settings import PeerSettings, ServerSettings, load_settings
 from services.contest_sim.field_library import FieldLibrary
 from services.contest_sim.opposition import OppositionFinder
 from services.contest_sim.servicer import ContestSimServicer
@@ -38,7 +38,7 @@ def _connected(settings: ContestSimSettings, peers: PeerSettings) -> tuple[Seque
 
 def main() -> None:
     """Serve until told to stop."""
-    settings, peers = ContestSimSettings(), PeerSettings()
+    settings, peers = load_settings(ContestSimSettings), load_settings(PeerSettings)
     serve_forever(lambda: _connected(settings, peers), settings.model_dump_json(indent=2))
 
 

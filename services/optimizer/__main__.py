@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pitwall.optimizer.v1.optimizer_service_pb2_grpc import add_OptimizerServiceServicer_to_server
 from services.common.rpc.peers import OwnershipPeer, ScenarioPeer, connect_ownership, connect_scenario
 from services.common.rpc.server import ServiceBinding, serve_forever
-from services.common.rpc.settings import PeerSettings
+from services.common.rpc.settings import PeerSettings, load_settings
 from services.optimizer.inputs import Peers
 from services.optimizer.servicer import OptimizerServicer
 from services.optimizer.settings import OptimizerSettings
@@ -30,7 +30,7 @@ def build(settings: OptimizerSettings, scenario: ScenarioPeer, ownership: Owners
 
 def main() -> None:
     """Serve until told to stop."""
-    settings, peers = OptimizerSettings(), PeerSettings()
+    settings, peers = load_settings(OptimizerSettings), load_settings(PeerSettings)
 
     def built() -> tuple[Sequence[ServiceBinding], OptimizerSettings]:
         scenario = connect_scenario(settings.scenario_address, peers, settings.matrix_cache_bytes)

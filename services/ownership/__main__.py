@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pitwall.ownership.v1.ownership_service_pb2_grpc import add_OwnershipServiceServicer_to_server
 from services.common.rpc.peers import ScenarioPeer, connect_scenario
 from services.common.rpc.server import ServiceBinding, serve_forever
-from services.common.rpc.settings import PeerSettings
+from services.common.rpc.settings import PeerSettings, load_settings
 from services.common.sql import open_engine
 from services.ownership.application import Ownership
 from services.ownership.facts import ModelShelf, ScenarioFacts
@@ -34,10 +34,10 @@ def build(settings: OwnershipSettings, scenario: ScenarioPeer) -> ServiceBinding
 
 def main() -> None:
     """Serve until told to stop."""
-    settings = OwnershipSettings()
+    settings = load_settings(OwnershipSettings)
 
     def built() -> tuple[Sequence[ServiceBinding], OwnershipSettings]:
-        return [build(settings, connect_scenario(settings.scenario_address, PeerSettings()))], settings
+        return [build(settings, connect_scenario(settings.scenario_address, load_settings(PeerSettings)))], settings
 
     serve_forever(built, settings.model_dump_json(indent=2))
 

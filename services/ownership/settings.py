@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from platformdirs import user_data_path
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from services.common.rpc.settings import ServerSettings
+from services.common.rpc.settings import ServerSettings, default_data_dir
 
 
 class OwnershipSettings(ServerSettings):
@@ -19,7 +18,7 @@ class OwnershipSettings(ServerSettings):
     port: int = Field(50052, ge=0, le=65535, description="TCP port; 0 takes a free one. Not used with uds_path.")
     scenario_address: str = Field("127.0.0.1:50051", description="Where the scenario service is.")
     data_dir: Path = Field(
-        default_factory=lambda: user_data_path("pitwall") / "ownership",
+        default_factory=lambda: default_data_dir() / "ownership",
         description="Folder of what the URL below does not place elsewhere.",
     )
     database_url: str = Field(

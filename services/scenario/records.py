@@ -44,13 +44,14 @@ class _RaceRow(_Base):
 
 class _SetRow(_Base):
     __tablename__ = "scenario_sets"
-    __table_args__ = (Index("sets_by_race", "race_id", "create_time"),)
+    __table_args__ = (Index("sets_by_race", "race_id", "request_time"),)
 
     scenario_set_id: Mapped[str] = mapped_column(primary_key=True)
     race_id: Mapped[str] = mapped_column(ForeignKey("races.race_id"))
     race_document: Mapped[str]
     facts: Mapped[str]
     create_time: Mapped[str]
+    request_time: Mapped[str]
 
 
 @dataclass(frozen=True)
@@ -150,7 +151,7 @@ class Records:
             return ids
 
     def add_set(self, record: SetRecord) -> SetRecord:
-        """Record a set unless it is there, and return what is recorded.
+        """Record a set unless it is there, make it the newest of its race, and return what is recorded.
 
         Raises
         ------
@@ -158,18 +159,23 @@ class Records:
             If the race was deleted meanwhile.
         """
         facts = json.dumps({name: getattr(record, name) for name in _FACTS})
+        now = _text(self._clock())
         row = _SetRow(
             scenario_set_id=record.scenario_set_id,
             race_id=record.race.race_id,
             race_document=_document(record.race),
             facts=facts,
-            create_time=_text(self._clock()),
+            create_time=now,
+            request_time=now,
         )
         try:
             with Session(self._engine) as session, session.begin():
-                if session.get(_SetRow, record.scenario_set_id) is None:
+                known = session.get(_SetRow, record.scenario_set_id)
+                if known is None:
                     _race_row(session, record.race.race_id)
                     session.add(row)
+                else:
+                    known.request_time = now
         except IntegrityError:
             # Another call has recorded the same set, or the race is gone: what follows tells which.
             pass
@@ -188,11 +194,11 @@ class Records:
             return _set_record(row)
 
     def list_sets(self, race_id: str) -> list[SetRecord]:
-        """The sets of a race, newest first; ``NotFound`` for the race."""
+        """The sets of a race, the one asked for last first; ``NotFound`` for the race."""
         query = (
             select(_SetRow)
             .where(_SetRow.race_id == race_id)
-            .order_by(_SetRow.create_time.desc(), _SetRow.scenario_set_id.desc())
+            .order_by(_SetRow.request_time.desc(), _SetRow.scenario_set_id.desc())
         )
         with Session(self._engine) as session:
             _race_row(session, race_id)

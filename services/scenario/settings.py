@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from platformdirs import user_data_path
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from services.common.rpc.settings import ServerSettings
+from services.common.rpc.settings import ServerSettings, default_data_dir
 
 
 class ScenarioSettings(ServerSettings):
@@ -19,7 +18,7 @@ class ScenarioSettings(ServerSettings):
 
     port: int = Field(50051, ge=0, le=65535, description="TCP port; 0 takes a free one. Not used with uds_path.")
     data_dir: Path = Field(
-        default_factory=lambda: user_data_path("pitwall") / "scenario",
+        default_factory=lambda: default_data_dir() / "scenario",
         description="Folder of what the two URLs below do not place elsewhere.",
     )
     database_url: str = Field(

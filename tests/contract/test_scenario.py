@@ -397,3 +397,15 @@ def test_summaries_agree_with_the_matrix(stub, race, scenario_set):
     plain = stub.SummarizeScenarios(pb.SummarizeScenariosRequest(**where))
     assert not plain.drivers[0].HasField("optimal_rate")
     assert not plain.HasField("correlations")
+
+
+def test_the_set_asked_for_last_is_the_newest(stub):
+    stub.ImportRace(import_request("asked"))
+    first, second = generate(stub, "asked", seed=1), generate(stub, "asked", seed=2)
+
+    def newest():
+        return stub.GetScenarioSet(pb.GetScenarioSetRequest(race_id="asked")).scenario_set.scenario_set_id
+
+    assert newest() == second.scenario_set_id
+    generate(stub, "asked", seed=1)
+    assert newest() == first.scenario_set_id

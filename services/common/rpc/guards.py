@@ -76,7 +76,10 @@ def log_guard(method: str, context: grpc.ServicerContext) -> Iterator[None]:
     """One line per call: method, race, request id, peer, code, milliseconds."""
     request_id = _metadata(context, "x-request-id") or uuid.uuid4().hex
     started = time.perf_counter()
-    with structlog.contextvars.bound_contextvars(request_id=request_id, method=method.rpartition("/")[2]):
+    race_id = _metadata(context, "race-id")
+    with structlog.contextvars.bound_contextvars(
+        request_id=request_id, method=method.rpartition("/")[2], race_id="" if race_id == "-" else race_id
+    ):
         try:
             yield
         finally:
@@ -85,7 +88,6 @@ def log_guard(method: str, context: grpc.ServicerContext) -> Iterator[None]:
                 code = grpc.StatusCode.CANCELLED
             _log.info(
                 "call",
-                race_id=_metadata(context, "race-id"),
                 peer=context.peer(),
                 code=code.name if isinstance(code, grpc.StatusCode) else str(code),
                 milliseconds=round((time.perf_counter() - started) * 1e3, 1),
@@ -182,6 +184,9 @@ class ValidationInterceptor(grpc.ServerInterceptor):
         return with_behaviour(handler, lambda inner: lambda request, context: inner(check(request), context))
 
     def _one(self, request: Message) -> Message:
+        if race_id := getattr(request, "race_id", ""):
+            # Callers other than the SDK send no header.
+            structlog.contextvars.bind_contextvars(race_id=race_id)
         violations = self._validator.collect_violations(request)
         if violations:
             raise InvalidInput.of([FieldViolation(_path(item), item.proto.message) for item in violations])

@@ -2,13 +2,38 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
-from pydantic import Field, SecretStr, model_validator
+from platformdirs import user_data_path
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pitwall._channel import ConnectionConfig
+
+
+def default_data_dir() -> Path:
+    """``PITWALL_DATA_DIR``, else the user's data folder: embedded or not, services find the same records."""
+    configured = os.environ.get("PITWALL_DATA_DIR", "")
+    return Path(configured) if configured else user_data_path("pitwall")
+
+
+S = TypeVar("S", bound=BaseSettings)
+
+
+def load_settings(kind: type[S]) -> S:
+    """Settings from the environment; leaves the process with a sentence per variable that is not right."""
+    try:
+        return kind()
+    except ValidationError as error:
+        prefix = kind.model_config.get("env_prefix", "")
+        problems = [
+            f"{prefix}{'_'.join(map(str, item['loc'])).upper() or 'settings'}: {item['msg']}, is {item['input']!r}"
+            for item in error.errors()
+        ]
+        sys.exit("cannot start: " + "; ".join(problems))
 
 
 class ServerSettings(BaseSettings):

@@ -90,7 +90,8 @@ def import_race(request: ImportRequest, salaries: NamedFile, sheet: NamedFile | 
         for index, row in enumerate(salary_file.rows)
     )
     race = complete_race(_race(request, salary_file, drivers))
-    return race, _report(salary_file, rows, pairs, race)
+    told = (*salary_file.warnings, *(race_sheet.warnings if race_sheet else ()))
+    return race, _report(salary_file, rows, pairs, race, told)
 
 
 def _race(request: ImportRequest, salary_file: SalaryFile, drivers: tuple[Driver, ...]) -> Race:
@@ -139,15 +140,20 @@ def _suggestion(name: str, free: Sequence[str]) -> str:
     return f" (nearest: {nearest!r})" if nearest else ""
 
 
-def _report(salary_file: SalaryFile, rows: Sequence[SheetRow], pairs: list[NamePair], race: Race) -> NameReport:
+def _report(
+    salary_file: SalaryFile, rows: Sequence[SheetRow], pairs: list[NamePair], race: Race, told: Sequence[str]
+) -> NameReport:
     left = {pair.left for pair in pairs}
     right = {pair.right for pair in pairs}
     sheet_only = tuple(row.name for index, row in enumerate(rows) if index not in right)
     return NameReport(
         pairs=tuple((salary_file.rows[pair.left].name, rows[pair.right].name, pair) for pair in pairs),
-        unmatched_salary_names=tuple(row.name for index, row in enumerate(salary_file.rows) if index not in left),
+        # Without a sheet there is nothing to be missing in.
+        unmatched_salary_names=tuple(
+            row.name for index, row in enumerate(salary_file.rows) if rows and index not in left
+        ),
         unmatched_sheet_names=sheet_only,
-        warnings=tuple(_warnings(race, sheet_only)),
+        warnings=(*told, *_warnings(race, sheet_only)),
     )
 
 

@@ -10,13 +10,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from services.common.domain.errors import FieldViolation, InvalidInput
+from services.common.domain.names import nearest_name
 from services.scenario.core.csv_table import Row, Table, parse_number, read_table
 
 MAX_START = 60
 WITHDRAWN_WORDS = frozenset({"out", "withdrawn", "wd", "dnq", "dns"})
 STARTING_WORDS = frozenset({"", "in", "active", "starting", "ok"})
+COLUMNS = ("name", "start", "team", "make", "car", "projection", "sd", "odds", "rating", "ownership", "status")
 _ALIASES = {
     "driver": "name",
+    "starting pos": "start",
+    "start pos": "start",
+    "starting position": "start",
+    "grid position": "start",
+    "qualifying": "start",
     "start_position": "start",
     "starting_position": "start",
     "grid": "start",
@@ -51,10 +58,11 @@ class SheetRow:
 
 @dataclass(frozen=True)
 class RaceSheet:
-    """The rows of a race sheet."""
+    """The rows of a race sheet, and what its header may have meant."""
 
     file_name: str
     rows: tuple[SheetRow, ...]
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -91,7 +99,19 @@ def read_race_sheet(file_name: str, content: bytes) -> RaceSheet:
     violations += _duplicates(table, rows)
     if violations:
         raise InvalidInput.of(violations)
-    return RaceSheet(file_name, tuple(rows))
+    return RaceSheet(file_name, tuple(rows), tuple(_unknown_columns(table)))
+
+
+def _unknown_columns(table: Table) -> list[str]:
+    """A warning per column that is not read, with the one it may have been meant for."""
+    warnings = []
+    for column in table.columns:
+        if column and column not in COLUMNS:
+            nearest = nearest_name(column, [*COLUMNS, *_ALIASES])
+            meant = _ALIASES.get(nearest, nearest)
+            hint = f"; did you mean {meant!r}?" if meant and meant not in table.columns else ""
+            warnings.append(f"{table.file_name}: column {column!r} is not known and is ignored{hint}")
+    return warnings
 
 
 def _sheet_row(table: Table, row: Row, violations: list[FieldViolation]) -> SheetRow:

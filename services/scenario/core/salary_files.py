@@ -37,6 +37,7 @@ class SalaryFile:
     file_name: str
     race_name: str
     rows: tuple[SalaryRow, ...]
+    warnings: tuple[str, ...] = ()
 
 
 def read_salary_file(file_name: str, content: bytes, site: Site) -> SalaryFile:
@@ -49,6 +50,7 @@ def read_salary_file(file_name: str, content: bytes, site: Site) -> SalaryFile:
         or a driver that stands twice.
     """
     table = read_table(file_name, content, _ALIASES)
+    _refuse_other_site(table, site)
     if "name + id" not in table.columns:
         table.require("Name", "Id" if site is Site.FANDUEL else "ID")
     table.require("Salary")
@@ -58,7 +60,25 @@ def read_salary_file(file_name: str, content: bytes, site: Site) -> SalaryFile:
     if violations:
         raise InvalidInput.of(violations)
     titles = {row.text("game info") for row in table.rows} - {""}
-    return SalaryFile(file_name, min(titles) if titles else "", tuple(rows))
+    return SalaryFile(file_name, min(titles) if titles else "", tuple(rows), tuple(_injured(table)))
+
+
+def _refuse_other_site(table: Table, site: Site) -> None:
+    """The layouts tell the sites apart; rules of the wrong one would make lineups that nobody can enter."""
+    is_fanduel, is_draftkings = "injury indicator" in table.columns, "roster position" in table.columns
+    if site is Site.DRAFTKINGS and is_fanduel:
+        raise InvalidInput.field(table.file_name, "this is a FanDuel player list; say that the site is fanduel")
+    if site is Site.FANDUEL and is_draftkings and not is_fanduel:
+        raise InvalidInput.field(table.file_name, "this is a DraftKings salary file; say that the site is draftkings")
+
+
+def _injured(table: Table) -> list[str]:
+    return [
+        f"{table.file_name}: row {row.number}: {row.text('name')} is listed as injured "
+        f"({row.text('injury indicator')}); withdraw the driver in the race sheet if he does not start"
+        for row in table.rows
+        if row.text("injury indicator")
+    ]
 
 
 def _salary_row(table: Table, row: Row, violations: list[FieldViolation]) -> SalaryRow | None:

@@ -7,9 +7,11 @@ import pytest
 from services.common.domain.errors import InvalidInput
 from services.common.domain.names import Match
 from services.common.domain.race import Track, TrackType
-from services.common.domain.site_rules import DRAFTKINGS_CLASSIC, FANDUEL
+from services.common.domain.site_rules import DRAFTKINGS_CLASSIC, FANDUEL, Site
 from services.scenario.core.csv_table import read_table
 from services.scenario.core.race_import import ImportRequest, NamedFile, import_race
+from services.scenario.core.race_sheet import read_race_sheet
+from services.scenario.core.salary_files import read_salary_file
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 HEADER = "Position,Name + ID,Name,ID,Roster Position,Salary,Game Info,TeamAbbrev,AvgPointsPerGame"
@@ -199,11 +201,32 @@ def test_line_ends_of_any_system_are_read(line_end):
     assert [row.text("name") for row in read_table("f.csv", text.encode()).rows] == ["A", "B"]
 
 
-@pytest.mark.parametrize(
-    "content", [b"name,x\n" + b"a" * 200_000 + b",1\n", b'name,x\n"a,1\n', b'name,x\n"a"b"c,1\n\n']
-)
-def test_what_no_csv_reader_takes_is_refused_or_read_but_never_a_crash(content):
-    try:
-        read_table("f.csv", content)
-    except InvalidInput as error:
-        assert "f.csv" in error.violations[0].field
+def test_what_no_csv_reader_takes_is_refused_with_the_file_named():
+    with pytest.raises(InvalidInput, match=r"f\.csv"):
+        read_table("f.csv", b"name,x\n" + b"a" * 200_000 + b",1\n")
+
+
+def test_a_column_that_is_not_known_is_told_with_the_one_it_was_meant_for():
+    sheet = read_race_sheet("s.csv", b"name,strat,shoe size\nA,1,44\n")
+    assert any("'strat'" in text and "did you mean 'start'" in text for text in sheet.warnings)
+    assert any("'shoe size'" in text for text in sheet.warnings)
+
+
+def test_usual_headers_of_the_grid_are_understood():
+    assert read_race_sheet("s.csv", b"Driver,Starting Pos\nA,7\n").rows[0].start_position == 7
+
+
+FANDUEL_LIST = b"Id,Nickname,Salary,FPPG,Injury Indicator\n1-1,A,9000,40,\n1-2,B,8000,30,O\n"
+
+
+def test_a_file_of_the_other_site_is_refused_by_name():
+    with pytest.raises(InvalidInput, match="FanDuel player list"):
+        read_salary_file("fd.csv", FANDUEL_LIST, Site.DRAFTKINGS)
+    with pytest.raises(InvalidInput, match="DraftKings salary file"):
+        read_salary_file("dk.csv", b"Name,ID,Roster Position,Salary\nA,1,D,5000\n", Site.FANDUEL)
+
+
+def test_an_injured_driver_is_told():
+    read = read_salary_file("fd.csv", FANDUEL_LIST, Site.FANDUEL)
+    assert len(read.rows) == 2
+    assert "B is listed as injured (O)" in read.warnings[0]

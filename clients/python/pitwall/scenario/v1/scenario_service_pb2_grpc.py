@@ -140,7 +140,8 @@ class ScenarioServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetScenarioSet(self, request, context):
-        """Returns a scenario set, by default the newest of the race. NOT_FOUND when there is none.
+        """Returns a scenario set, by default the newest of the race: the one generated, uploaded or asked to be generated
+        again last. NOT_FOUND when there is none.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -48,7 +48,9 @@ class ScenarioServiceStub:
     NOT_FOUND for the race, RESOURCE_EXHAUSTED when busy or the disk is full.
     """
     GetScenarioSet: _grpc.UnaryUnaryMultiCallable[_scenario_service_pb2.GetScenarioSetRequest, _scenario_service_pb2.GetScenarioSetResponse]
-    """Returns a scenario set, by default the newest of the race. NOT_FOUND when there is none."""
+    """Returns a scenario set, by default the newest of the race: the one generated, uploaded or asked to be generated
+    again last. NOT_FOUND when there is none.
+    """
     ListScenarioSets: _grpc.UnaryUnaryMultiCallable[_scenario_service_pb2.ListScenarioSetsRequest, _scenario_service_pb2.ListScenarioSetsResponse]
     """Lists the scenario sets of a race, newest first. NOT_FOUND for the race."""
     StreamMatrix: _grpc.UnaryStreamMultiCallable[_scenario_service_pb2.StreamMatrixRequest, _scenario_service_pb2.StreamMatrixResponse]
@@ -82,7 +84,9 @@ class ScenarioServiceAsyncStub(ScenarioServiceStub):
     NOT_FOUND for the race, RESOURCE_EXHAUSTED when busy or the disk is full.
     """
     GetScenarioSet: _aio.UnaryUnaryMultiCallable[_scenario_service_pb2.GetScenarioSetRequest, _scenario_service_pb2.GetScenarioSetResponse]  # type: ignore[assignment]
-    """Returns a scenario set, by default the newest of the race. NOT_FOUND when there is none."""
+    """Returns a scenario set, by default the newest of the race: the one generated, uploaded or asked to be generated
+    again last. NOT_FOUND when there is none.
+    """
     ListScenarioSets: _aio.UnaryUnaryMultiCallable[_scenario_service_pb2.ListScenarioSetsRequest, _scenario_service_pb2.ListScenarioSetsResponse]  # type: ignore[assignment]
     """Lists the scenario sets of a race, newest first. NOT_FOUND for the race."""
     StreamMatrix: _aio.UnaryStreamMultiCallable[_scenario_service_pb2.StreamMatrixRequest, _scenario_service_pb2.StreamMatrixResponse]  # type: ignore[assignment]
@@ -155,7 +159,9 @@ class ScenarioServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _scenario_service_pb2.GetScenarioSetRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_scenario_service_pb2.GetScenarioSetResponse, _abc.Awaitable[_scenario_service_pb2.GetScenarioSetResponse]]:
-        """Returns a scenario set, by default the newest of the race. NOT_FOUND when there is none."""
+        """Returns a scenario set, by default the newest of the race: the one generated, uploaded or asked to be generated
+        again last. NOT_FOUND when there is none.
+        """
 
     @_abc_1.abstractmethod
     def ListScenarioSets(
