@@ -16,12 +16,12 @@ from services.common.domain.errors import InvalidInput
 from services.common.domain.work import ReportProgress
 from services.common.rpc.calls import Call
 from services.common.universe import enumerate_lineups
+from services.common.universe.rules import Rule
 from services.optimizer import answers, mapping, reports
 from services.optimizer.core.duplicates import log_copies
 from services.optimizer.core.exposure import ExposurePlan, exposure_bounds
 from services.optimizer.core.metrics import lineup_numbers
 from services.optimizer.core.portfolio import Entry, PortfolioBuilder, PortfolioSpec
-from services.optimizer.core.rules import Rule
 from services.optimizer.core.structure import leverage_rules, structure_rules
 from services.optimizer.inputs import Inputs, Peers, fetch
 from services.optimizer.searches import Searches, SearchPlan

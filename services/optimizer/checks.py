@@ -8,8 +8,9 @@ import numpy as np
 
 from pitwall.optimizer.v1 import portfolio_pb2
 from pitwall.scenario.v1 import scenario_set_pb2
+from services.common.universe.rules import compile_rules
 from services.optimizer.core.objective import build_objective
-from services.optimizer.core.rules import Query, compile_rules
+from services.optimizer.core.query import Query
 from services.optimizer.core.slate import Slate, lineup_units
 from services.optimizer.core.stability import bootstrap
 from services.optimizer.inputs import Inputs, Peers, slate_of

@@ -10,11 +10,11 @@ from services.common.domain.race import Race
 from services.common.mapping import lineup_columns, lineup_to_proto
 from services.common.rpc.calls import Call
 from services.common.universe import count_lineups, enumerate_lineups
+from services.common.universe.rule_kernels import mark_allowed
+from services.common.universe.rules import compile_rules
 from services.optimizer import answers, mapping
 from services.optimizer.core.metrics import lineup_numbers
 from services.optimizer.core.objective import build_objective
-from services.optimizer.core.rule_kernels import mark_allowed
-from services.optimizer.core.rules import compile_rules
 from services.optimizer.core.slate import lineup_units
 from services.optimizer.core.structure import structure_rules
 from services.optimizer.inputs import Peers, fetch_structure, slate_of

@@ -13,6 +13,7 @@ from pitwall.optimizer.v1 import portfolio_pb2
 from services.common.domain.work import ReportProgress
 from services.common.mapping import lineup_to_proto
 from services.common.rpc.calls import Call
+from services.common.universe.rules import Rule, compile_rules
 from services.optimizer import answers, checks
 from services.optimizer.core.baseline import mean_lineup
 from services.optimizer.core.diversity import diversity
@@ -20,7 +21,7 @@ from services.optimizer.core.exposure import ExposurePlan
 from services.optimizer.core.metrics import lineup_numbers
 from services.optimizer.core.objective import build_objective
 from services.optimizer.core.portfolio import Outcome, PortfolioSpec, Search
-from services.optimizer.core.rules import Query, Rule, Solution, compile_rules
+from services.optimizer.core.query import Query, Solution
 from services.optimizer.core.slate import lineup_units
 from services.optimizer.inputs import Inputs, Peers
 from services.optimizer.searches import Searches

@@ -19,12 +19,13 @@ import pulp
 
 from services.common.domain.site_rules import DRAFTKINGS_CLASSIC
 from services.common.domain.work import no_checkpoint
+from services.common.universe.rules import compile_rules
 from services.optimizer.core.baseline import mean_lineup
 from services.optimizer.core.branch_search import BranchSearch
 from services.optimizer.core.exposure import ExposureConfig, ExposurePlan, exposure_bounds
 from services.optimizer.core.objective import DEFAULT_TERMS, Term, build_objective
 from services.optimizer.core.portfolio import PortfolioBuilder, PortfolioSpec
-from services.optimizer.core.rules import Query, compile_rules
+from services.optimizer.core.query import Query
 from services.optimizer.core.slate import Slate, lineup_units
 from services.optimizer.core.structure import DriverTable
 from services.optimizer.core.table import build_table

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from services.common.jit import njit
-from services.optimizer.core.rule_kernels import keeps_groups, keeps_limits, keeps_stack, popcount, precedes
+from services.common.universe.rule_kernels import keeps_groups, keeps_limits, keeps_stack, popcount, precedes
 from services.optimizer.core.tail_kernels import add_into, excess, joint_excess, tail_threshold
 
 Int64 = npt.NDArray[np.int64]

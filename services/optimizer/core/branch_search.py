@@ -11,9 +11,10 @@ import numpy.typing as npt
 from services.common.domain.work import Checkpoint
 from services.common.universe import count_lineups
 from services.common.universe.kernels import completion_salaries
+from services.common.universe.rules import LineupRules, to_bits
 from services.optimizer.core import branch_kernels as kernels
 from services.optimizer.core.objective import Objective
-from services.optimizer.core.rules import LineupRules, Query, Solution, to_bits
+from services.optimizer.core.query import Query, Solution
 from services.optimizer.core.slate import Slate
 from services.optimizer.core.start import best_start, driver_strengths, greedy_start, strength_order
 

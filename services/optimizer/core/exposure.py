@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from services.common.domain.errors import FieldViolation, InvalidInput
-from services.optimizer.core.rules import Group, Limit, Rule, Toll
+from services.common.universe.rules import Group, Limit, Rule
+from services.optimizer.core.query import Toll
 from services.optimizer.core.structure import DriverTable
 
 Counts = npt.NDArray[np.int64]

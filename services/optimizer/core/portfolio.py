@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from services.common.domain.errors import Infeasible
+from services.common.universe.rules import LineupRules, Rule, compile_rules
 from services.optimizer.core.exposure import ExposureMode, ExposurePlan
 from services.optimizer.core.objective import Objective
-from services.optimizer.core.rules import LineupRules, Query, Rule, Solution, Toll, compile_rules
+from services.optimizer.core.query import Query, Solution, Toll
 
 
 class Search(Protocol):

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from services.common.domain.errors import FieldViolation, InvalidInput
-from services.optimizer.core.rules import Group, Limit, Mask, Rule, Stack
+from services.common.universe.rules import Group, Limit, Mask, Rule, Stack
 
 _LEAST_FRACTION = 1e-9
 """Ownership that counts as none: logarithms need a positive number."""

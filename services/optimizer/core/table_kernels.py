@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from services.common.jit import njit
-from services.optimizer.core.rule_kernels import keeps_groups, keeps_stack, precedes
-from services.optimizer.core.rules import LIMIT_TOLERANCE
+from services.common.universe.rule_kernels import keeps_groups, keeps_stack, precedes
+from services.common.universe.rules import LIMIT_TOLERANCE
 from services.optimizer.core.tail_kernels import (
     add_into,
     excess,

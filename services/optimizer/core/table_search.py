@@ -10,11 +10,12 @@ import numpy.typing as npt
 
 from services.common.domain.work import Checkpoint
 from services.common.universe.kernels import find_row
+from services.common.universe.rule_kernels import forbid_near, mark_allowed
+from services.common.universe.rules import LineupRules, to_bits
 from services.optimizer.core import table_kernels as kernels
 from services.optimizer.core.blocks import held, n_threads, run_blocks
 from services.optimizer.core.objective import Objective
-from services.optimizer.core.rule_kernels import forbid_near, mark_allowed
-from services.optimizer.core.rules import LineupRules, Query, Solution, to_bits
+from services.optimizer.core.query import Query, Solution
 from services.optimizer.core.table import TailTable
 
 Int64 = npt.NDArray[np.int64]

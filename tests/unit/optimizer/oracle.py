@@ -9,8 +9,8 @@ import numpy as np
 from hypothesis import strategies as st
 
 from services.common.domain.tail import tail_size
+from services.common.universe.rules import Group, Limit, Rule, Stack
 from services.optimizer.core.objective import Term
-from services.optimizer.core.rules import Group, Limit, Rule, Stack
 from services.optimizer.core.slate import Slate
 
 

@@ -11,9 +11,10 @@ import pulp
 import pytest
 
 from services.common.domain.work import no_checkpoint
+from services.common.universe.rules import compile_rules
 from services.optimizer.core.baseline import installed_solver, mean_lineup
 from services.optimizer.core.objective import Term, build_objective
-from services.optimizer.core.rules import Query, compile_rules
+from services.optimizer.core.query import Query
 from services.optimizer.core.slate import Slate, lineup_units
 from services.optimizer.core.table import build_table
 from services.optimizer.core.table_search import TableSearch

@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 
 from services.common.domain.errors import Infeasible, InvalidInput
 from services.common.domain.work import no_checkpoint
+from services.common.universe.rules import Group, Rule
 from services.optimizer.core.allocation import allocate, interleave
 from services.optimizer.core.exposure import ExposureConfig, ExposureMode, ExposurePlan, at_most, exposure_bounds
 from services.optimizer.core.objective import Term, build_objective
 from services.optimizer.core.portfolio import PortfolioBuilder, PortfolioSpec, smallest_conflict
-from services.optimizer.core.rules import Group, Rule
 from services.optimizer.core.structure import DriverTable
 from services.optimizer.core.table import build_table
 from services.optimizer.core.table_search import TableSearch

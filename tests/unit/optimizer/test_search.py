@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from services.common.domain.errors import Cancelled
 from services.common.domain.work import no_checkpoint
 from services.common.universe import UniverseTooLarge
+from services.common.universe.rules import compile_rules
 from services.optimizer.core.branch_search import BranchSearch
 from services.optimizer.core.objective import DEFAULT_TERMS, build_objective
-from services.optimizer.core.rules import Query, Toll, compile_rules
+from services.optimizer.core.query import Query, Toll
 from services.optimizer.core.slate import Slate
 from services.optimizer.core.table import build_table
 from services.optimizer.core.table_search import TableSearch

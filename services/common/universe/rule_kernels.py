@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from services.common.jit import njit
-from services.optimizer.core.rules import LIMIT_TOLERANCE
+from services.common.universe.rules import LIMIT_TOLERANCE
 
 Array = npt.NDArray[Any]
 
