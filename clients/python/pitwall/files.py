@@ -38,6 +38,21 @@ def write_atomically(path: Path, content: bytes) -> None:
         scratch.unlink(missing_ok=True)
 
 
+def check_writable(folder: Path) -> None:
+    """Try whether files can be made in a folder, or in the one that it would be made in; leaves nothing behind.
+
+    Raises
+    ------
+    OSError
+        If they cannot.
+    """
+    path = folder.absolute()
+    while not path.exists():
+        path = path.parent
+    with tempfile.TemporaryFile(dir=path):
+        pass
+
+
 def to_json(value: Any) -> str:
     """Any answer as JSON text: dataclasses as objects, times in ISO 8601, numpy numbers as numbers."""
     return json.dumps(value, indent=2, default=_jsonable, allow_nan=False)

@@ -24,6 +24,11 @@ from pitwall.types.scenarios import ScenarioSet
 OnStage = Callable[[str], None]
 
 
+def following_seed(seed: int) -> int:
+    """The seed of an independent set: the next one, from the greatest the least."""
+    return (seed + 1) % (1 << 63)
+
+
 def quiet(stage: str) -> None:
     """Tell nobody about a stage."""
 
@@ -67,7 +72,7 @@ class JobConfig:
     @property
     def contest_seed(self) -> int:
         """Seed of the scenarios on which the contest is played."""
-        return self.seed + 1
+        return following_seed(self.seed)
 
 
 @dataclass(frozen=True)
@@ -116,6 +121,7 @@ def run_job(
         yield
         timings[name] = round(time.perf_counter() - started, 3)
 
+    client.contests.resolve_prizes(config.contest)  # prizes that cannot be are refused before any work
     with stage("import"):
         race, report = client.races.import_files(
             config.race_id,

@@ -8,19 +8,30 @@ from typing import Annotated
 import typer
 
 from pitwall.cli._common import Bars, JsonOption, RaceArgument, client_of, errors, output, print_json, print_table
+from pitwall.cli._ranges import MAX_SEED, within
 from pitwall.cli._scenarios import SetOption
 from pitwall.config import Contest, PrizeShape
 from pitwall.errors import InvalidInputError, Violation
 from pitwall.sitefiles import pool_of_race, read_lineups
 from pitwall.types.contests import ContestResult, FieldReport
 
-OpponentsOption = Annotated[int, typer.Option(help="Entries of others in the contest.")]
-FeeOption = Annotated[float, typer.Option(help="Entry fee in dollars.")]
-FirstShareOption = Annotated[float, typer.Option(help="First prize as a share of the prize pool.")]
+OpponentsOption = Annotated[
+    int, typer.Option(help="Entries of others in the contest.", callback=within("opponents", 1))
+]
+FeeOption = Annotated[float, typer.Option(help="Entry fee in dollars.", callback=within("fee", 0))]
+FirstShareOption = Annotated[
+    float,
+    typer.Option(
+        help="First prize as a share of the prize pool.", callback=within("first-share", 0, 1, above_low=True)
+    ),
+]
 PrizesOption = Annotated[
     Path | None, typer.Option(help="Prize table as text from the contest page: '1st $2,000', '4th - 5th $250.00'.")
 ]
-RakeOption = Annotated[float, typer.Option(help="Share of the fees that the site keeps.")]
+RakeOption = Annotated[
+    float,
+    typer.Option(help="Share of the fees that the site keeps.", callback=within("rake", 0, 1, below_high=True)),
+]
 
 
 def contest_of(
@@ -89,8 +100,10 @@ def simulate(
     rake: RakeOption = 0.15,
     prizes: PrizesOption = None,
     scenario_set: SetOption = "",
-    n_fields: Annotated[int, typer.Option(help="Fields of opponents drawn.")] = 10,
-    seed: Annotated[int, typer.Option(help="Seed of the fields.")] = 1,
+    n_fields: Annotated[
+        int, typer.Option(help="Fields of opponents drawn.", callback=within("n-fields", 1, 1000))
+    ] = 10,
+    seed: Annotated[int, typer.Option(help="Seed of the fields.", callback=within("seed", 0, MAX_SEED))] = 1,
     as_json: JsonOption = False,
 ) -> None:
     """Play lineups against a simulated field. Example: `pitwall simulate sample --lineups out/lineups.csv`"""

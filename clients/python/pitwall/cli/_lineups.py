@@ -9,24 +9,65 @@ from typing import Annotated
 import typer
 
 from pitwall.cli._common import Bars, JsonOption, RaceArgument, client_of, errors, output, print_json, print_table
+from pitwall.cli._ranges import MAX_SEED, within
 from pitwall.cli._scenarios import SetOption
 from pitwall.config import PortfolioConfig
 from pitwall.errors import InvalidInputError, Violation
 from pitwall.files import write_atomically
 from pitwall.sitefiles import FORMATS, lineup_file
+from pitwall.sitefiles._problems import invalid
 from pitwall.types.portfolio import Portfolio
 from pitwall.types.race import Race
 
-LineupsOption = Annotated[int, typer.Option("--lineups", help="Lineups to build.")]
-MaxExposureOption = Annotated[float | None, typer.Option(help="Greatest share of lineups for any driver (0.5).")]
-MaxTeamExposureOption = Annotated[float | None, typer.Option(help="Greatest share of lineups for any team (0.7).")]
-UniquesOption = Annotated[int, typer.Option(help="Drivers in which any two lineups differ at least.")]
+
+def known_format(layout: str) -> str:
+    """The layout, if there is one of that name (or none is given).
+
+    Raises
+    ------
+    InvalidInputError
+        For any other.
+    """
+    if layout and layout not in FORMATS:
+        raise invalid("--format", f"must be one of {', '.join(FORMATS)}, not {layout!r}")
+    return layout
+
+
+LineupsOption = Annotated[
+    int, typer.Option("--lineups", help="Lineups to build, 1-500.", callback=within("lineups", 1, 500))
+]
+MaxExposureOption = Annotated[
+    float | None,
+    typer.Option(
+        help="Greatest share of lineups for any driver (0.5).", callback=within("max-exposure", 0, 1, above_low=True)
+    ),
+]
+MaxTeamExposureOption = Annotated[
+    float | None,
+    typer.Option(
+        help="Greatest share of lineups for any team (0.7).", callback=within("max-team-exposure", 0, 1, above_low=True)
+    ),
+]
+UniquesOption = Annotated[
+    int,
+    typer.Option(help="Drivers in which any two lineups differ at least, 1-10.", callback=within("uniques", 1, 10)),
+]
 LockOption = Annotated[list[str] | None, typer.Option(help="Driver in every lineup, by name or id; repeatable.")]
 ExcludeOption = Annotated[list[str] | None, typer.Option(help="Driver in no lineup, by name or id; repeatable.")]
 StackOption = Annotated[str, typer.Option(help="Least-most drivers of a team that is used at all, such as 2-3.")]
-OwnershipPenaltyOption = Annotated[float, typer.Option(help="Weight of the penalty on projected ownership.")]
+OwnershipPenaltyOption = Annotated[
+    float,
+    typer.Option(
+        help="Weight of the penalty on projected ownership.", callback=within("ownership-penalty", 0, 100_000)
+    ),
+]
 FormatOption = Annotated[
-    str, typer.Option("--format", help=f"Layout of the file: {', '.join(FORMATS)}. Default: the site's upload file.")
+    str,
+    typer.Option(
+        "--format",
+        help=f"Layout of the file: {', '.join(FORMATS)}. Default: the site's upload file.",
+        callback=known_format,
+    ),
 ]
 SoftOption = Annotated[bool, typer.Option("--soft", help="Trade exposure rules at a price instead of failing.")]
 
@@ -117,7 +158,9 @@ def optimize(
     stack: StackOption = "",
     ownership_penalty: OwnershipPenaltyOption = 0.0,
     soft: SoftOption = False,
-    seed: Annotated[int, typer.Option(help="Seed of everything random in the build.")] = 1,
+    seed: Annotated[
+        int, typer.Option(help="Seed of everything random in the build.", callback=within("seed", 0, MAX_SEED))
+    ] = 1,
     out: Annotated[Path | None, typer.Option(help="Also write the lineups for upload.")] = None,
     layout: FormatOption = "",
     as_json: JsonOption = False,

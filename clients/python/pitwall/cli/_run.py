@@ -41,7 +41,8 @@ from pitwall.cli._race import (
     WithdrawOption,
     print_import_report,
 )
-from pitwall.cli._runs import keep_run, store_of
+from pitwall.cli._ranges import MAX_SEED, within
+from pitwall.cli._runs import check_places, keep_run, store_of
 from pitwall.config import PortfolioConfig
 from pitwall.job import JobConfig, JobResult, quiet, result_document, run_job
 from pitwall.tracks import find_track
@@ -56,7 +57,9 @@ def run(
     series: SeriesOption = "cup",
     site: SiteOption = "draftkings",
     race_id: Annotated[str, typer.Option(help="Name under which the race is kept.")] = "race",
-    scenarios: Annotated[int, typer.Option(help="Races to simulate.")] = 10_000,
+    scenarios: Annotated[
+        int, typer.Option(help="Races to simulate.", callback=within("scenarios", 100, 1_000_000))
+    ] = 10_000,
     lineups: LineupsOption = 20,
     max_exposure: MaxExposureOption = None,
     max_team_exposure: MaxTeamExposureOption = None,
@@ -69,7 +72,7 @@ def run(
     first_share: FirstShareOption = 0.2,
     rake: RakeOption = 0.15,
     prizes: PrizesOption = None,
-    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.", callback=within("seed", 0, MAX_SEED))] = 1,
     out: Annotated[Path, typer.Option(help="Folder for lineups.csv, result.json and report.html.")] = Path("out"),
     layout: FormatOption = "",
     accept_guesses: GuessOption = False,
@@ -106,6 +109,7 @@ def run(
     )
     with client_of(context) as client, Bars(shown=not as_json) as bars:
         on_stage = quiet if as_json else tell_stages
+        check_places(out, store_of(context))
         result = run_job(client, config, on_stage=on_stage, on_progress=bars)
         stored, paths = keep_run(client, store_of(context), result, out, layout)
     if as_json:

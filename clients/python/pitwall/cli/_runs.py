@@ -21,7 +21,7 @@ from pitwall.cli._common import (
     tell_stages,
 )
 from pitwall.client import Client
-from pitwall.files import write_atomically
+from pitwall.files import check_writable, write_atomically
 from pitwall.job import JobResult, quiet, run_job, write_outputs
 from pitwall.report import collect_report, report_from_json, report_html
 from pitwall.runs import LINEUPS, Run, RunStore
@@ -35,6 +35,18 @@ OutOption = Annotated[Path, typer.Option(help="Folder for the files.")]
 def store_of(context: typer.Context) -> RunStore:
     """The runs of the data folder that the options before the verb name."""
     return RunStore(connection_of(context).data_dir or None)
+
+
+def check_places(out: Path, store: RunStore) -> None:
+    """Refuse a folder that cannot be written before the work whose files go there; makes no folder.
+
+    Raises
+    ------
+    OSError
+        If the folder of the files or that of the runs cannot be written.
+    """
+    check_writable(out)
+    check_writable(store.folder)
 
 
 def keep_run(client: Client, store: RunStore, result: JobResult, out: Path, layout: str = "") -> tuple[Run, list[Path]]:
@@ -108,6 +120,7 @@ def rerun(
     before = store.get(run)
     with client_of(context) as client, Bars(shown=not as_json) as bars:
         on_stage = quiet if as_json else tell_stages
+        check_places(out, store)
         result = run_job(client, before.config, on_stage=on_stage, on_progress=bars)
         after, paths = keep_run(client, store, result, out)
     same = after.lineups_sha256 == before.lineups_sha256

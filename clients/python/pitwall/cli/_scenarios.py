@@ -10,6 +10,7 @@ import numpy as np
 import typer
 
 from pitwall.cli._common import Bars, JsonOption, RaceArgument, client_of, output, print_json, print_table
+from pitwall.cli._ranges import MAX_SEED, within
 from pitwall.errors import InvalidInputError, Violation
 from pitwall.files import write_atomically
 from pitwall.sitefiles.matrices import read_matrix
@@ -31,8 +32,16 @@ def print_set(scenario_set: ScenarioSet) -> None:
 def generate(
     context: typer.Context,
     race_id: RaceArgument,
-    n: Annotated[int, typer.Option("--n", help="Races to simulate; 10,000 put 100 in a 99 % tail.")] = 10_000,
-    seed: Annotated[int, typer.Option(help="Seed; the same seed gives the same scenarios.")] = 1,
+    n: Annotated[
+        int,
+        typer.Option(
+            "--n", help="Races to simulate; 10,000 put 100 in a 99 % tail.", callback=within("n", 100, 1_000_000)
+        ),
+    ] = 10_000,
+    seed: Annotated[
+        int,
+        typer.Option(help="Seed; the same seed gives the same scenarios.", callback=within("seed", 0, MAX_SEED)),
+    ] = 1,
     as_json: JsonOption = False,
 ) -> None:
     """Simulate a race. Example: `pitwall scenarios generate sample --n 10000 --seed 1`"""

@@ -10,12 +10,15 @@ from typing import Annotated
 import typer
 
 from pitwall.cli._common import JsonOption, connection_of, output, print_json
+from pitwall.cli._ranges import within
 
 
 def serve(
     context: typer.Context,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="TCP port; 0 takes a free one.")] = 50050,
+    port: Annotated[
+        int, typer.Option(help="TCP port; 0 takes a free one.", callback=within("port", 0, 65_535))
+    ] = 50050,
     as_json: JsonOption = False,
 ) -> None:
     """Serve all four services on one address until interrupted. Example: `pitwall serve --port 50050`
