@@ -107,6 +107,21 @@ def test_simulate_reads_what_run_wrote(cli, folder):
 
 
 @pytest.mark.usefixtures("sample")
+def test_simulate_plays_scenarios_that_did_not_choose_the_lineups(cli, folder):
+    newest = cli("scenarios", "generate", "sample", "--n", 2_000, "--seed", 1, "--json").json["scenario_set_id"]
+    options = ("--lineups", folder / "lineups.csv", "--opponents", 500)
+    played = cli("simulate", "sample", *options, "--json").json["scenario_set_id"]
+    assert played == cli("scenarios", "generate", "sample", "--n", 2_000, "--seed", 2, "--json").json["scenario_set_id"]
+    cli("scenarios", "generate", "sample", "--n", 2_000, "--seed", 1)
+    told = cli("simulate", "sample", *options)
+    assert f"{played} (seed 2)" in " ".join(told.err.split())
+    summary = cli("scenarios", "summary", "sample", "--no-optimal", "--json").json
+    assert summary["scenario_set"]["scenario_set_id"] == newest
+    given = cli("simulate", "sample", *options, "--set", newest)
+    assert "look better" in given.err
+
+
+@pytest.mark.usefixtures("sample")
 def test_a_matrix_goes_out_and_comes_back(cli, tmp_path):
     written = cli("scenarios", "export", "sample", "--out", tmp_path / "points.csv", "--json").json
     stored = cli("scenarios", "upload", "sample", tmp_path / "points.csv", "--json").json

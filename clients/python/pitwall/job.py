@@ -135,9 +135,10 @@ def run_job(
             withdraw_unlisted=config.withdraw_unlisted,
         )
     with stage("scenarios"):
-        scenarios, fresh = (
+        # The set of the lineups comes last, to be the newest of the race: what is asked next is about it.
+        fresh, scenarios = (
             client.scenarios.generate(race.race_id, config.n_scenarios, seed=seed, on_progress=on_progress)
-            for seed in (config.seed, config.contest_seed)
+            for seed in (config.contest_seed, config.seed)
         )
     set_id = scenarios.scenario_set_id
     with stage("ownership"):
@@ -180,7 +181,7 @@ def result_document(result: JobResult) -> dict[str, Any]:
         "contest": {
             "result": result.contest.portfolio,
             "prizes": result.contest.prizes,
-            "rake": result.contest.rake,
+            "rake": round(result.contest.rake, 6),
             "entries": result.config.contest.n_entries,
             "entry_fee_dollars": result.config.contest.entry_fee_dollars,
             "field": result.simulation.field,
