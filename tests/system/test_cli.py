@@ -121,6 +121,18 @@ def test_simulate_plays_scenarios_that_did_not_choose_the_lineups(cli, folder):
     assert "look better" in given.err
 
 
+def test_fewer_lineups_than_asked_for_are_written_and_end_with_code_2(cli, tmp_path):
+    rules = ("--max-exposure", 0.1, "--lineups", 20, "--uniques", 6)
+    options = ("--track", "phoenix", "--race-id", "short", "--scenarios", 500, "--out", tmp_path)
+    told = cli("run", *SLATE, *options, *rules)
+    assert told.code == 2, told.err
+    built = len(list(csv.reader((tmp_path / "lineups.csv").open(newline="")))) - 1
+    assert 0 < built < 20
+    assert told.err.count(f"{built} of 20 lineups built") == 1
+    assert "lower --uniques" in told.err
+    assert cli("race", "delete", "short").code == 0
+
+
 @pytest.mark.usefixtures("sample")
 def test_a_matrix_goes_out_and_comes_back(cli, tmp_path):
     written = cli("scenarios", "export", "sample", "--out", tmp_path / "points.csv", "--json").json

@@ -116,6 +116,17 @@ def print_table(
     output.print(table)
 
 
+def first_few(names: Sequence[str], most: int, separator: str = ", ") -> str:
+    """Names in a row; of more than ``most`` the first and how many more there are."""
+    more = [f"and {len(names) - most} more"] if len(names) > most else []
+    return separator.join([*names[:most], *more])
+
+
+def plural(n: int, noun: str, nouns: str = "") -> str:
+    """``1 lineup``, ``2 lineups``; ``nouns`` where it is not the noun and an s."""
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {nouns or noun + 's'}"
+
+
 def tell_stages(stage: str) -> None:
     """Say what is being done where no progress bar can show it."""
     if not errors.is_terminal:

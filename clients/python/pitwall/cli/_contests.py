@@ -8,7 +8,17 @@ from typing import Annotated
 import typer
 
 from pitwall._groups.base import OnProgress
-from pitwall.cli._common import Bars, JsonOption, RaceArgument, client_of, errors, output, print_json, print_table
+from pitwall.cli._common import (
+    Bars,
+    JsonOption,
+    RaceArgument,
+    client_of,
+    errors,
+    output,
+    plural,
+    print_json,
+    print_table,
+)
 from pitwall.cli._ranges import MAX_SEED, within
 from pitwall.cli._scenarios import SetOption
 from pitwall.client import Client
@@ -67,7 +77,7 @@ def print_contest(result: ContestResult, names: list[str]) -> None:
         for item in sorted(result.lineups, key=lambda item: -item.roi.value)
     ]
     columns = ("#", "drivers", "ROI %", "+-", "win %", "cash %", "copies")
-    print_table("Lineups by return", columns, rows)
+    print_table("Lineups by return", columns, rows, narrow=("#", "drivers", "ROI %", "+-", "win %"))
     print_portfolio_result(result)
 
 
@@ -75,7 +85,7 @@ def print_portfolio_result(result: ContestResult) -> None:
     """What all entries together are worth, in a few lines."""
     whole = result.portfolio
     output.print(
-        f"{whole.n_entries} entries for ${whole.fees_cents / 100:,.2f}: expected profit "
+        f"{plural(whole.n_entries, 'entry', 'entries')} for ${whole.fees_cents / 100:,.2f}: expected profit "
         f"${whole.profit_cents.value / 100:,.2f} (95 % interval ${whole.profit_cents_lower / 100:,.2f} to "
         f"${whole.profit_cents_upper / 100:,.2f}), ROI {whole.roi.value:.1%}",
         markup=False,

@@ -8,11 +8,22 @@ from typing import Annotated
 
 import typer
 
-from pitwall.cli._common import Bars, JsonOption, RaceArgument, client_of, errors, output, print_json, print_table
+from pitwall.cli._common import (
+    Bars,
+    JsonOption,
+    RaceArgument,
+    client_of,
+    errors,
+    first_few,
+    output,
+    plural,
+    print_json,
+    print_table,
+)
 from pitwall.cli._ranges import MAX_SEED, within
 from pitwall.cli._scenarios import SetOption
 from pitwall.config import PortfolioConfig
-from pitwall.errors import InvalidInputError, Violation
+from pitwall.errors import InfeasibleError, InvalidInputError, Violation
 from pitwall.files import write_atomically
 from pitwall.sitefiles import FORMATS, lineup_file
 from pitwall.sitefiles._problems import invalid
@@ -123,7 +134,12 @@ def print_portfolio(portfolio: Portfolio, race: Race) -> None:
         for item in portfolio.lineups
     ]
     columns = ("#", "drivers", "salary $", "objective", "proven", "mean", "own %")
-    print_table(f"{len(rows)} lineups of {race.race_id}", columns, rows)
+    print_table(
+        f"{plural(len(rows), 'lineup')} of {race.race_id}",
+        columns,
+        rows,
+        narrow=("#", "drivers", "objective", "proven"),
+    )
     print_diagnostics(portfolio)
 
 
@@ -138,11 +154,32 @@ def print_diagnostics(portfolio: Portfolio) -> None:
     if summary.baseline is not None:
         gain, given_up = summary.baseline.tail_gain_points, summary.baseline.mean_given_up_points
         output.print(f"against the best-mean lineup: {gain:+.2f} in the tail for {given_up:.2f} of mean", markup=False)
+    conflict = "; ".join(summary.conflicting_rules)
     for warning in summary.warnings:
-        errors.print(f"warning: {warning}", markup=False)
-    if summary.conflicting_rules:
-        built = f"{summary.n_built} of {summary.n_requested} lineups"
-        errors.print(f"{built}: these rules cannot hold together: {', '.join(summary.conflicting_rules)}", markup=False)
+        # Which rules collide is said once, by `refuse_shortage`.
+        if not (conflict and conflict in warning):
+            errors.print(f"warning: {warning}", markup=False)
+
+
+def refuse_shortage(portfolio: Portfolio) -> None:
+    """Say so where there are fewer lineups than asked for; to be called when the files are written.
+
+    Raises
+    ------
+    InfeasibleError
+        With the rules that collide, the first three of them, and what to do about it.
+    """
+    summary = portfolio.summary
+    if summary.n_built >= summary.n_requested:
+        return
+    built = f"{summary.n_built} of {plural(summary.n_requested, 'lineup')} built"
+    if not summary.conflicting_rules:
+        raise InfeasibleError(f"{built}: the search ended before the others; lower --lineups")
+    raise InfeasibleError(
+        f"{built}: no further one keeps {first_few(summary.conflicting_rules, 3, '; ')}. "
+        "Raise --max-exposure or --max-team-exposure, lower --uniques or --lineups, or give --soft",
+        metadata={"conflict": "; ".join(summary.conflicting_rules)},
+    )
 
 
 def optimize(
@@ -189,6 +226,7 @@ def optimize(
         print_json({"lineups": _named(portfolio, race), "summary": portfolio.summary})
     else:
         print_portfolio(portfolio, race)
+    refuse_shortage(portfolio)
 
 
 def _named(portfolio: Portfolio, race: Race) -> list[dict[str, object]]:

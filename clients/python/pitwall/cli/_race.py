@@ -7,7 +7,17 @@ from typing import Annotated
 
 import typer
 
-from pitwall.cli._common import JsonOption, RaceArgument, client_of, errors, output, print_json, print_table
+from pitwall.cli._common import (
+    JsonOption,
+    RaceArgument,
+    client_of,
+    errors,
+    first_few,
+    output,
+    plural,
+    print_json,
+    print_table,
+)
 from pitwall.tracks import find_track
 from pitwall.types.race import ImportReport, Race, Rules
 
@@ -34,15 +44,14 @@ WithdrawOption = Annotated[
 ]
 
 
-def print_import_report(report: ImportReport) -> None:
-    """What did not match by the same characters, on standard error."""
+def print_import_report(report: ImportReport, *, with_sheet: bool) -> None:
+    """What did not match by the same characters, on standard error; without a race sheet nothing had to."""
     for matched in report.matched:
         if matched.match == "guess":
             errors.print(f"guessed: {matched.salary_name} = {matched.sheet_name} ({matched.score:.2f})", markup=False)
-    for name in report.unmatched_salary_names:
-        errors.print(f"not in the race sheet: {name}", markup=False)
-    for name in report.unmatched_sheet_names:
-        errors.print(f"not in the salary file: {name}", markup=False)
+    for names, where in ((report.unmatched_salary_names, "race sheet"), (report.unmatched_sheet_names, "salary file")):
+        if names and with_sheet:
+            errors.print(f"not in the {where}: {first_few(names, 10)}", markup=False, soft_wrap=True)
     for warning in report.warnings:
         errors.print(f"warning: {warning}", markup=False)
 
@@ -61,7 +70,9 @@ def print_race(race: Race) -> None:
     ]
     where = race.track.name or race.track.type
     title = f"{race.race_id}: {race.name} - {where}, {race.scheduled_laps} laps, {len(race.starters)} starters"
-    print_table(title, ("start", "driver", "team", "salary $", "id"), rows)
+    print_table(
+        title, ("start", "driver", "team", "salary $", "id"), rows, narrow=("start", "driver", "salary $", "id")
+    )
 
 
 @app.command("import")
@@ -101,7 +112,7 @@ def import_race(
     if as_json:
         print_json({"race": race, "report": report})
         return
-    print_import_report(report)
+    print_import_report(report, with_sheet=race_sheet is not None)
     print_race(race)
 
 
@@ -136,4 +147,4 @@ def delete_race(context: typer.Context, race_id: RaceArgument, as_json: JsonOpti
     if as_json:
         print_json({"race_id": race_id, "n_scenario_sets": n_sets})
         return
-    output.print(f"deleted {race_id} and {n_sets} scenario sets", markup=False)
+    output.print(f"deleted {race_id} and {plural(n_sets, 'scenario set')}", markup=False)

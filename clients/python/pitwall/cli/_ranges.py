@@ -18,9 +18,9 @@ def within(
 
     ``above_low`` and ``below_high`` shut the ends out. No range holds NaN or infinity.
     """
-    bounds = (f"above {low:,g}" if above_low else f"at least {_plain(low)}",)
+    bounds = f"above {_plain(low)}" if above_low else f"at least {_plain(low)}"
     if high < math.inf:
-        bounds += (f"below {high:,g}" if below_high else f"at most {_plain(high)}",)
+        bounds += f" and below {_plain(high)}" if below_high else f" and at most {_plain(high)}"
 
     def check(value: Any) -> Any:
         if value is None:
@@ -28,7 +28,7 @@ def within(
         low_holds = value > low if above_low else value >= low
         high_holds = value < high if below_high or high == math.inf else value <= high
         if not (low_holds and high_holds):
-            raise invalid(f"--{option}", f"must be {' and '.join(bounds)}, not {value}")
+            raise invalid(f"--{option}", f"must be {bounds}, not {value}")
         return value
 
     return check

@@ -7,7 +7,17 @@ from typing import Annotated
 
 import typer
 
-from pitwall.cli._common import Bars, JsonOption, client_of, errors, output, print_json, print_table, tell_stages
+from pitwall.cli._common import (
+    Bars,
+    JsonOption,
+    client_of,
+    errors,
+    output,
+    plural,
+    print_json,
+    print_table,
+    tell_stages,
+)
 from pitwall.cli._contests import (
     FeeOption,
     FirstShareOption,
@@ -29,6 +39,7 @@ from pitwall.cli._lineups import (
     UniquesOption,
     parse_stack,
     print_diagnostics,
+    refuse_shortage,
 )
 from pitwall.cli._race import (
     GuessOption,
@@ -117,10 +128,11 @@ def run(
     else:
         _print_result(result, paths)
         output.print(f"stored as run {stored.run_id}", markup=False)
+    refuse_shortage(result.portfolio)
 
 
 def _print_result(result: JobResult, paths: list[Path]) -> None:
-    print_import_report(result.import_report)
+    print_import_report(result.import_report, with_sheet=result.config.race_sheet is not None)
     for warning in result.ownership.warnings:
         errors.print(f"warning: {warning}", markup=False)
     print_field_warnings(result.simulation.field)
@@ -151,4 +163,4 @@ def _print_lineups(result: JobResult) -> None:
             )
         )
     columns = ("#", "drivers", "salary $", "objective", "proven", "own %", "ROI %", "win %", "copies")
-    print_table(f"{len(rows)} lineups", columns, rows, narrow=("#", "drivers", "objective", "proven", "ROI %"))
+    print_table(plural(len(rows), "lineup"), columns, rows, narrow=("#", "drivers", "objective", "proven", "ROI %"))
