@@ -11,7 +11,7 @@ from pitwall.scenario.v1.scenario_service_pb2_grpc import ScenarioServiceService
 from services.common.domain.work import Checkpoint
 from services.common.mapping import race_from_proto
 from services.common.matrix.codec import decode_upload
-from services.common.rpc.calls import Call, open_call, progress_reporter, stream_events
+from services.common.rpc.calls import Call, open_call, progress_reporter, stream_events, with_idle_limit
 from services.common.rpc.calls import Emit as EmitEvent
 from services.common.rpc.encoded import Encoded
 from services.scenario import mapping
@@ -23,6 +23,7 @@ from services.scenario.records import Records
 from services.scenario.sets import OpenSet, ScenarioSets
 
 DEFAULT_PAGE_SIZE = 50
+UPLOAD_IDLE_SECONDS = 60.0
 HEAVY_METHODS = frozenset({"GenerateScenarios", "UploadMatrix", "SummarizeScenarios"})
 
 
@@ -117,7 +118,8 @@ class ScenarioServicer(ScenarioServiceServicer):
         context: grpc.ServicerContext,
     ) -> pb.UploadMatrixResponse:
         """Keep a user's matrix."""
-        decoded = decode_upload(request_iterator, lambda race_id: self._records.get_race(race_id).race.driver_ids)
+        parts = with_idle_limit(context, request_iterator, UPLOAD_IDLE_SECONDS)
+        decoded = decode_upload(parts, lambda race_id: self._records.get_race(race_id).race.driver_ids)
         record = self._sets.upload(decoded.header.race_id, mapping.upload_from(decoded))
         return pb.UploadMatrixResponse(scenario_set=mapping.set_to_proto(record, record.race.snapshot_hash))
 

@@ -81,6 +81,24 @@ class Call:
         return max(0.001, self.remaining_seconds() - margin)
 
 
+def with_idle_limit(context: grpc.ServicerContext, messages: Iterator[M], seconds: float) -> Iterator[M]:
+    """The messages of a client stream; a client that sends nothing for so long is cancelled.
+
+    Its place would otherwise be held for as long as it likes: a thread that waits for a message cannot poll.
+    """
+    while True:
+        timer = threading.Timer(seconds, context.cancel)
+        timer.daemon = True
+        timer.start()
+        try:
+            message = next(messages, None)
+        finally:
+            timer.cancel()
+        if message is None:
+            return
+        yield message
+
+
 def open_call(context: grpc.ServicerContext) -> Call:
     """The call that a context belongs to."""
     return Call(context)

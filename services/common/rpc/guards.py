@@ -33,14 +33,26 @@ from services.common.rpc.status import from_peer, to_status
 Guard = Callable[[str, grpc.ServicerContext], contextlib.AbstractContextManager[None]]
 
 _UNGUARDED = ("/grpc.health.", "/grpc.reflection.")
+_WATCHED = ("/grpc.health.v1.Health/Watch", "/grpc.reflection.")
 _log = structlog.get_logger("pitwall.rpc")
 
 
-class GuardInterceptor(grpc.ServerInterceptor):
-    """Surrounds each call of Pitwall's own services by a guard; health and reflection pass freely."""
+def is_own(method: str) -> bool:
+    """Whether a method is of Pitwall's own services: not health, not reflection."""
+    return not method.startswith(_UNGUARDED)
 
-    def __init__(self, guard: Guard) -> None:
+
+def is_watcher(method: str) -> bool:
+    """Whether a method is a stream of health or reflection."""
+    return method.startswith(_WATCHED)
+
+
+class GuardInterceptor(grpc.ServerInterceptor):
+    """Surrounds each call of some methods, by default those of Pitwall's own services, by a guard."""
+
+    def __init__(self, guard: Guard, applies: Callable[[str], bool] = is_own) -> None:
         self._guard = guard
+        self._applies = applies
 
     def intercept_service(
         self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
@@ -48,7 +60,7 @@ class GuardInterceptor(grpc.ServerInterceptor):
         """Wrap the handler of the call."""
         handler = continuation(handler_call_details)
         method = handler_call_details.method
-        if handler is None or method.startswith(_UNGUARDED):
+        if handler is None or not self._applies(method):
             return handler
         return with_behaviour(handler, lambda inner: self._guarded(method, inner, handler.response_streaming))
 
@@ -124,6 +136,9 @@ def token_guard(token: str) -> Guard:
     return guard
 
 
+MAX_WATCHERS = 16
+"""Streams of health and reflection at once."""
+
 INNER_HEADER = "x-pitwall-inner"
 """Carries the secret by which a server knows calls that its own servicers make on it."""
 
@@ -141,6 +156,14 @@ class CallLimits:
         self._calls = threading.BoundedSemaphore(max_calls)
         self._heavy_calls = threading.BoundedSemaphore(max_heavy_calls)
         self._heavy_methods: set[str] = set()
+        self._watchers = threading.BoundedSemaphore(MAX_WATCHERS)
+
+    @contextlib.contextmanager
+    def watch_guard(self, method: str, context: grpc.ServicerContext) -> Iterator[None]:  # noqa: ARG002
+        """Hold one of the few places for streams of health and reflection, which keep a thread while they idle."""
+        with contextlib.ExitStack() as stack:
+            _enter(stack, self._watchers, f"{MAX_WATCHERS} streams of health and reflection are open already")
+            yield
 
     def add_heavy(self, methods: Iterable[str]) -> None:
         """Count some methods, named as on the wire, as long computations."""
@@ -178,7 +201,7 @@ class ValidationInterceptor(grpc.ServerInterceptor):
     ) -> Handler | None:
         """Wrap the handler of the call."""
         handler = continuation(handler_call_details)
-        if handler is None or handler_call_details.method.startswith(_UNGUARDED):
+        if handler is None or not is_own(handler_call_details.method):
             return handler
         check = self._each if handler.request_streaming else self._one
         return with_behaviour(handler, lambda inner: lambda request, context: inner(check(request), context))

@@ -22,11 +22,13 @@ from services.common.domain.errors import ServiceError
 from services.common.rpc.encoded import EncodedInterceptor
 from services.common.rpc.guards import (
     INNER_HEADER,
+    MAX_WATCHERS,
     CallLimits,
     Guard,
     GuardInterceptor,
     ValidationInterceptor,
     error_guard,
+    is_watcher,
     log_guard,
     token_guard,
 )
@@ -38,7 +40,7 @@ _log = structlog.get_logger("pitwall.server")
 MAX_REQUEST_BYTES = 16 << 20
 """Largest request message; larger ones are refused by gRPC with both sizes named."""
 
-_SPARE_THREADS = 8
+_SPARE_THREADS = MAX_WATCHERS + 8
 """Threads beyond the call limit, so that health checks and refusals are answered when all others are taken."""
 
 
@@ -103,7 +105,12 @@ class Server:
         threads = 3 * settings.max_concurrent_rpcs + _SPARE_THREADS
         return grpc.server(
             futures.ThreadPoolExecutor(max_workers=threads, thread_name_prefix="rpc"),
-            interceptors=[EncodedInterceptor(), *map(GuardInterceptor, guards), ValidationInterceptor()],
+            interceptors=[
+                EncodedInterceptor(),
+                *(GuardInterceptor(guard, is_watcher) for guard in (error_guard, self._limits.watch_guard)),
+                *map(GuardInterceptor, guards),
+                ValidationInterceptor(),
+            ],
             maximum_concurrent_rpcs=threads,
             options=[
                 # Bounded, and enough for the largest fields of opponents; matrices travel in chunks of 1 MiB.

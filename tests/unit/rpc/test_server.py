@@ -28,8 +28,9 @@ from pitwall.scenario.v1 import scenario_service_pb2 as pb
 from pitwall.scenario.v1 import scenario_service_pb2_grpc
 from services.common.domain import errors
 from services.common.rpc import status
-from services.common.rpc.calls import progress_reporter, stream_events
+from services.common.rpc.calls import progress_reporter, stream_events, with_idle_limit
 from services.common.rpc.encoded import Encoded
+from services.common.rpc.guards import MAX_WATCHERS
 from services.common.rpc.server import Server, ServiceBinding, start_server
 from services.common.rpc.settings import ServerSettings
 from services.common.rpc.testing import serve
@@ -57,6 +58,10 @@ class SmallServicer(scenario_service_pb2_grpc.ScenarioServiceServicer):
             "infeasible": errors.Infeasible("no lineup", conflict=["lock of A", "exclude of A"]),
             "peer": InvalidInputError("from below"),
         }[request.race_id]
+
+    def UploadMatrix(self, request_iterator, context):
+        list(with_idle_limit(context, request_iterator, 0.2))
+        return pb.UploadMatrixResponse()
 
     def ListRaces(self, request, context):
         return Encoded(pb.ListRacesResponse(next_page_token="encoded").SerializeToString())
@@ -305,6 +310,41 @@ def test_reflection_lists_the_services(servicer):
         request = reflection_pb2.ServerReflectionRequest(list_services="")
         names = {item.name for item in next(stub.ServerReflectionInfo(iter([request]))).list_services_response.service}
     assert {NAME, "grpc.health.v1.Health"} <= names
+
+
+def test_idle_streams_of_reflection_are_few_and_health_still_answers(servicer):
+    with serve([binding(servicer)]) as channel:
+        silent, stub = threading.Event(), reflection_pb2_grpc.ServerReflectionStub(channel)
+
+        def requests():
+            yield reflection_pb2.ServerReflectionRequest(list_services="")
+            silent.wait(20)
+
+        streams = [stub.ServerReflectionInfo(requests()) for _ in range(MAX_WATCHERS)]
+        for stream in streams:
+            next(stream)
+        with pytest.raises(grpc.RpcError) as caught:
+            next(stub.ServerReflectionInfo(requests()))
+        assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        health = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())
+        assert health.status == health_pb2.HealthCheckResponse.SERVING
+        with pytest.raises(NotFoundError):
+            get(scenario_service_pb2_grpc.ScenarioServiceStub(channel), "missing")
+        silent.set()
+
+
+def test_a_client_that_sends_nothing_loses_its_place(servicer):
+    with serve([binding(servicer)]) as channel:
+        stub, silent = scenario_service_pb2_grpc.ScenarioServiceStub(channel), threading.Event()
+
+        def parts():
+            silent.wait(20)
+            yield pb.UploadMatrixRequest()
+
+        with pytest.raises(grpc.RpcError) as caught:
+            stub.UploadMatrix(parts(), timeout=15)
+        silent.set()
+        assert caught.value.code() is grpc.StatusCode.CANCELLED
 
 
 def test_an_absent_server_is_unavailable_after_retries():
