@@ -4,6 +4,11 @@ import pitwall
 with pitwall.local() as client: ...
 """
 
+import os
+
+# Read by grpc when it is imported: its own notes about connections that close are nothing a caller can act on.
+os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+
 from pitwall._channel import ConnectionConfig
 from pitwall.client import Addresses, Client, connect, local
 from pitwall.config import Contest, FieldConfig, Group, PortfolioConfig, PrizeShape

@@ -7,7 +7,6 @@ names that do not exist); 3 a service is unreachable, busy, out of disk or past 
 from __future__ import annotations
 
 import errno
-import os
 import sys
 from typing import Annotated
 
@@ -28,8 +27,10 @@ from pitwall.cli import (
     _serve,
     _template,
 )
-from pitwall.cli._common import Connection, report_error
+from pitwall.cli._common import EXIT_DEFECT, Connection, drop_output, errors, report_error
 from pitwall.errors import InvalidInputError, PitwallError, StorageFullError, Violation
+
+_EXIT_INTERRUPTED = 130
 
 app = typer.Typer(
     name="pitwall",
@@ -82,17 +83,42 @@ app.add_typer(_model.backtest_app, name="backtest")
 
 def main() -> None:
     """Entry point of the ``pitwall`` command."""
-    # gRPC's own notes about connections that close are nothing a player can act on.
-    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     try:
-        app()
-    except PitwallError as error:
-        sys.exit(report_error(error, as_json="--json" in sys.argv))
+        code = _run_app()
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        code = _EXIT_INTERRUPTED
     except BrokenPipeError:
         # The reader of our output, such as `head`, has gone; nothing is left to say.
-        sys.stderr.close()
+        drop_output(sys.stdout)
+        drop_output(sys.stderr)
+        code = 0
+    if code == _EXIT_INTERRUPTED:
+        errors.print("interrupted")
+    sys.exit(code)
+
+
+def _run_app() -> int:
+    """Run a verb; returns the exit code."""
+    try:
+        app()
+    except SystemExit as end:
+        if isinstance(end.__context__, BrokenPipeError):
+            raise end.__context__ from None
+        return end.code if isinstance(end.code, int) else 0 if end.code is None else _stop(end.code)
+    except PitwallError as error:
+        return report_error(error, as_json="--json" in sys.argv)
+    except BrokenPipeError:
+        raise
     except OSError as error:
-        sys.exit(report_error(_disk_error(error), as_json="--json" in sys.argv))
+        return report_error(_disk_error(error), as_json="--json" in sys.argv)
+    return 0
+
+
+def _stop(reason: object) -> int:
+    """A sentence instead of a code, as servers leave that cannot start."""
+    errors.print(str(reason), markup=False, soft_wrap=True)
+    return EXIT_DEFECT
 
 
 def _disk_error(error: OSError) -> PitwallError:

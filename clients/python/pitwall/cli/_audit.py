@@ -74,7 +74,12 @@ def _print(found: Audit) -> None:
         for item in sorted(found.lineups, key=lambda item: item.rank)
     ]
     columns = ("#", "drivers", "points", "rank", "entered", "prize $", "copies exp.", "copies")
-    print_table(f"Lineups among {found.n_entries:,} entries, won with {found.winning_points:.2f} points", columns, rows)
+    print_table(
+        f"Lineups among {found.n_entries:,} entries, won with {found.winning_points:.2f} points",
+        columns,
+        rows,
+        narrow=("#", "drivers", "points", "rank", "prize $"),
+    )
     drivers = [
         (
             item.name,
@@ -88,7 +93,7 @@ def _print(found: Audit) -> None:
         for item in found.drivers
     ]
     heads = ("driver", "yours %", "field %", "projected %", "points", "sim. mean", "sim. percentile")
-    print_table("Drivers", heads, drivers)
+    print_table("Drivers", heads, drivers, narrow=("driver", "yours %", "field %", "points"))
     _print_sums(found)
 
 

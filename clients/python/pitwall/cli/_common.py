@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import typer
 from rich import box
@@ -25,14 +25,38 @@ EXIT_DEFECT, EXIT_INPUT, EXIT_SERVICE = 1, 2, 3
 _INPUT_REASONS = {"INVALID_INPUT", "NOT_FOUND", "FAILED_PRECONDITION", "INFEASIBLE", "UNAUTHENTICATED"}
 _ADDRESS_NAMES = ("SCENARIO", "OWNERSHIP", "OPTIMIZER", "CONTESTSIM")
 
-_NARROW_WIDTH = 110
 _FILE_WIDTH = 150
 """Columns of tables that go to a file or a pipe, which have no width of their own."""
 
 
+_GAP_WIDTH = 3
+_NEXT_LINE = "\n  "
+_NAME_WIDTH = 18
+"""Least width of a column of text: names are not folded in their middle."""
+_LIST_WIDTH = 40
+"""Width that a column of several names wants."""
+
+
+class _QuietConsole(Console):
+    """A console whose reader may go, as `head` does: what is being done is done all the same."""
+
+    def on_broken_pipe(self) -> None:
+        """Say no more."""
+        self.quiet = True
+        drop_output(sys.stderr if self.stderr else sys.stdout)
+
+
+def drop_output(stream: TextIO) -> None:
+    """Lead a stream to nowhere, so that what it still holds does not fail at the end of the process."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+
+
 def _console(*, stderr: bool = False) -> Console:
     terminal = (sys.stderr if stderr else sys.stdout).isatty() or "COLUMNS" in os.environ
-    return Console(stderr=stderr, highlight=False, width=None if terminal else _FILE_WIDTH)
+    return _QuietConsole(stderr=stderr, highlight=False, width=None if terminal else _FILE_WIDTH)
 
 
 errors = _console(stderr=True)
@@ -103,17 +127,29 @@ class Bars:
 def print_table(
     title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], *, narrow: Sequence[str] = ()
 ) -> None:
-    """A table on standard output; numbers are aligned right. ``narrow`` names the columns of small terminals."""
-    if narrow and output.width < _NARROW_WIDTH:
+    """A table on standard output; numbers are aligned right.
+
+    ``narrow`` names the columns that are kept where the terminal has no room for all.
+    """
+    texts = [[cell if isinstance(cell, str) else _number(cell) for cell in row] for row in rows]
+    widths = [_wanted_width(column, [text[at] for text in texts]) for at, column in enumerate(columns)]
+    if narrow and output.width < sum(widths) + _GAP_WIDTH * len(widths):
         kept = [columns.index(name) for name in narrow]
         columns, rows = narrow, [[row[position] for position in kept] for row in rows]
     table = Table(title=title, title_justify="left", header_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
     for position, column in enumerate(columns):
         numeric = bool(rows) and isinstance(rows[0][position], int | float)
-        table.add_column(column, justify="right" if numeric else "left", overflow="fold", no_wrap=numeric)
+        least = _NAME_WIDTH if column in ("driver", "drivers", "name") else None
+        table.add_column(
+            column, justify="right" if numeric else "left", overflow="fold", no_wrap=numeric, min_width=least
+        )
     for row in rows:
         table.add_row(*(cell if isinstance(cell, str) else _number(cell) for cell in row))
     output.print(table)
+
+
+def _wanted_width(column: str, texts: Sequence[str]) -> int:
+    return min(_LIST_WIDTH, max(map(len, (column, *texts))))
 
 
 def first_few(names: Sequence[str], most: int, separator: str = ", ") -> str:
@@ -153,8 +189,8 @@ def report_error(error: PitwallError, *, as_json: bool) -> int:
         sys.stderr.write(to_json({"error": document}) + "\n")
     elif error.violations:
         errors.print("[bold red]error:[/] the input is not right")
-        for violation in error.violations:
-            errors.print(f"  {violation.field}: {violation.description}", markup=False, soft_wrap=True)
+        lines = [f"{violation.field}: {violation.description}" for violation in error.violations]
+        errors.print(f"  {first_few(lines, 10, _NEXT_LINE)}", markup=False, soft_wrap=True)
     else:
         errors.print("[bold red]error:[/]", end=" ")
         errors.print(error.message, markup=False, soft_wrap=True)

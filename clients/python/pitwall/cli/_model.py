@@ -129,4 +129,9 @@ def _print_backtest(report: dict[str, Any]) -> None:
         for name, group in report["groups"].items()
     ]
     columns = ("races of", "n", "Spearman", "log score over uniform", "CRPS of points", "CRPS skill")
-    print_table(f"Walk-forward, seasons {', '.join(map(str, report['seasons']))}", columns, rows)
+    print_table(
+        f"Walk-forward, seasons {', '.join(map(str, report['seasons']))}",
+        columns,
+        rows,
+        narrow=("races of", "n", "Spearman", "CRPS skill"),
+    )

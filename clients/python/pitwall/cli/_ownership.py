@@ -59,7 +59,7 @@ def project(
     ]
     level = f"{projection.interval_level:.0%}"
     title = f"Ownership of {race_id}, total {projection.total_percent:.1f} %, model {projection.model_version}"
-    print_table(title, ("driver", "%", f"low ({level})", f"high ({level})"), rows)
+    print_table(title, ("driver", "%", f"low ({level})", f"high ({level})"), rows, narrow=("driver", "%"))
 
 
 @app.command("record")
@@ -179,4 +179,5 @@ def evaluate(context: typer.Context, as_json: JsonOption = False) -> None:
     ]
     at = "20 30 40 %"
     columns = ("estimator", "MAE", "+-", "weighted", f"bias {at}", f"recall {at}", "Spearman", "coverage %", "skill %")
-    print_table(f"Ownership on {report.n_races} races left out in turn", columns, rows)
+    narrow = ("estimator", "MAE", "+-", "weighted", "skill %")
+    print_table(f"Ownership on {report.n_races} races left out in turn", columns, rows, narrow=narrow)

@@ -70,7 +70,12 @@ def summary(
     print_set(answer.scenario_set)
     columns = ("driver", "mean", "sd", "p95", "win %", "top-5 %", "out %", "laps led", "optimal %")
     drivers = sorted(answer.drivers, key=lambda driver: -driver.mean_points)
-    print_table("Drivers", columns, [_summary_row(driver) for driver in drivers])
+    print_table(
+        "Drivers",
+        columns,
+        [_summary_row(driver) for driver in drivers],
+        narrow=("driver", "mean", "p95", "win %", "optimal %"),
+    )
 
 
 def _summary_row(driver: DriverSummary) -> tuple[object, ...]:
