@@ -4,6 +4,9 @@ import csv
 import hashlib
 import io
 import json
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -321,6 +324,8 @@ def test_a_slate_without_a_legal_lineup_is_refused_and_writes_nothing(cli, chang
         (("optimize", "sample", "--lineups", 0), "--lineups"),
         (("optimize", "sample", "--lineups", 10**9), "--lineups"),
         (("optimize", "sample", "--lock", "Nobody"), "lock"),
+        (("optimize", "sample", "--exclude", "Preston Langly"), "Preston Langley?"),
+        (("run", "--salaries", "missing.csv", "--track", "Phenix"), "Phoenix Raceway?"),
         (("optimize", "sample", "--stack", "two"), "stack"),
         (("optimize", "sample", "--format", "xml", "--out", "never.csv"), "format"),
         (("simulate", "sample", "--lineups", "missing.csv"), "missing.csv"),
@@ -373,10 +378,34 @@ def test_a_matrix_with_a_hole_is_refused(cli, tmp_path):
     assert cli("scenarios", "summary", "sample", "--json").json["scenario_set"]["scenario_set_id"] == before
 
 
+@pytest.mark.parametrize("closed", ["stdout", "stderr"])
+def test_a_reader_that_goes_is_no_failure(closed, stack):
+    reading, writing = os.pipe()
+    os.close(reading)
+    streams = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL} | {closed: writing}
+    command = [sys.executable, "-c", "from pitwall.cli import main; main()", *map(str, stack), "race", "list"]
+    try:
+        assert subprocess.run(command, **streams, check=False, timeout=60).returncode == 0
+        assert subprocess.run([*command, "--json"], **streams, check=False, timeout=60).returncode == 0
+    finally:
+        os.close(writing)
+
+
+def test_an_interrupt_is_code_130(monkeypatch):
+    def interrupted():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pitwall.cli._run.find_track", lambda *_: interrupted())
+    told = pitwall("run", *SLATE, "--track", "phoenix")
+    assert told.code == 130
+    assert told.err == "interrupted\n"
+
+
 def test_a_service_that_is_not_there_is_code_3(tmp_path):
     told = pitwall("--address", "127.0.0.1:1", "--data-dir", tmp_path, "race", "list", "--json")
     assert told.code == 3
     assert told.violations["reason"] == "UNAVAILABLE"
+    assert told.violations["message"].startswith("127.0.0.1:1 does not answer")
 
 
 def test_every_verb_explains_itself_with_an_example():

@@ -24,11 +24,15 @@ def _never(_cancel: Callable[[], object]) -> AbstractContextManager[None]:
 class Caller:
     """Makes calls with the token, the race id (for race-keyed balancing) and a request id for the logs.
 
-    ``headers`` are sent with every call besides these.
+    ``headers`` are sent with every call besides these; ``address`` and ``service`` are for messages about a place
+    where nobody answers.
     """
 
-    def __init__(self, token: str = "", headers: tuple[tuple[str, str], ...] = ()) -> None:
+    def __init__(
+        self, token: str = "", headers: tuple[tuple[str, str], ...] = (), *, address: str = "", service: str = ""
+    ) -> None:
         token_header = (("authorization", f"Bearer {token}"),) if token else ()
+        self._address, self._service = address, service
         self._headers = (*token_header, *headers)
 
     def _metadata(self, race_id: str) -> tuple[tuple[str, str | bytes], ...]:
@@ -56,7 +60,7 @@ class Caller:
         except grpc.FutureCancelledError:
             raise CancelledError("the call was cancelled") from None
         except grpc.RpcError as error:
-            raise from_rpc_error(error) from None
+            raise from_rpc_error(error, address=self._address, service=self._service) from None
 
     def stream(
         self,
@@ -73,6 +77,6 @@ class Caller:
             with cancelling(call.cancel):
                 yield from call
         except grpc.RpcError as error:
-            raise from_rpc_error(error) from None
+            raise from_rpc_error(error, address=self._address, service=self._service) from None
         finally:
             call.cancel()

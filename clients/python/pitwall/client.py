@@ -25,6 +25,13 @@ from pitwall.scenario.v1.scenario_service_pb2_grpc import ScenarioServiceStub
 _EMBEDDED_GRACE_SECONDS = 1.0
 """For calls that other threads still have in flight; without any, closing is immediate."""
 
+_SERVICE_NAMES = {
+    "scenario": "ScenarioService",
+    "ownership": "OwnershipService",
+    "optimizer": "OptimizerService",
+    "contestsim": "ContestSimService",
+}
+
 
 @dataclass(frozen=True)
 class Addresses:
@@ -71,13 +78,16 @@ class Client:
         self._channels: dict[str, grpc.Channel] = {
             address: open_channel(address, config) for address in dict.fromkeys(vars(addresses).values())
         }
-        caller = Caller(config.token)
+        callers = {
+            name: Caller(config.token, address=getattr(addresses, name), service=service)
+            for name, service in _SERVICE_NAMES.items()
+        }
         scenario = ScenarioServiceStub(self._channels[addresses.scenario])
-        self.races = Races(scenario, caller)
-        self.scenarios = Scenarios(scenario, caller)
-        self.ownership = Ownership(OwnershipServiceStub(self._channels[addresses.ownership]), caller)
-        self.optimizer = Optimizer(OptimizerServiceStub(self._channels[addresses.optimizer]), caller)
-        self.contests = Contests(ContestSimServiceStub(self._channels[addresses.contestsim]), caller)
+        self.races = Races(scenario, callers["scenario"])
+        self.scenarios = Scenarios(scenario, callers["scenario"])
+        self.ownership = Ownership(OwnershipServiceStub(self._channels[addresses.ownership]), callers["ownership"])
+        self.optimizer = Optimizer(OptimizerServiceStub(self._channels[addresses.optimizer]), callers["optimizer"])
+        self.contests = Contests(ContestSimServiceStub(self._channels[addresses.contestsim]), callers["contestsim"])
 
     def close(self) -> None:
         """Close the channels and, for an embedded stack, stop it."""

@@ -183,8 +183,22 @@ _REASON_BY_CODE = {
 }
 
 
-def from_rpc_error(error: grpc.RpcError) -> PitwallError:
-    """The class and data of a failed call: by its ErrorInfo where there is one, else by its code."""
+def _nobody_there(reason: str, details: str, address: str, service: str) -> str:
+    """What to do about an address that is not one of Pitwall; empty for other errors."""
+    if address and reason == UnavailableError.reason:
+        # Names that are not found and certificates that do not fit are causes that only the details tell.
+        cause = "" if "refused" in details else f" ({details})"
+        return f"{address} does not answer{cause}; start it (pitwall serve) or unset PITWALL_ADDRESS"
+    if address and service and reason == UnimplementedError.reason:
+        return f"{address}: this address does not serve {service}"
+    return ""
+
+
+def from_rpc_error(error: grpc.RpcError, *, address: str = "", service: str = "") -> PitwallError:
+    """The class and data of a failed call: by its ErrorInfo where there is one, else by its code.
+
+    Without an ErrorInfo it was not the service that answered; ``address`` and ``service`` then say who did not.
+    """
     call: Any = error  # what calls raise is a grpc.Call too, which grpc's types cannot say
     info, violations, retry_seconds = error_details_pb2.ErrorInfo(), list[Violation](), None
     try:
@@ -199,9 +213,10 @@ def from_rpc_error(error: grpc.RpcError) -> PitwallError:
             violations = [Violation(item.field, item.description) for item in bad_request.field_violations]
         elif detail.Unpack(retry):
             retry_seconds = retry.retry_delay.ToNanoseconds() / 1e9
+    details = call.details() or str(error)
     reason = info.reason or _REASON_BY_CODE.get(call.code(), "INTERNAL")
     return ERRORS_BY_REASON.get(reason, PitwallError)(
-        call.details() or str(error),
+        (not info.reason and _nobody_there(reason, details, address, service)) or details,
         reason=reason,
         metadata=info.metadata,
         violations=violations,

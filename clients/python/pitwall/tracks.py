@@ -9,8 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rapidfuzz import fuzz, process
+
 from pitwall.errors import InvalidInputError, Violation
 from pitwall.types.race import Track
+
+_NEAR_PERCENT = 60
+"""Likeness from which a name is suggested."""
 
 TRACK_TYPES = ("superspeedway", "intermediate", "short", "road", "dirt")
 
@@ -84,11 +89,24 @@ def find_track(text: str, laps: int = 0) -> tuple[Track, int]:
         return Track(wanted), laps
     found = [known for known in KNOWN_TRACKS if wanted and wanted in known.name.lower()]
     if not found:
-        raise _invalid("track", f"no track is called {text!r}; give a type ({', '.join(TRACK_TYPES)}) and the laps")
+        raise _invalid("track", _unknown(text))
     shortest = min(found, key=lambda known: len(known.name))
     if not all(known.name.startswith(shortest.name) for known in found):
         raise _invalid("track", f"{text!r} fits {', '.join(known.name for known in found)}; give more of the name")
     return shortest.track, laps or shortest.usual_laps
+
+
+def _unknown(text: str) -> str:
+    """That there is no such track, the one that was probably meant, and all there are."""
+    names = [known.name for known in KNOWN_TRACKS]
+    near = process.extractOne(
+        text, names, scorer=fuzz.partial_ratio, processor=str.casefold, score_cutoff=_NEAR_PERCENT
+    )
+    meant = f"; did you mean {near[0]}?" if near else "."
+    return (
+        f"no track is called {text!r}{meant} Give a part of a name, or a type ({', '.join(TRACK_TYPES)}) and the laps. "
+        f"Tracks: {', '.join(sorted(names))}"
+    )
 
 
 def _invalid(field: str, problem: str) -> InvalidInputError:

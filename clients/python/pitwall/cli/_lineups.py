@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rapidfuzz import fuzz, process
 
 from pitwall.cli._common import (
     Bars,
@@ -96,7 +97,11 @@ def driver_ids(race: Race, names: list[str] | None, option: str) -> list[str]:
     for name in names or []:
         driver_id = name if name in race.names_by_id else by_name.get(name.casefold())
         if driver_id is None:
-            problem = f"no driver is called {name!r}; `pitwall race show {race.race_id}` lists them"
+            near = process.extractOne(
+                name, race.names_by_id.values(), scorer=fuzz.WRatio, processor=str.casefold, score_cutoff=60
+            )
+            meant = f"; did you mean {near[0]}?" if near else ";"
+            problem = f"no driver is called {name!r}{meant} `pitwall race show {race.race_id}` lists them"
             raise InvalidInputError(f"{option}: {problem}", violations=[Violation(option, problem)])
         found.append(driver_id)
     return found

@@ -1,0 +1,29 @@
+"""What calls say about addresses where Pitwall is not."""
+
+from concurrent import futures
+
+import grpc
+import pytest
+
+from pitwall import ConnectionConfig, UnavailableError, UnimplementedError, connect
+
+
+def test_a_server_of_something_else_is_named():
+    server = grpc.server(futures.ThreadPoolExecutor(1))
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        with connect(f"127.0.0.1:{port}") as client:
+            with pytest.raises(UnimplementedError, match=f"{port}: this address does not serve ScenarioService"):
+                client.races.get("sample")
+            with pytest.raises(UnimplementedError, match="does not serve ContestSimService"):
+                list(client.contests.sample_field("sample", 10))
+    finally:
+        server.stop(None)
+
+
+def test_an_address_without_a_server_says_how_to_start_one():
+    config = ConnectionConfig(max_attempts=1)
+    told = r"^127\.0\.0\.1:1 does not answer.*pitwall serve"
+    with connect("127.0.0.1:1", config=config) as client, pytest.raises(UnavailableError, match=told):
+        client.races.get("sample")
