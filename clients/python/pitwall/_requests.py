@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from pitwall._decode import enum_value
+from pitwall._groups.base import input_file
 from pitwall.common.v1 import lineup_pb2, site_pb2
 from pitwall.config import Contest, FieldConfig, PortfolioConfig, PrizeShape
 from pitwall.contestsim.v1 import contest_pb2
@@ -171,8 +172,10 @@ def contest(value: Contest) -> contest_pb2.ContestSpec:
 
 def field(value: FieldConfig) -> contest_pb2.FieldSpec:
     """The opponents."""
-    if value.known_lineups:
-        known = contest_pb2.KnownField()
+    if value.known_lineups or value.standings is not None:
+        known = contest_pb2.KnownField(own_user=value.own_user)
+        if value.standings is not None:
+            known.standings.CopyFrom(input_file(value.standings, "standings"))
         for driver_ids, n_entries in value.known_lineups.items():
             known.lineups.add(lineup=lineup_pb2.Lineup(driver_ids=driver_ids), n_entries=n_entries)
         return contest_pb2.FieldSpec(known=known)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from pitwall.types.contests import PrizeTable
 
@@ -164,6 +165,10 @@ class FieldConfig:
         Draw ownership once per simulated field from its uncertainty.
     known_lineups
         The real opponents and how many entries play each, in place of a model.
+    standings
+        The site's standings export, plain or zipped, in place of a model: a path or the bytes.
+    own_user
+        User in the standings whose entries are one's own and left out.
     """
 
     ownership_percent: Mapping[str, float] = field(default_factory=dict)
@@ -171,3 +176,5 @@ class FieldConfig:
     sharpness: float | None = None
     redraw_ownership: bool = True
     known_lineups: Mapping[tuple[str, ...], int] = field(default_factory=dict)
+    standings: str | Path | bytes | None = None
+    own_user: str = ""

@@ -84,4 +84,6 @@ def test_prizes_may_be_a_shape_or_the_text_of_the_page():
 def test_known_opponents_replace_the_model():
     message = _requests.field(FieldConfig(known_lineups={("1", "2"): 3}))
     assert message.known.lineups[0].n_entries == 3
+    standings = _requests.field(FieldConfig(standings=b"Rank,EntryId", own_user="me")).known
+    assert (standings.standings.content, standings.own_user) == (b"Rank,EntryId", "me")
     assert _requests.field(FieldConfig(redraw_ownership=False)).model.redraw_ownership is False

@@ -33,10 +33,14 @@ class Contests:
         scenario_set_id: str = "",
         n_fields: int = 0,
         seed: int = 0,
+        kelly_fraction: float = 0.0,
         on_progress: OnProgress | None = None,
         timeout_seconds: float | None = None,
     ) -> SimulationResult:
-        """Play lineups, given by site ids and one entry each, in one or more contests."""
+        """Play lineups, given by site ids and one entry each, in one or more contests.
+
+        ``kelly_fraction`` is the part of the Kelly stake to advise; 0 for a quarter.
+        """
         entries = [
             contest_pb2.EnteredLineup(lineup=lineup_pb2.Lineup(driver_ids=item), n_entries=1) for item in lineups
         ]
@@ -48,6 +52,7 @@ class Contests:
             field=_requests.field(field or FieldConfig()),
             n_fields=n_fields,
             seed=seed,
+            kelly_fraction=kelly_fraction,
         )
         events = self._caller.stream(
             self._stub.SimulateContest, request, race_id=race_id, timeout_seconds=timeout_seconds
