@@ -67,3 +67,11 @@ def test_what_is_unclear_is_asked_for(text, laps):
 
 def test_a_type_with_laps_is_enough():
     assert find_track("road", 70) == (Track("road"), 70)
+
+
+def test_a_folder_to_be_is_tried_where_it_would_be_made(tmp_path):
+    files.check_writable(tmp_path / "deep" / "out")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").write_text("here")
+    with pytest.raises(OSError, match="file"):
+        files.check_writable(tmp_path / "file" / "out")
