@@ -181,7 +181,7 @@ def refuse_shortage(portfolio: Portfolio) -> None:
     if not summary.conflicting_rules:
         raise InfeasibleError(f"{built}: the search ended before the others; lower --lineups")
     raise InfeasibleError(
-        f"{built}: no further one keeps {first_few(summary.conflicting_rules, 3, '; ')}. "
+        f"{built}: these rules leave no further one: {first_few(summary.conflicting_rules, 3, '; ')}. "
         "Raise --max-exposure or --max-team-exposure, lower --uniques or --lineups, or give --soft",
         metadata={"conflict": "; ".join(summary.conflicting_rules)},
     )
