@@ -6,22 +6,27 @@ import importlib.metadata
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pitwall._groups.base import OnProgress
 from pitwall.client import Client
 from pitwall.config import Contest, PortfolioConfig
 from pitwall.files import to_json, write_atomically
 from pitwall.sitefiles import lineup_file
-from pitwall.types.contests import ContestResult, SimulationResult
+from pitwall.types.contests import ContestResult, EntrySelection, SimulationResult
 from pitwall.types.ownership import ContestProfile, OwnershipProjection
 from pitwall.types.portfolio import Portfolio
 from pitwall.types.race import ImportReport, Race, Rules, Track
 from pitwall.types.scenarios import ScenarioSet
 
 OnStage = Callable[[str], None]
+
+EQUITY_POOL = 3
+"""Lineups of the pool per lineup wanted, when entries are chosen by what they pay together."""
+
+MAX_POOL = 500
 
 
 def following_seed(seed: int) -> int:
@@ -53,6 +58,9 @@ class JobConfig:
         The championship; the site whose rules hold: draftkings or fanduel.
     n_scenarios, seed
         How many races to simulate, and the seed of everything random.
+    select
+        ``tail``: the portfolio as it is proven. ``equity``: of a portfolio of ``EQUITY_POOL`` times as many
+        lineups, those whose expected payout together is greatest.
     """
 
     race_id: str
@@ -68,6 +76,7 @@ class JobConfig:
     site: str = "draftkings"
     accept_guesses: bool = False
     withdraw_unlisted: bool = False
+    select: Literal["tail", "equity"] = "tail"
 
     @property
     def contest_seed(self) -> int:
@@ -86,6 +95,7 @@ class JobResult:
     contest_scenario_set: ScenarioSet
     ownership: OwnershipProjection
     portfolio: Portfolio
+    selection: EntrySelection | None
     simulation: SimulationResult
     timings_seconds: dict[str, float]
 
@@ -146,12 +156,16 @@ def run_job(
     with stage("lineups"):
         portfolio = client.optimizer.build(
             race.race_id,
-            config.portfolio,
+            _pool_config(config),
             scenario_set_id=set_id,
             seed=config.seed,
             driver_names=race.names_by_id,
             on_progress=on_progress,
         )
+    selection = None
+    if config.select == "equity":
+        with stage("selection"):
+            selection, portfolio = _selected(client, config, race, portfolio, set_id, on_progress)
     with stage("contest"):
         simulation = client.contests.simulate(
             race.race_id,
@@ -161,7 +175,34 @@ def run_job(
             seed=config.seed,
             on_progress=on_progress,
         )
-    return JobResult(config, race, report, scenarios, fresh, ownership, portfolio, simulation, timings)
+    return JobResult(config, race, report, scenarios, fresh, ownership, portfolio, selection, simulation, timings)
+
+
+def _pool_config(config: JobConfig) -> PortfolioConfig:
+    if config.select == "tail":
+        return config.portfolio
+    return replace(config.portfolio, n_lineups=min(MAX_POOL, EQUITY_POOL * config.portfolio.n_lineups))
+
+
+def _selected(
+    client: Client, config: JobConfig, race: Race, pool: Portfolio, set_id: str, on_progress: OnProgress | None
+) -> tuple[EntrySelection, Portfolio]:
+    """The entries of a pool that together pay best, and the portfolio of these alone, in the order of choice."""
+    wanted = config.portfolio
+    selection = client.contests.select_entries(
+        race.race_id,
+        min(wanted.n_lineups, len(pool.lineups)),
+        config.contest,
+        pool=[item.driver_ids for item in pool.lineups],
+        max_driver_exposure=wanted.max_driver_exposure or 0.0,
+        min_distinct_drivers=max(1, wanted.min_distinct_drivers),
+        scenario_set_id=set_id,
+        seed=config.seed,
+        on_progress=on_progress,
+    )
+    by_drivers = {item.driver_ids: item for item in pool.lineups}
+    chosen = [replace(by_drivers[item.driver_ids], index=index) for index, item in enumerate(selection.lineups)]
+    return selection, replace(pool, lineups=tuple(chosen))
 
 
 def _profile(contest: Contest) -> ContestProfile:
@@ -178,6 +219,7 @@ def result_document(result: JobResult) -> dict[str, Any]:
     return {
         "lineups": _lineup_rows(result),
         "portfolio": result.portfolio.summary,
+        "selection": _selection_facts(result.selection),
         "contest": {
             "result": result.contest.portfolio,
             "prizes": result.contest.prizes,
@@ -215,6 +257,16 @@ def result_document(result: JobResult) -> dict[str, Any]:
             "ownership": result.ownership.projection_id,
             "portfolio": result.portfolio.summary.portfolio_id,
         },
+    }
+
+
+def _selection_facts(selection: EntrySelection | None) -> dict[str, Any] | None:
+    if selection is None:
+        return None
+    return {
+        "profit_cents": selection.profit_cents,
+        "upper_bound_cents": selection.upper_bound_cents,
+        "fresh_profit_cents": selection.fresh_profit_cents,
     }
 
 

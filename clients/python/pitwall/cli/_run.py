@@ -78,6 +78,9 @@ def run(
     stack: StackOption = "",
     ownership_penalty: OwnershipPenaltyOption = 0.0,
     soft: SoftOption = False,
+    select: Annotated[
+        str, typer.Option(help="tail: lineups as proven; equity: those of a larger pool that together pay best.")
+    ] = "tail",
     opponents: OpponentsOption = 5_000,
     fee: FeeOption = 5.0,
     first_share: FirstShareOption = 0.2,
@@ -95,6 +98,8 @@ def run(
     Example: `pitwall run --salaries examples/DKSalaries.csv --race-sheet examples/race_sheet.csv --track phoenix`
     """
     found, n_laps = find_track(track, laps)
+    if select not in ("tail", "equity"):
+        raise typer.BadParameter("must be tail or equity", param_hint="--select")
     config = JobConfig(
         race_id=race_id,
         salaries=salaries,
@@ -117,6 +122,7 @@ def run(
         seed=seed,
         accept_guesses=accept_guesses,
         withdraw_unlisted=withdraw_unlisted,
+        select="equity" if select == "equity" else "tail",
     )
     with client_of(context) as client, Bars(shown=not as_json) as bars:
         on_stage = quiet if as_json else tell_stages
