@@ -58,6 +58,17 @@ def test_run_writes_lineups_result_and_report(sample, folder):
     assert [cell.split(" (")[0] for cell in rows[1]] == sample["lineups"][0]["drivers"]
 
 
+def test_entries_can_be_chosen_by_what_they_pay_together(cli, tmp_path):
+    options = ("--track", "phoenix", "--race-id", "equity", "--scenarios", 1_000, "--lineups", 2, "--out", tmp_path)
+    chosen = cli("run", *SLATE, *options, "--select", "equity", "--opponents", 300, "--json").json
+    assert len(chosen["lineups"]) == 2
+    assert chosen["portfolio"]["n_built"] == 6
+    assert chosen["selection"]["profit_cents"] <= chosen["selection"]["upper_bound_cents"]
+    assert {"selection", "best_single_roi"} <= set(chosen["selection"]["fresh_profit_cents"])
+    again = cli("runs", "rerun", chosen["run_id"], "--out", tmp_path / "again", "--json").json
+    assert again["same_lineups"]
+
+
 def test_a_rerun_gives_the_same_bytes(cli, sample, folder, tmp_path):
     again = cli("runs", "rerun", sample["run_id"], "--out", tmp_path, "--json").json
     assert again["same_lineups"]
