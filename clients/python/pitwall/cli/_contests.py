@@ -87,7 +87,8 @@ def print_portfolio_result(result: ContestResult) -> None:
     output.print(
         f"{plural(whole.n_entries, 'entry', 'entries')} for ${whole.fees_cents / 100:,.2f}: expected profit "
         f"${whole.profit_cents.value / 100:,.2f} (95 % interval ${whole.profit_cents_lower / 100:,.2f} to "
-        f"${whole.profit_cents_upper / 100:,.2f}), ROI {whole.roi.value:.1%}",
+        f"${whole.profit_cents_upper / 100:,.2f}), ROI {whole.roi.value:.1%}, "
+        "if races run as simulated and the field plays as projected",
         markup=False,
     )
     output.print(
