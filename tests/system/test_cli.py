@@ -440,3 +440,10 @@ def test_every_verb_explains_itself_with_an_example():
 
 def test_completion_is_offered():
     assert "--install-completion" in pitwall("--help").out
+
+
+def test_more_entries_than_the_contest_allows_are_refused_before_any_work(cli, tmp_path):
+    refused = cli("run", *SLATE, "--track", "phoenix", "--lineups", 20, "--max-entries", 3, "--out", tmp_path / "out")
+    assert refused.code == 2
+    assert "--max-entries" in refused.err
+    assert not (tmp_path / "out").exists()

@@ -45,7 +45,7 @@ class PortfolioConfig:
     min_distinct_drivers
         Drivers in which any two lineups differ at least.
     overlap_penalty
-        Points taken per driver for the share of earlier lineups that hold him.
+        Points taken per driver for each earlier lineup that holds him.
     ownership_penalty
         Weight of the quadratic penalty on projected ownership.
     max_driver_ownership_percent, max_total_ownership_percent, max_ownership_product, max_expected_duplicates

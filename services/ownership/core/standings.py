@@ -13,7 +13,8 @@ from services.common.domain.file_text import file_text
 
 _POINTS_DECIMALS = 2
 """The export carries float noise such as 85.850006; unrounded, entries that tied do not tie."""
-_ENTRY_OF = re.compile(r"\(\s*\d+\s*/\s*(\d+)\s*\)\s*$")
+MAX_ENTRIES_PER_USER = 100_000
+_ENTRY_OF = re.compile(r"\(\s*\d+\s*/\s*(\d{1,9})\s*\)\s*$")
 _LEFT = ("rank", "entryid", "entryname", "points", "lineup")
 _RIGHT = ("player", "%drafted")
 
@@ -104,7 +105,9 @@ def _cell(row: Sequence[str], position: int | None) -> str:
 
 def _entries_of_user(entry_name: str) -> int:
     found = _ENTRY_OF.search(entry_name)
-    return int(found.group(1)) if found else 1
+    n_entries = int(found.group(1)) if found else 1
+    # Names are free text: what no contest allows is no count of entries.
+    return n_entries if n_entries <= MAX_ENTRIES_PER_USER else 1
 
 
 def _players(file_name: str, rows: Sequence[Sequence[str]], column: dict[str, int]) -> tuple[PickedPlayer, ...]:

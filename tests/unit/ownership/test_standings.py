@@ -127,3 +127,9 @@ def test_a_table_lists_every_complaint():
         "table.percent[2].driver_id",
         "table.percent[3].value",
     ]
+
+
+@pytest.mark.parametrize("count", ["99999999999", "999999999", "100001"])
+def test_an_entry_name_that_looks_like_a_count_is_only_a_name(count):
+    content = export().replace(b"(1/4)", f"(1/{count})".encode())
+    assert read_standings("contest-standings-7.csv", content).max_entries_per_user == 4

@@ -41,6 +41,13 @@ FirstShareOption = Annotated[
 PrizesOption = Annotated[
     Path | None, typer.Option(help="Prize table as text from the contest page: '1st $2,000', '4th - 5th $250.00'.")
 ]
+DEFAULT_MAX_ENTRIES = 150
+MaxEntriesOption = Annotated[
+    int,
+    typer.Option(
+        help="Entries the contest allows per user: 1, 3, 20, 150 ...", callback=within("max-entries", 1, 100_000)
+    ),
+]
 RakeOption = Annotated[
     float,
     typer.Option(help="Share of the fees that the site keeps.", callback=within("rake", 0, 1, below_high=True)),
@@ -48,18 +55,33 @@ RakeOption = Annotated[
 
 
 def contest_of(
-    opponents: int, own_entries: int, fee: float, first_share: float, rake: float, prizes: Path | None
+    opponents: int,
+    own_entries: int,
+    fee: float,
+    first_share: float,
+    rake: float,
+    prizes: Path | None,
+    max_entries: int = DEFAULT_MAX_ENTRIES,
 ) -> Contest:
-    """The contest that the options describe."""
+    """The contest that the options describe.
+
+    Raises
+    ------
+    InvalidInputError
+        If there are more own entries than the contest allows, or the prizes cannot be read.
+    """
+    if own_entries > max_entries:
+        problem = f"{own_entries} lineups, but the contest allows {max_entries} entries per user; raise --max-entries"
+        raise InvalidInputError(f"--max-entries: {problem}", violations=[Violation("--max-entries", problem)])
     if prizes is None:
         shape = PrizeShape(first_share=first_share, rake=rake)
-        return Contest(opponents + own_entries, fee, shape)
+        return Contest(opponents + own_entries, fee, shape, max_entries_per_user=max_entries)
     try:
         text = prizes.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         problem = f"cannot read {prizes}: {error}"
         raise InvalidInputError(f"prizes: {problem}", violations=[Violation("prizes", problem)]) from error
-    return Contest(opponents + own_entries, fee, text)
+    return Contest(opponents + own_entries, fee, text, max_entries_per_user=max_entries)
 
 
 def print_contest(result: ContestResult, names: list[str]) -> None:
@@ -134,6 +156,7 @@ def simulate(
     fee: FeeOption = 5.0,
     first_share: FirstShareOption = 0.2,
     rake: RakeOption = 0.15,
+    max_entries: MaxEntriesOption = DEFAULT_MAX_ENTRIES,
     prizes: PrizesOption = None,
     scenario_set: SetOption = "",
     n_fields: Annotated[
@@ -149,7 +172,7 @@ def simulate(
     with client_of(context) as client, Bars(shown=not as_json) as bars:
         race = client.races.get(race_id)
         entries = read_lineups(lineups, pool_of_race(race))
-        contest = contest_of(opponents, len(entries), fee, first_share, rake, prizes)
+        contest = contest_of(opponents, len(entries), fee, first_share, rake, prizes, max_entries)
         client.contests.resolve_prizes(contest)
         set_id, note = _set_to_play(client, race_id, scenario_set, bars)
         if not as_json:

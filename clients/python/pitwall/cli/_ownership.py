@@ -100,8 +100,8 @@ def record(
 
 def _contest_id(standings: Path) -> str:
     """The number in ``contest-standings-123.csv``, else the plain name of the file."""
-    number = re.search(r"\d+", standings.stem)
-    return number[0] if number else re.sub(r"[^A-Za-z0-9_.-]", "_", standings.stem)[:64]
+    number = re.fullmatch(r"contest-standings-(\d+)", standings.stem)
+    return number[1] if number else re.sub(r"[^A-Za-z0-9_.-]", "_", standings.stem)[:64]
 
 
 @app.command("records")

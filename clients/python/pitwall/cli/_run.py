@@ -19,8 +19,10 @@ from pitwall.cli._common import (
     tell_stages,
 )
 from pitwall.cli._contests import (
+    DEFAULT_MAX_ENTRIES,
     FeeOption,
     FirstShareOption,
+    MaxEntriesOption,
     OpponentsOption,
     PrizesOption,
     RakeOption,
@@ -85,6 +87,7 @@ def run(
     fee: FeeOption = 5.0,
     first_share: FirstShareOption = 0.2,
     rake: RakeOption = 0.15,
+    max_entries: MaxEntriesOption = DEFAULT_MAX_ENTRIES,
     prizes: PrizesOption = None,
     seed: Annotated[int, typer.Option(help="Seed of everything random.", callback=within("seed", 0, MAX_SEED))] = 1,
     out: Annotated[Path, typer.Option(help="Folder for lineups.csv, result.json and report.html.")] = Path("out"),
@@ -108,7 +111,7 @@ def run(
         laps=n_laps,
         series=series,
         site=site,
-        contest=contest_of(opponents, lineups, fee, first_share, rake, prizes),
+        contest=contest_of(opponents, lineups, fee, first_share, rake, prizes, max_entries),
         portfolio=PortfolioConfig(
             n_lineups=lineups,
             max_driver_exposure=max_exposure,
