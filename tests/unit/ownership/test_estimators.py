@@ -168,3 +168,16 @@ class TestEnsemble:
         shares = OwnershipEnsemble().predict([slate])[0]
         assert abs(shares.sum() - 3) < 1e-11
         assert shares @ slate.salaries_dollars <= 25_000
+
+
+def test_a_second_contest_without_points_leaves_the_form_of_the_race(season):
+    """Contest B came as a table of percentages, which holds no points."""
+    played = season[-1]
+    pointless = dataclasses.replace(played, points=np.full_like(played.points, np.nan))
+    alone, both = RecentFormEstimator(), RecentFormEstimator()
+    alone.learn_history([played], [played.field_shares])
+    both.learn_history([played, pointless], [played.field_shares] * 2)
+    following = [dataclasses.replace(played.slate, race_id="next", day=played.slate.day + 7)]
+    for ours, theirs in zip(both._form(following)[0], alone._form(following)[0], strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert both._form(following)[0][1].any()

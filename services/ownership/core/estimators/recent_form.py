@@ -28,6 +28,16 @@ def surprise(played: PlayedSlate) -> Floats:
     return np.where(known, standardise(beyond), np.nan)
 
 
+def _known_surprise(contests: Sequence[PlayedSlate]) -> Floats:
+    """The surprise of a race from whichever of its contests came with points, the last one first."""
+    known = surprise(contests[-1])
+    for played in reversed(contests[:-1]):
+        earlier = surprise(played)
+        if earlier.shape == known.shape:
+            known = np.where(np.isfinite(known), known, earlier)
+    return known
+
+
 class RecentFormEstimator(SlateEstimator):
     """Salary plus form: decayed means of a driver's surprises, shrunk to zero.
 
@@ -64,8 +74,11 @@ class RecentFormEstimator(SlateEstimator):
 
     def learn_history(self, X: Sequence[PlayedSlate], y: Sequence[Floats]) -> None:  # noqa: ARG002
         """Remember each driver's surprises, once per race even if several contests were recorded."""
-        races = list({played.slate.race_id: played for played in X}.values())
-        self.history_ = DriverHistory(races, [surprise(played) for played in races])
+        contests: dict[str, list[PlayedSlate]] = {}
+        for played in X:
+            contests.setdefault(played.slate.race_id, []).append(played)
+        races = [of_race[-1] for of_race in contests.values()]
+        self.history_ = DriverHistory(races, [_known_surprise(of_race) for of_race in contests.values()])
 
     def training_features(self, X: Sequence[PlayedSlate]) -> list[Floats]:
         """Salary and form as it stood before each race."""
