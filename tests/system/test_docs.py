@@ -37,7 +37,7 @@ def console_lines(page):
 
 
 @pytest.fixture(scope="module")
-def workplace(tmp_path_factory):
+def copy_of_repository(tmp_path_factory):
     """A folder with the examples, a data folder, and the address of services on it."""
     folder = tmp_path_factory.mktemp("copy")
     shutil.copytree(REPOSITORY / "examples", folder / "examples")
@@ -47,8 +47,8 @@ def workplace(tmp_path_factory):
 
 
 @pytest.fixture
-def inside(workplace, monkeypatch):
-    folder, data, address = workplace
+def inside(copy_of_repository, monkeypatch):
+    folder, data, address = copy_of_repository
     monkeypatch.chdir(folder)
     monkeypatch.setenv("PITWALL_DATA_DIR", str(data))
     return address
