@@ -7,8 +7,8 @@ import threading
 
 from cachetools import LRUCache
 
+from services.common.blocks import held
 from services.common.domain.work import Checkpoint
-from services.optimizer.core.blocks import held
 from services.optimizer.core.objective import Objective
 from services.optimizer.core.slate import Slate
 from services.optimizer.core.table import TailTable, build_table

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from services.contest_sim.core.blocks import cut
+from services.common.blocks import cut
 from services.contest_sim.core.field import Field
 from services.contest_sim.core.lineup_space import ROWS_PER_BLOCK
 from services.contest_sim.core.opponents import Opponents

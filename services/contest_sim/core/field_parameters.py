@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from services.common.blocks import cut, run_blocks
 from services.common.universe import Universe
-from services.contest_sim.core.blocks import cut, run_blocks
 from services.contest_sim.core.field_kernels import lineup_sums
 from services.contest_sim.core.lineup_space import ROWS_PER_BLOCK
 

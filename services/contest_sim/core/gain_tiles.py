@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from services.common.blocks import cut, run_blocks
 from services.common.domain.work import Checkpoint, ReportProgress, no_checkpoint, no_progress
 from services.contest_sim.core import contest_kernels, gain_kernels
-from services.contest_sim.core.blocks import cut, run_blocks
 from services.contest_sim.core.contest import Contest
 from services.contest_sim.core.contest_kernels import SCENARIOS_PER_TILE
 from services.contest_sim.core.opponents import Opponents

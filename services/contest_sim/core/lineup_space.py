@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from services.common.blocks import Block, cut, run_blocks
 from services.common.domain.work import Checkpoint, no_checkpoint
 from services.common.universe import Universe
 from services.contest_sim.core import field_kernels as kernels
-from services.contest_sim.core.blocks import Block, cut, run_blocks
 
 Floats = npt.NDArray[np.float64]
 ROWS_PER_BLOCK = 250_000

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from services.common.blocks import cut, run_blocks
 from services.common.domain.work import Checkpoint, ReportProgress, no_checkpoint, no_progress
-from services.contest_sim.core.blocks import cut, run_blocks
 from services.contest_sim.core.contest import Contest, Entries
 from services.contest_sim.core.contest_kernels import settle
 from services.contest_sim.core.field_plan import Drawn

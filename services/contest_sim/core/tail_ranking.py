@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from services.common.blocks import cut, run_blocks
 from services.common.domain.work import Checkpoint, no_checkpoint
-from services.contest_sim.core.blocks import cut, run_blocks
 from services.contest_sim.core.gain_kernels import add_excess
 from services.contest_sim.core.gain_tiles import ROWS_PER_BLOCK, GainTiles
 

@@ -18,10 +18,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from services.common.blocks import cut, run_blocks
 from services.common.domain.work import Checkpoint
 from services.common.universe import enumerate_lineups
 from services.optimizer.core import table_kernels as kernels
-from services.optimizer.core.blocks import run_blocks
 from services.optimizer.core.objective import Objective
 from services.optimizer.core.slate import Slate
 from services.optimizer.core.start import best_start, spread_starts, strength_order
@@ -201,6 +201,6 @@ def _bound_prefixes(table: TailTable, salaries: Int64, checkpoint: Checkpoint) -
             span = slice(start, stop)
             kernels.add_prefix_excess(ticks, prefixes[span], buckets[span], pairs, table.thresholds, over[span])
 
-        run_blocks(task, len(prefixes), _PREFIX_BLOCK, checkpoint)
+        list(run_blocks(task, cut(len(prefixes), _PREFIX_BLOCK), checkpoint=checkpoint))
     for tail, multiplier in enumerate(table.multipliers):
         table.prefix_bound += multiplier * (table.sizes[tail] * table.thresholds[tail] + over[:, tail])

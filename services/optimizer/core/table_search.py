@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from services.common.blocks import available_threads, cut, held, run_blocks
 from services.common.domain.work import Checkpoint
 from services.common.universe.kernels import find_row
 from services.common.universe.rule_kernels import forbid_near, mark_allowed
 from services.common.universe.rules import LineupRules, to_bits
 from services.optimizer.core import table_kernels as kernels
-from services.optimizer.core.blocks import held, n_threads, run_blocks
 from services.optimizer.core.objective import Objective
 from services.optimizer.core.query import Query, Solution
 from services.optimizer.core.table import TailTable
@@ -119,20 +119,19 @@ class TableSearch:
     def _units(self, query: Query) -> Int64:
         return np.asarray(self._table.driver_order(query.driver_units), dtype=np.int64) + self._mean_units
 
-    def _tighten(self, rows: Int64, thresholds: Int64, query: Query, cut: int) -> int:
+    def _tighten(self, rows: Int64, thresholds: Int64, query: Query, least: int) -> int:
         """Take rows (ascending) one stage further; return how many became exact."""
         if not len(rows):
             return 0
         table, units = self._table, self._units(query)
-        exact = np.zeros(-(-len(rows) // _ROW_BLOCK), dtype=np.int64)
 
-        def task(start: int, stop: int) -> None:
-            exact[start // _ROW_BLOCK] = table.tighten(rows[start:stop], thresholds, units, cut)
+        def task(start: int, stop: int) -> int:
+            return table.tighten(rows[start:stop], thresholds, units, least)
 
-        run_blocks(task, len(rows), _ROW_BLOCK, self._checkpoint)
+        n_exact = sum(run_blocks(task, cut(len(rows), _ROW_BLOCK), checkpoint=self._checkpoint))
         prefixes = np.unique(np.searchsorted(table.prefix_start, rows, side="right") - 1)
         kernels.refresh_prefixes(prefixes, table.prefix_start, table.bound, table.prefix_bound)
-        return int(exact.sum())
+        return n_exact
 
     def _better(self, batch: Int64, query: Query, best_row: int, best: int) -> tuple[int, int]:
         """The best exact row of a batch and the best so far, ties to the lexicographically first."""
@@ -157,7 +156,7 @@ class TableSearch:
             values -= toll.units * table.driver_order(toll.drivers)[lineups].any(axis=1)
         return np.asarray(values, dtype=np.int64)
 
-    def _scan(self, query: Query, cut: int, *, exact_only: bool = False) -> _Scan:
+    def _scan(self, query: Query, least: int, *, exact_only: bool = False) -> _Scan:
         """Go through all rows in as many spans as there are threads."""
         table = self._table
         self._mark(query)
@@ -168,11 +167,10 @@ class TableSearch:
         n_prefixes = len(table.prefix_bound)
         open_rows = np.empty(table.n_lineups, dtype=np.int64)
         open_values = np.empty(table.n_lineups, dtype=np.int64)
-        parts: dict[int, tuple[int, int, int, int]] = {}
 
-        def task(start: int, stop: int) -> None:
+        def task(start: int, stop: int) -> tuple[int, int, int, int]:
             first, last = int(table.prefix_start[start]), int(table.prefix_start[stop])
-            parts[start] = kernels.scan(
+            return kernels.scan(
                 (start, stop),
                 table.lineups,
                 table.prefix_start,
@@ -187,27 +185,30 @@ class TableSearch:
                 table.order,
                 momentary.arrays(),
                 exact_only,
-                cut,
+                least,
                 open_rows[first:last],
                 open_values[first:last],
             )
 
-        run_blocks(task, n_prefixes, max(1, -(-n_prefixes // n_threads())), self._checkpoint)
-        return self._merged(parts, open_rows, open_values)
+        spans = cut(n_prefixes, -(-n_prefixes // available_threads()))
+        parts = list(run_blocks(task, spans, checkpoint=self._checkpoint))
+        firsts = [int(table.prefix_start[start]) for start, _ in spans]
+        return self._merged(parts, firsts, open_rows, open_values)
 
-    def _merged(self, parts: dict[int, tuple[int, int, int, int]], rows: Int64, values: Int64) -> _Scan:
-        table = self._table
-        found = [(row, best) for _, row, best, _ in parts.values() if row >= 0]
+    def _merged(
+        self, parts: Sequence[tuple[int, int, int, int]], firsts: Sequence[int], rows: Int64, values: Int64
+    ) -> _Scan:
+        """What the spans that begin at the rows ``firsts`` found, as one."""
+        found = [(row, best) for _, row, best, _ in parts if row >= 0]
         best = max((value for _, value in found), default=_LOWEST)
         tied = [row for row, value in found if value == best]
-        firsts = {start: int(table.prefix_start[start]) for start in parts}
-        spans = [slice(firsts[start], firsts[start] + parts[start][0]) for start in sorted(parts)]
+        filled = [slice(first, first + part[0]) for first, part in zip(firsts, parts, strict=True)]
         return _Scan(
-            rows=np.concatenate([rows[span] for span in spans]),
-            values=np.concatenate([values[span] for span in spans]),
-            best_row=min(tied, key=table.columns) if tied else -1,
+            rows=np.concatenate([rows[span] for span in filled]),
+            values=np.concatenate([values[span] for span in filled]),
+            best_row=min(tied, key=self._table.columns) if tied else -1,
             best=best,
-            n_allowed=sum(part[3] for part in parts.values()),
+            n_allowed=sum(part[3] for part in parts),
         )
 
     def _mark(self, query: Query) -> None:
@@ -221,7 +222,7 @@ class TableSearch:
             def task(start: int, stop: int) -> None:
                 mark_allowed(table.lineups[start:stop], self._allowed[start:stop], rules)
 
-            run_blocks(task, table.n_lineups, _MARK_BLOCK, self._checkpoint)
+            list(run_blocks(task, cut(table.n_lineups, _MARK_BLOCK), checkpoint=self._checkpoint))
             known = ()
         for columns in query.earlier[len(known) :]:
             self._forbid(columns, query.min_distinct)
