@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, ExceptionContext, make_url
 from sqlalchemy.pool import StaticPool
 
-from services.common.domain.errors import ServiceError, StorageFull, Unavailable
+from services.common.domain.errors import FailedPrecondition, ServiceError, StorageFull, Unavailable
 
 _LOCK_WAIT_SECONDS = 30.0
 _PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON")
@@ -18,15 +19,15 @@ _PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON")
 def open_engine(url: str) -> sa.Engine:
     """An engine for a URL; the folder of an SQLite file is made, and writers wait for each other.
 
-    Its statements raise ``StorageFull`` when the disk has no room and ``Unavailable`` when the database cannot
-    be reached or stays locked.
+    Its statements raise ``StorageFull`` when the disk has no room, ``Unavailable`` when the database cannot
+    be reached or stays locked, and ``FailedPrecondition`` when its file is damaged.
     """
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         engine = _open_sqlite(parsed)
     else:
         engine = sa.create_engine(parsed, pool_pre_ping=True)
-    sa.event.listen(engine, "handle_error", _raise_service_error)
+    sa.event.listen(engine, "handle_error", partial(_raise_service_error, parsed.database or ""))
     return engine
 
 
@@ -47,17 +48,23 @@ def _set_pragmas(connection: Any, _record: Any) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
-def _raise_service_error(context: ExceptionContext) -> None:
-    error = service_error(context.original_exception, context.is_disconnect)
+def _raise_service_error(database: str, context: ExceptionContext) -> None:
+    error = service_error(context.original_exception, is_disconnect=context.is_disconnect, database=database)
     if error is not None:
         raise error from context.original_exception
 
 
-def service_error(original: BaseException, is_disconnect: bool) -> ServiceError | None:
-    """The error of the tree that a database's error stands for; None for a defect of ours."""
+def service_error(original: BaseException, *, is_disconnect: bool, database: str) -> ServiceError | None:
+    """The error of the tree that an error of a database (a file, or a name) stands for; None for a defect of ours."""
     text = str(original).lower()
     if "full" in text or "no space left" in text:
         return StorageFull("the disk that holds the records is full; free some space and repeat the call")
+    if "not a database" in text or "malformed" in text:
+        return FailedPrecondition(
+            f"{database} is damaged or no SQLite database ({original}): put a backup in its place, or move it away"
+            " and begin anew without its records",
+            metadata={"database": database},
+        )
     if is_disconnect or "locked" in text or "unable to open" in text or "connection" in text:
         return Unavailable(f"the database of the records cannot be used now: {original}")
     return None

@@ -3,7 +3,7 @@ import threading
 import pytest
 import sqlalchemy as sa
 
-from services.common.domain.errors import StorageFull, Unavailable
+from services.common.domain.errors import FailedPrecondition, StorageFull, Unavailable
 from services.common.sql import open_engine, service_error
 
 
@@ -53,4 +53,26 @@ def test_a_defect_of_ours_stays_one(tmp_path):
     engine = open_engine(f"sqlite:///{tmp_path / 'records.db'}")
     with pytest.raises(sa.exc.OperationalError, match="no such table"), engine.begin() as connection:
         connection.execute(sa.text("INSERT INTO nowhere VALUES (1)"))
-    assert service_error(ValueError("syntax"), False) is None
+    assert service_error(ValueError("syntax"), is_disconnect=False, database="") is None
+
+
+def test_a_file_that_is_no_database_is_named_with_the_remedy(tmp_path):
+    path = tmp_path / "records.db"
+    path.write_bytes(b"notes of another program" * 100)
+    with pytest.raises(FailedPrecondition, match=r"records\.db is damaged.* backup"):
+        open_engine(f"sqlite:///{path}").connect()
+
+
+def test_a_file_with_damaged_pages_is_named_when_they_are_read(tmp_path):
+    path = tmp_path / "records.db"
+    engine = open_engine(f"sqlite:///{path}")
+    fill(engine)
+    engine.dispose()
+    content = bytearray(path.read_bytes())
+    content[4096:] = b"\xaa" * (len(content) - 4096)
+    path.write_bytes(content)
+    with (
+        pytest.raises(FailedPrecondition, match=r"records\.db is damaged"),
+        open_engine(f"sqlite:///{path}").connect() as connection,
+    ):
+        connection.execute(sa.text("SELECT sum(length(body)) FROM notes")).scalar()
