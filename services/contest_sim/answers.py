@@ -8,11 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from pitwall.common.v1 import lineup_pb2
-from pitwall.contestsim.v1 import contest_pb2
+from pitwall.contestsim.v1 import contest_pb2, contestsim_service_pb2
 from services.common.domain.race import Race
 from services.common.mapping import lineup_to_proto
+from services.contest_sim.core.comparison import ComparedChoice
 from services.contest_sim.core.contest import Contest
-from services.contest_sim.core.economics import QUANTILE_LEVELS, Exposure, LineupWorth, PortfolioWorth
+from services.contest_sim.core.economics import QUANTILE_LEVELS, LineupWorth, PortfolioWorth
+from services.contest_sim.core.exposures import Exposure
 from services.contest_sim.core.field_description import FieldDescription
 from services.contest_sim.core.kelly import DEFAULT_FRACTION
 from services.contest_sim.core.opponents import Opponents
@@ -28,11 +30,15 @@ def lineups_to_proto(worth: LineupWorth, entry_fee_cents: int) -> list[contest_p
             roi=_estimate(worth.profit[index] / fee, worth.profit_se[index] / fee),
             profit_cents=_estimate(worth.profit[index], worth.profit_se[index]),
             win_rate=worth.win_rate[index],
+            win_rate_standard_error=worth.win_rate_se[index],
             top1_rate=worth.top1_rate[index],
+            top1_rate_standard_error=worth.top1_rate_se[index],
             cash_rate=worth.cash_rate[index],
+            cash_rate_standard_error=worth.cash_rate_se[index],
             expected_duplicates=worth.expected_duplicates[index],
             realised_duplicates=worth.realised_duplicates[index],
             mean_rank=worth.mean_rank[index],
+            mean_rank_standard_error=worth.mean_rank_se[index],
             best_rank=int(worth.best_rank[index]),
         )
         for index in range(len(worth.profit))
@@ -58,8 +64,11 @@ def portfolio_to_proto(
         profit_sd_cents=worth.profit_sd,
         quantiles=[contest_pb2.ProfitQuantile(level=level, profit_cents=value) for level, value in quantiles],
         loss_probability=worth.loss_probability,
+        loss_probability_standard_error=worth.loss_probability_se,
         any_win_probability=worth.any_win_probability,
+        any_win_probability_standard_error=worth.any_win_probability_se,
         any_top1_probability=worth.any_top1_probability,
+        any_top1_probability_standard_error=worth.any_top1_probability_se,
         drivers=[_exposure(name, exposure) for name, exposure in drivers],
         regimes=[_exposure(name, exposure) for name, exposure in regimes],
         kelly_stake_share=kelly_fraction * worth.kelly,
@@ -101,6 +110,16 @@ def opponents_to_proto(race: Race, opponents: Opponents) -> list[contest_pb2.Ent
         )
         for row in order
     ]
+
+
+def compared_to_proto(choice: ComparedChoice) -> contestsim_service_pb2.ComparedChoice:
+    """A choice beside the selection."""
+    return contestsim_service_pb2.ComparedChoice(
+        name=choice.name,
+        n_entries=choice.n_entries,
+        profit_cents=_estimate(choice.profit, choice.profit_se),
+        lead_cents=_estimate(choice.lead, choice.lead_se),
+    )
 
 
 def table_to_proto(table: PrizeTable) -> contest_pb2.PrizeTable:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,7 +21,7 @@ from services.contest_sim.core.economics import lineup_worth
 from services.contest_sim.core.selection import Selection, SelectionTask, select_entries
 from services.contest_sim.core.selection_rules import SelectionRules
 from services.contest_sim.opposition import Opposition
-from services.contest_sim.simulation import drawer, effective_fields, n_opponents, portfolio_message
+from services.contest_sim.simulation import drawer, effective_fields, n_opponents, portfolio_message, take_seats
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,18 +41,20 @@ class Choosing:
         """Choose, and say what the choice is worth on scenarios it was not made on."""
         if self.matrix.n_scenarios < 2:
             raise FailedPrecondition("selecting entries takes at least two scenarios; generate more")
+        seats = take_seats([self.opposition], [self.contest], self.rules.n_entries)
         sizes = [n_opponents(self.contest, self.rules.n_entries)]
         task = SelectionTask(
             pool=self.pool,
             ticks=self.matrix.ticks,
             contest=self.contest,
-            draw=drawer([self.opposition], sizes, self.seed, call),
-            n_fields=effective_fields(self.n_fields, self.matrix.n_scenarios // 4 or 1, [self.opposition]),
+            draw=drawer(seats, sizes, self.seed, call),
+            n_fields=effective_fields(self.n_fields, self.matrix.n_scenarios // 4 or 1, seats),
             rules=self.rules,
         )
-        return self._answer(select_entries(task, checkpoint=call.checkpoint, progress=progress))
+        selection = select_entries(task, checkpoint=call.checkpoint, progress=progress)
+        return self._answer(selection, seats[0].warnings)
 
-    def _answer(self, selection: Selection) -> contestsim_service_pb2.EntrySelection:
+    def _answer(self, selection: Selection, warnings: Sequence[str]) -> contestsim_service_pb2.EntrySelection:
         entries = Entries(selection.lineups, np.ones(len(selection.lineups), dtype=np.int64))
         return contestsim_service_pb2.EntrySelection(
             entries=self._lineup_results(selection),
@@ -59,9 +62,11 @@ class Choosing:
             profit_cents=selection.profit,
             upper_bound_cents=selection.upper_bound,
             portfolio=portfolio_message(
-                self.race, self._fresh_matrix(selection), self.contest, entries, selection.fresh
+                self.race, self._fresh_matrix(selection), [self.contest], entries, [selection.fresh]
             ),
-            fresh_profit_cents=selection.fresh_profit,
+            fresh_profit_cents={choice.name: choice.profit for choice in selection.comparisons},
+            comparisons=map(answers.compared_to_proto, selection.comparisons),
+            warnings=warnings,
         )
 
     def _lineup_results(self, selection: Selection) -> list[contest_pb2.LineupResult]:

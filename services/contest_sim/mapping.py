@@ -12,7 +12,7 @@ from pitwall.contestsim.v1 import contest_pb2, contestsim_service_pb2
 from services.common.domain.errors import InvalidInput
 from services.common.domain.race import Race
 from services.common.mapping import lineup_columns
-from services.contest_sim.core.contest import DEFAULT_MAX_ENTRIES_PER_USER, Contest, Entries
+from services.contest_sim.core.contest import DEFAULT_MAX_ENTRIES_PER_USER, Contest, Entries, Setting
 from services.contest_sim.core.field_parameters import FieldParameters, default_parameters
 from services.contest_sim.core.opponents import Opponents
 from services.contest_sim.core.prize_shape import PrizeShape, shape_prizes
@@ -40,6 +40,14 @@ def contest_from_proto(message: contest_pb2.ContestSpec, field: str) -> Contest:
     )
     contest.check(field)
     return contest
+
+
+def setting_from_proto(
+    message: contestsim_service_pb2.DescribeFieldRequest | contestsim_service_pb2.SampleFieldRequest,
+) -> Setting:
+    """The setting of a field that is asked for without a contest."""
+    limit = message.max_entries_per_user or DEFAULT_MAX_ENTRIES_PER_USER
+    return Setting(message.n_entries, message.entry_fee_cents, limit)
 
 
 def _prizes(message: contest_pb2.ContestSpec, field: str) -> PrizeTable:
@@ -106,11 +114,20 @@ def opponents_from_proto(race: Race, message: contest_pb2.KnownField, field: str
     if message.HasField("standings") == bool(message.lineups):
         raise InvalidInput.field(field, "give either lineups or standings")
     if message.lineups:
+        if message.own_user:
+            raise InvalidInput.field(
+                f"{field}.own_user", "names a user of standings; lineups have none, leave it empty"
+            )
         return Opponents.compress(*_entered(race, message.lineups, f"{field}.lineups"))
     file_name = message.standings.name or f"{field}.standings"
     names = [driver.name for driver in race.starters]
     lineups = standings_lineups(
-        file_name, message.standings.content, names, race.rules.roster_size, own_user=message.own_user
+        file_name,
+        message.standings.content,
+        names,
+        race.rules.roster_size,
+        own_user=message.own_user,
+        own_user_field=f"{field}.own_user",
     )
     return Opponents.compress(lineups)
 

@@ -15,15 +15,16 @@ from services.common.domain.race import Race
 from services.common.rpc.calls import Call
 from services.common.rpc.peers import OwnershipPeer
 from services.contest_sim import answers, mapping
-from services.contest_sim.core.contest import DEFAULT_MAX_ENTRIES_PER_USER, Contest
+from services.contest_sim.core.contest import DEFAULT_MAX_ENTRIES_PER_USER, Setting
 from services.contest_sim.core.entrants import Entrants, entry_limit
 from services.contest_sim.core.field import Field
-from services.contest_sim.core.field_description import describe_field, describe_opponents
+from services.contest_sim.core.field_description import describe_field
 from services.contest_sim.core.given_ownership import given_shares
 from services.contest_sim.core.lineup_keys import rows_of
 from services.contest_sim.core.opponents import Opponents
 from services.contest_sim.core.ownership_draw import DEFAULT_CONCENTRATION
 from services.contest_sim.field_library import FieldLibrary
+from services.contest_sim.known_opposition import KnownOpposition
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,31 +58,6 @@ class ModelOpposition:
         return self.model.sample(n_entries, rng)
 
 
-@dataclass(frozen=True, eq=False)
-class KnownOpposition:
-    """The opponents as they are."""
-
-    race: Race
-    opponents: Opponents
-
-    def report(self, n_entries: int) -> contest_pb2.FieldReport:  # noqa: ARG002 - there are as many as there are
-        """What they look like."""
-        salaries = self.race.salaries_dollars
-        counts = np.zeros(len(salaries))
-        for slot in range(self.opponents.lineups.shape[1]):
-            np.add.at(counts, self.opponents.lineups[:, slot].astype(np.int64), self.opponents.copies)
-        shares = counts / self.opponents.n_entries
-        return answers.field_to_proto(self.race, shares, describe_opponents(self.opponents, salaries))
-
-    def expected_copies(self, lineups: npt.NDArray[np.int8], n_entries: int) -> npt.NDArray[np.float64]:  # noqa: ARG002
-        """Copies of each lineup."""
-        return self.opponents.copies_of(lineups).astype(np.float64)
-
-    def sample(self, n_entries: int, rng: np.random.Generator) -> Opponents:  # noqa: ARG002
-        """All of them."""
-        return self.opponents
-
-
 Opposition = ModelOpposition | KnownOpposition
 
 
@@ -93,16 +69,9 @@ class OppositionFinder:
         self.library = library
 
     def find(
-        self,
-        race: Race,
-        spec: contest_pb2.FieldSpec,
-        scenario_set_id: str,
-        call: Call,
-        *,
-        contest: Contest | None = None,
-        n_entries: int = 0,
+        self, race: Race, spec: contest_pb2.FieldSpec, setting: Setting, scenario_set_id: str, call: Call
     ) -> Opposition:
-        """The opposition in a contest, or among ``n_entries`` of a contest not known, at a low fee.
+        """The opposition in a contest of this setting.
 
         Raises
         ------
@@ -112,10 +81,9 @@ class OppositionFinder:
         if spec.WhichOneof("kind") == "known":
             return KnownOpposition(race, mapping.opponents_from_proto(race, spec.known, "field.known"))
         model = spec.model
-        shares, concentration, warnings = self._shares(race, model, contest, scenario_set_id, call)
-        parameters = mapping.parameters_from_proto(model, contest.entry_fee_cents if contest else 0)
-        most = contest.max_entries_per_user if contest else DEFAULT_MAX_ENTRIES_PER_USER
-        entrants = Entrants(entry_limit(contest.n_entries if contest else n_entries, most))
+        shares, concentration, warnings = self._shares(race, model, setting, scenario_set_id, call)
+        parameters = mapping.parameters_from_proto(model, setting.entry_fee_cents)
+        entrants = Entrants(entry_limit(setting.n_entries, setting.max_entries_per_user))
         field = self.library.field(race, shares, parameters, entrants, call.checkpoint)
         redraw = model.redraw_ownership if model.HasField("redraw_ownership") else True
         notes = (*warnings, *_misses(race, field))
@@ -125,7 +93,7 @@ class OppositionFinder:
         self,
         race: Race,
         model: contest_pb2.ModelField,
-        contest: Contest | None,
+        setting: Setting,
         scenario_set_id: str,
         call: Call,
     ) -> tuple[npt.NDArray[np.float64], float, tuple[str, ...]]:
@@ -140,17 +108,16 @@ class OppositionFinder:
                 DEFAULT_CONCENTRATION,
                 (),
             )
-        projected = self._ownership.project(race, scenario_set_id, call, contest=_profile(contest))
+        projected = self._ownership.project(race, scenario_set_id, call, contest=_profile(setting))
         return projected.percent / 100.0, projected.concentration, projected.warnings
 
 
-def _profile(contest: Contest | None) -> ownership_pb2.ContestProfile | None:
-    if contest is None:
-        return None
-    limit = contest.max_entries_per_user
+def _profile(setting: Setting) -> ownership_pb2.ContestProfile:
+    """The setting as the ownership service knows it, where 0 stands for what is usual."""
+    limit = setting.max_entries_per_user
     return ownership_pb2.ContestProfile(
-        n_entries=contest.n_entries,
-        entry_fee_cents=contest.entry_fee_cents,
+        n_entries=setting.n_entries,
+        entry_fee_cents=setting.entry_fee_cents,
         max_entries_per_user=0 if limit == DEFAULT_MAX_ENTRIES_PER_USER else limit,
     )
 

@@ -54,7 +54,7 @@ class ContestSimServicer(pb_grpc.ContestSimServiceServicer):
             contest.check_entries(entries.n_entries, f"contests[{index}].max_entries_per_user")
         matrix = self._scenario.get_scenarios(request.race_id, request.scenario_set_id, call)
         oppositions = [
-            self._opposition.find(race, request.field, matrix.scenario_set_id, call, contest=contest)
+            self._opposition.find(race, request.field, contest.setting, matrix.scenario_set_id, call)
             for contest in contests
         ]
         return Simulation(
@@ -76,7 +76,9 @@ class ContestSimServicer(pb_grpc.ContestSimServiceServicer):
         race = self._scenario.get_race(request.race_id, call)
         fields = [f"lineups[{index}]" for index in range(len(request.lineups))]
         lineups = mapping.legal_lineups(race, request.lineups, fields)
-        found = self._opposition.find(race, request.field, request.scenario_set_id, call, n_entries=request.n_entries)
+        found = self._opposition.find(
+            race, request.field, mapping.setting_from_proto(request), request.scenario_set_id, call
+        )
         return pb.DescribeFieldResponse(
             field=found.report(request.n_entries), expected_copies=found.expected_copies(lineups, request.n_entries)
         )
@@ -87,7 +89,9 @@ class ContestSimServicer(pb_grpc.ContestSimServiceServicer):
         """Draw opponents, duplicates compressed."""
         call = open_call(context)
         race = self._scenario.get_race(request.race_id, call)
-        found = self._opposition.find(race, request.field, request.scenario_set_id, call, n_entries=request.n_entries)
+        found = self._opposition.find(
+            race, request.field, mapping.setting_from_proto(request), request.scenario_set_id, call
+        )
         opponents = found.sample(request.n_entries, np.random.default_rng(request.seed))
         messages = answers.opponents_to_proto(race, opponents)
         for start in range(0, len(messages), _LINEUPS_PER_MESSAGE):
@@ -112,7 +116,7 @@ class ContestSimServicer(pb_grpc.ContestSimServiceServicer):
         contest.check_entries(request.n_entries, "n_entries")
         pool = mapping.pool_from_proto(race, request)
         matrix = self._scenario.get_scenarios(request.race_id, request.scenario_set_id, call)
-        opposition = self._opposition.find(race, request.field, matrix.scenario_set_id, call, contest=contest)
+        opposition = self._opposition.find(race, request.field, contest.setting, matrix.scenario_set_id, call)
         lineups = self._library.universe(race).lineups if pool is None else pool
         rules = mapping.rules_from_proto(request)
         return Choosing(race, matrix, contest, opposition, lineups, rules, request.n_fields, request.seed)

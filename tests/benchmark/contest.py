@@ -93,7 +93,7 @@ def bench_field(universe, shares) -> Field:
         f"  without users, Newton {newton} to {error:.5f} points; "
         f"40 sweeps of log-odds {swept} to {100 * off:.3f} points; ratio {swept / newton:.1f}"
     )
-    drawn = draw_shares(shares, 40.0, np.random.default_rng(1))
+    drawn = draw_shares(shares, 40.0, np.random.default_rng(1).random(N_DRIVERS))
     refit_field(field, drawn)
     _, again = clock(lambda: refit_field(field, drawn))
     field.sample(1_000, np.random.default_rng(0))
@@ -126,7 +126,7 @@ def bench_contest(field: Field, ticks, n_opponents: int, limit: float) -> None:
         f"{ratio:.0f} x numpy's sorting; half the scenarios {half}, memory for the other half {grown:.0f} MiB"
     )
     _, redrawn = clock(
-        lambda: play_contests(ticks, [contest], own, ModelPlan([field], [n_opponents], 40.0, 1).draw, n_fields=10)
+        lambda: play_contests(ticks, [contest], own, ModelPlan([field], [n_opponents], [40.0], 1).draw, n_fields=10)
     )
     print(f"  with ownership and field drawn anew ten times {redrawn}; prizes {outcome.portfolio.mean() / 100:.0f} $")
 

@@ -89,9 +89,9 @@ def lineup(row):
     return lineup_pb2.Lineup(driver_ids=[RACE.driver_ids[column] for column in UNIVERSE.lineups[row]])
 
 
-def contest(n_entries=200, **prizes):
+def contest(n_entries=200, name="", **prizes):
     prizes = prizes or {"shape": contest_pb2.PrizeShape()}
-    return contest_pb2.ContestSpec(n_entries=n_entries, entry_fee_cents=1000, **prizes)
+    return contest_pb2.ContestSpec(n_entries=n_entries, entry_fee_cents=1000, name=name, **prizes)
 
 
 def request(rows=(10, 999, 5000), **changes):
@@ -139,6 +139,12 @@ def test_simulation_adds_up(stub):
     assert [item.name for item in portfolio.regimes] == ["dominator", "chaos"]
     assert [item.level for item in portfolio.quantiles] == sorted(item.level for item in portfolio.quantiles)
     assert 0.0 <= portfolio.kelly_stake_share <= portfolio.kelly_fraction == 0.25
+    for item in played.lineups:
+        for rate in ("win_rate", "top1_rate", "cash_rate"):
+            assert 1 / 800 < getattr(item, f"{rate}_standard_error") < 0.1
+        assert item.mean_rank_standard_error > 0
+    for chance in ("loss_probability", "any_win_probability", "any_top1_probability"):
+        assert 1 / 800 < getattr(portfolio, f"{chance}_standard_error") < 0.1
     assert played.rake == pytest.approx(0.15, abs=1e-4)
     assert list(result.field.warnings) == ["few races in the history"]
     assert result.field.max_ownership_error < 0.01
@@ -166,6 +172,12 @@ def test_several_contests_at_once(stub):
     assert alone.contests[0] == result.contests[0]
     assert alone.combined.profit_cents == alone.contests[0].portfolio.profit_cents
     assert result.combined.n_entries == 6
+    money = result.combined.profit_cents.value + result.combined.fees_cents
+    assert sum(item.mean_prize_cents for item in result.combined.drivers) == pytest.approx(6 * money)
+    assert sum(item.share for item in result.combined.regimes) == pytest.approx(1.0)
+    first, second = (item.portfolio for item in result.contests)
+    for together, one, other in zip(result.combined.drivers, first.drivers, second.drivers, strict=True):
+        assert together.mean_prize_cents == pytest.approx(one.mean_prize_cents + other.mean_prize_cents)
     assert result.combined.profit_cents.value == pytest.approx(
         sum(item.portfolio.profit_cents.value for item in result.contests)
     )
@@ -187,13 +199,13 @@ def test_known_field_has_exactly_the_opponents_given(stub):
 HEADER = "Rank,EntryId,EntryName,TimeRemaining,Points,Lineup,,Player,Roster Position,%Drafted,FPTS"
 
 
-def standings(*entries):
+def standings(*entries, own_user=""):
     lines = [
         f"{number},{number},{user},0,0,{text},,Driver {number:02d},D,10%,0"
         for number, (user, text) in enumerate(entries, start=1)
     ]
     content = "\n".join([HEADER, *lines]).encode("utf-8-sig")
-    return contest_pb2.KnownField(standings={"name": "standings.csv", "content": content}, own_user="me")
+    return contest_pb2.KnownField(standings={"name": "standings.csv", "content": content}, own_user=own_user)
 
 
 def written(row):
@@ -201,7 +213,9 @@ def written(row):
 
 
 def test_standings_are_the_field_without_own_and_unfilled_entries(stub):
-    known = standings(("a (1/2)", written(10)), ("a (2/2)", written(10)), ("Me (1/1)", written(3)), ("b", ""))
+    known = standings(
+        ("a (1/2)", written(10)), ("a (2/2)", written(10)), ("Me (1/1)", written(3)), ("b", ""), own_user="me"
+    )
     spec = contest(3, text="1st $9.00\n2nd $6.00")
     result = result_of(
         stub.SimulateContest(request(rows=(10,), contests=[spec], field=contest_pb2.FieldSpec(known=known)))
@@ -286,6 +300,42 @@ def test_sampled_field_is_compressed_and_legal(stub):
     assert all(len(set(row)) == 6 and RACE.salaries_dollars[row].sum() <= 50_000 for row in columns)
 
 
+def test_known_field_is_drawn_without_replacement(stub):
+    field = contest_pb2.FieldSpec(known=contest_pb2.KnownField(lineups=[entered(10, 30), entered(4, 20), entered(7)]))
+
+    def drawn(n_entries):
+        asked = pb.SampleFieldRequest(race_id="phoenix", n_entries=n_entries, field=field, seed=3)
+        found = [item for message in stub.SampleField(asked) for item in message.lineups]
+        return {tuple(item.lineup.driver_ids): item.n_entries for item in found}
+
+    whole = {tuple(lineup(row).driver_ids): copies for row, copies in ((10, 30), (4, 20), (7, 1))}
+    assert drawn(51) == whole
+    some = drawn(20)
+    assert sum(some.values()) == 20
+    assert all(copies <= whole[key] for key, copies in some.items())
+    with pytest.raises(grpc.RpcError) as caught:
+        drawn(52)
+    assert "51 known entries" in error_of(caught)[2]["n_entries"]
+
+
+def test_field_depends_on_fee_and_entries_per_user(stub):
+    """Sharper at high fees; the most played lineup is copied less where a user may hold it once among many entries."""
+
+    def described(**setting):
+        return stub.DescribeField(pb.DescribeFieldRequest(race_id="phoenix", n_entries=5000, **setting)).field
+
+    assert described() == described(entry_fee_cents=100, max_entries_per_user=150)
+    cheap, dear = described(entry_fee_cents=800), described(entry_fee_cents=55_500)
+    assert dear.effective_lineups < cheap.effective_lineups
+    single, many = described(max_entries_per_user=1), described(max_entries_per_user=150)
+    assert single.max_expected_copies > many.max_expected_copies
+    drawn = [
+        next(stub.SampleField(pb.SampleFieldRequest(race_id="phoenix", n_entries=50, seed=1, entry_fee_cents=fee)))
+        for fee in (800, 55_500)
+    ]
+    assert drawn[0] != drawn[1]
+
+
 def test_selection_keeps_the_rules_and_its_bound(stub):
     response = result_of(
         stub.SelectEntries(
@@ -304,7 +354,15 @@ def test_selection_keeps_the_rules_and_its_bound(stub):
     assert max(sum(driver in item for item in chosen) for driver in RACE.driver_ids) <= 4
     assert min(len(a - b) for i, a in enumerate(chosen) for b in chosen[:i]) >= 2
     assert response.selection.profit_cents <= response.selection.upper_bound_cents
-    assert set(response.selection.fresh_profit_cents) == {"selection", "best_single_roi", "best_cvar_99"}
+    assert [item.name for item in response.selection.comparisons] == ["selection", "best_single_roi", "best_cvar_99"]
+    first, *others = response.selection.comparisons
+    assert (first.lead_cents.value, first.lead_cents.standard_error) == (0, 0)
+    for item in response.selection.comparisons:
+        assert item.n_entries == 8
+        assert response.selection.fresh_profit_cents[item.name] == item.profit_cents.value
+        assert item.lead_cents.value == pytest.approx(first.profit_cents.value - item.profit_cents.value)
+    assert all(item.lead_cents.standard_error > 0 for item in others)
+    assert list(response.selection.warnings) == ["few races in the history"]
     fresh = response.selection.fresh_profit_cents["selection"]
     assert response.selection.portfolio.profit_cents.value == pytest.approx(fresh)
 
@@ -371,11 +429,38 @@ def test_ownership_of_another_race_is_refused(stub):
     assert "field.model.ownership_percent" in violations
 
 
-def test_known_field_larger_than_the_contest_is_refused(stub):
-    field = contest_pb2.FieldSpec(known=contest_pb2.KnownField(lineups=[entered(10, 198)]))
+@pytest.mark.parametrize(("n_known", "n_places"), [(98, 97), (48, 97), (2, 97)])
+def test_known_field_that_cannot_be_the_contests_is_refused(stub, n_known, n_places):
+    """More opponents than places for them, or fewer than half."""
+    field = contest_pb2.FieldSpec(known=contest_pb2.KnownField(lineups=[entered(10, n_known)]))
     with pytest.raises(grpc.RpcError) as caught:
-        list(stub.SimulateContest(request(field=field)))
-    assert "field.known" in error_of(caught)[2]
+        list(stub.SimulateContest(request(contests=[contest(100)], field=field)))
+    fault = error_of(caught)[2]["field.known"]
+    assert str(n_known) in fault
+    assert str(n_places) in fault
+
+
+def test_a_contest_that_did_not_fill_is_played_with_a_warning(stub):
+    def warnings(n_known):
+        field = contest_pb2.FieldSpec(known=contest_pb2.KnownField(lineups=[entered(10, n_known)]))
+        contests = [contest(n_known + 3, name="full"), contest(100, name="late")]
+        return list(result_of(stub.SimulateContest(request(contests=contests, field=field))).result.field.warnings)
+
+    assert warnings(96) == []
+    (warning,) = warnings(60)
+    assert "60 known opponents for the 97 places of others of 'late'" in warning
+
+
+def test_own_user_must_be_in_the_standings(stub):
+    """A misspelt name would leave one's own entries among the opponents."""
+    known = standings(("shark (1/2)", written(1)), ("shark (2/2)", written(1)), ("me", written(2)), own_user="sharc")
+    with pytest.raises(grpc.RpcError) as caught:
+        list(stub.SimulateContest(request(field=contest_pb2.FieldSpec(known=known))))
+    assert "did you mean 'shark'" in error_of(caught)[2]["field.known.own_user"]
+    known = contest_pb2.KnownField(lineups=[entered(10, 2)], own_user="me")
+    with pytest.raises(grpc.RpcError) as caught:
+        list(stub.SimulateContest(request(field=contest_pb2.FieldSpec(known=known))))
+    assert "lineups have none" in error_of(caught)[2]["field.known.own_user"]
 
 
 def test_pool_smaller_than_the_selection_is_refused(stub):

@@ -14,6 +14,15 @@ DEFAULT_MAX_ENTRIES_PER_USER = 150
 
 
 @dataclass(frozen=True)
+class Setting:
+    """What of a contest shapes its field: ``n_entries`` in all, the fee (0: not known), entries allowed per user."""
+
+    n_entries: int
+    entry_fee_cents: int = 0
+    max_entries_per_user: int = DEFAULT_MAX_ENTRIES_PER_USER
+
+
+@dataclass(frozen=True)
 class Contest:
     """``n_entries`` includes one's own; ``overlay_cents`` is money the site adds beyond the fees."""
 
@@ -23,6 +32,11 @@ class Contest:
     name: str = ""
     max_entries_per_user: int = DEFAULT_MAX_ENTRIES_PER_USER
     overlay_cents: int = 0
+
+    @property
+    def setting(self) -> Setting:
+        """What shapes its field."""
+        return Setting(self.n_entries, self.entry_fee_cents, self.max_entries_per_user)
 
     @property
     def rake(self) -> float:

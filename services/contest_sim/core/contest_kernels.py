@@ -110,9 +110,9 @@ def settle(
 ) -> None:
     """Play each scenario of ``ticks[scenario, driver]`` with all ``entries``, one's ``own`` among them.
 
-    ``limits`` holds the places of the top 1 % and those paid. Adds to ``results``: prize money and its square per
-    own lineup and entry; wins, top-1 %, cashes, sum and best of ranks ``[5, own]``; writes the portfolio's
-    prize money and whether it has a win and a top-1 % entry ``[2, scenario]`` of each scenario.
+    ``limits`` holds the places of the top 1 % and those paid. Adds to ``results``: prize money per own lineup and
+    entry; squares of it and of ranks ``[2, own]``; wins, top-1 %, cashes, sum and best of ranks ``[5, own]``; writes
+    the portfolio's prize money and whether it has a win and a top-1 % entry ``[2, scenario]`` of each scenario.
     """
     lineups, copies = entries
     own_lineups, own_copies = own
@@ -132,7 +132,8 @@ def settle(
                 through = np.int64(counts[scenario - start, score])
                 prize = (cumulative_cents[through] - cumulative_cents[above]) / (through - above)
                 money[row] += prize
-                squares[row] += prize * prize
+                squares[0, row] += prize * prize
+                squares[1, row] += np.float64(above + 1) * np.float64(above + 1)
                 portfolio[scenario] += prize * own_copies[row]
                 if above == 0:
                     tallies[0, row] += 1

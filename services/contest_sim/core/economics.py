@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from services.contest_sim.core.contest import Entries
 from services.contest_sim.core.kelly import kelly_share
 from services.contest_sim.core.outcome import Outcome
+from services.contest_sim.core.standard_errors import error_of_mean, means_by_field, rate_variance, standard_error
 
 Floats = npt.NDArray[np.float64]
 
@@ -23,17 +23,22 @@ CONFIDENCE = 0.95
 class LineupWorth:
     """Per own lineup, arrays of shape (n_lineups,); money in cents per entry.
 
-    ``profit_se`` counts scenario and field noise. Ranks count from 1; rates are shares of scenarios.
+    Names in ``_se`` are standard errors that count scenario and field noise. Ranks count from 1; rates are shares
+    of scenarios.
     """
 
     profit: Floats
     profit_se: Floats
     win_rate: Floats
+    win_rate_se: Floats
     top1_rate: Floats
+    top1_rate_se: Floats
     cash_rate: Floats
+    cash_rate_se: Floats
     expected_duplicates: Floats
     realised_duplicates: Floats
     mean_rank: Floats
+    mean_rank_se: Floats
     best_rank: npt.NDArray[np.int64]
 
 
@@ -54,37 +59,12 @@ class PortfolioWorth:
     profit_sd: float
     quantiles: tuple[float, ...]
     loss_probability: float
+    loss_probability_se: float
     any_win_probability: float
+    any_win_probability_se: float
     any_top1_probability: float
+    any_top1_probability_se: float
     kelly: float
-
-
-@dataclass(frozen=True)
-class Exposure:
-    """Mean prize cents tied to one driver or regime, and its share of all prize money."""
-
-    mean_prize: float
-    share: float
-
-
-def standard_error(field_means: Floats, variance: Floats, n_scenarios: int) -> Floats:
-    """Standard error of a mean over scenarios dealt out among independent fields.
-
-    The variance of the mean is that of one scenario over ``n_scenarios`` plus that of one field over the fields.
-    Means per field vary by both, so it is estimated by their variance over their number; where chance
-    puts that below ``variance / n_scenarios``, the latter stands.
-
-    Parameters
-    ----------
-    field_means
-        Mean of the scenarios of each field; shape (n_fields, ...).
-    variance
-        Variance over all scenarios; shape (...).
-    """
-    within = variance / n_scenarios
-    if len(field_means) < 2:
-        return np.sqrt(within)
-    return np.sqrt(np.maximum(within, field_means.var(axis=0, ddof=1) / len(field_means)))
 
 
 def lineup_worth(outcome: Outcome, entry_fee_cents: int) -> LineupWorth:
@@ -93,17 +73,30 @@ def lineup_worth(outcome: Outcome, entry_fee_cents: int) -> LineupWorth:
     mean = outcome.money.sum(axis=0) / n
     variance = np.maximum(outcome.squares / n - mean**2, 0.0) * (n / max(1, n - 1))
     sizes = np.bincount(outcome.field_of_scenario, minlength=outcome.n_fields)
+    errors = _tally_errors(outcome)
     return LineupWorth(
         profit=mean - entry_fee_cents,
         profit_se=standard_error(outcome.money / sizes[:, None], variance, n),
         win_rate=outcome.wins / n,
+        win_rate_se=errors[0],
         top1_rate=outcome.top1 / n,
+        top1_rate_se=errors[1],
         cash_rate=outcome.cashes / n,
+        cash_rate_se=errors[2],
         expected_duplicates=outcome.expected_duplicates.mean(axis=0),
         realised_duplicates=outcome.duplicates.mean(axis=0),
         mean_rank=outcome.rank_sums / n,
+        mean_rank_se=errors[3],
         best_rank=outcome.best_ranks,
     )
+
+
+def _tally_errors(outcome: Outcome) -> Floats:
+    """Standard errors of win, top-1 % and cash rates and of the mean rank; shape (4, n_lineups)."""
+    n = outcome.n_scenarios
+    ranks = np.maximum(outcome.rank_squares / n - (outcome.rank_sums / n) ** 2, 0.0) / max(1, n - 1)
+    within = np.vstack([rate_variance(outcome.tallies[:3], n), ranks])
+    return error_of_mean(outcome.tally_variance, outcome.n_fields, within)
 
 
 def portfolio_worth(outcomes: Sequence[Outcome], fees_cents: Sequence[int], n_entries: int) -> PortfolioWorth:
@@ -113,12 +106,14 @@ def portfolio_worth(outcomes: Sequence[Outcome], fees_cents: Sequence[int], n_en
     """
     fees = sum(fees_cents)
     profit = np.sum([outcome.portfolio for outcome in outcomes], axis=0) - fees
-    dealt, n_fields = outcomes[0].field_of_scenario, outcomes[0].n_fields
-    means = np.bincount(dealt, weights=profit, minlength=n_fields) / np.bincount(dealt, minlength=n_fields)
+    first = outcomes[0]
     spread = profit.var(ddof=1) if len(profit) > 1 else 0.0
+    means = means_by_field(profit, first.field_of_scenario, first.n_fields)
     error = float(standard_error(means, np.asarray(spread), len(profit)))
-    freedom = n_fields - 1 if n_fields > 1 else max(1, len(profit) - 1)
-    reach = error * float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom))
+    reach = error * float(stats.t.ppf((1 + CONFIDENCE) / 2, _freedom(first)))
+    loss, loss_se = _probability(profit < 0, first)
+    any_win, any_win_se = _probability(np.any([outcome.any_win for outcome in outcomes], axis=0), first)
+    any_top1, any_top1_se = _probability(np.any([outcome.any_top1 for outcome in outcomes], axis=0), first)
     return PortfolioWorth(
         n_entries=n_entries,
         fees=fees,
@@ -128,31 +123,24 @@ def portfolio_worth(outcomes: Sequence[Outcome], fees_cents: Sequence[int], n_en
         profit_upper=float(profit.mean()) + reach,
         profit_sd=float(np.sqrt(spread)),
         quantiles=tuple(np.quantile(profit, QUANTILE_LEVELS).tolist()),
-        loss_probability=float((profit < 0).mean()),
-        any_win_probability=float(np.any([outcome.any_win for outcome in outcomes], axis=0).mean()),
-        any_top1_probability=float(np.any([outcome.any_top1 for outcome in outcomes], axis=0).mean()),
+        loss_probability=loss,
+        loss_probability_se=loss_se,
+        any_win_probability=any_win,
+        any_win_probability_se=any_win_se,
+        any_top1_probability=any_top1,
+        any_top1_probability_se=any_top1_se,
         kelly=kelly_share(profit / fees) if fees else 0.0,
     )
 
 
-def driver_exposures(outcome: Outcome, entries: Entries, n_drivers: int) -> list[Exposure]:
-    """Prize money won by entries that hold each driver; the shares add up to the roster size."""
-    money = outcome.money.sum(axis=0) / outcome.n_scenarios * entries.copies
-    by_driver = np.zeros(n_drivers)
-    for slot in range(entries.lineups.shape[1]):
-        np.add.at(by_driver, entries.lineups[:, slot].astype(np.int64), money)
-    return _exposures(by_driver, by_driver, float(money.sum()))
+def _freedom(dealt: Outcome) -> int:
+    """Degrees of freedom of the variance that the standard error comes from."""
+    return dealt.n_fields - 1 if dealt.n_fields > 1 else max(1, dealt.n_scenarios - 1)
 
 
-def regime_exposures(outcome: Outcome, regimes: npt.NDArray[np.uint8], n_regimes: int) -> list[Exposure]:
-    """Mean prize money within the scenarios of each regime; the shares add up to 1. Empty without regimes."""
-    if not n_regimes:
-        return []
-    totals: Floats = np.bincount(regimes, weights=outcome.portfolio, minlength=n_regimes).astype(np.float64)
-    sizes = np.bincount(regimes, minlength=n_regimes)
-    return _exposures(totals / np.maximum(sizes, 1), totals, float(outcome.portfolio.sum()))
-
-
-def _exposures(means: Floats, parts: Floats, whole: float) -> list[Exposure]:
-    shares = parts / whole if whole else np.zeros(len(parts))
-    return [Exposure(float(mean), float(share)) for mean, share in zip(means, shares, strict=True)]
+def _probability(happened: npt.NDArray[np.bool_], dealt: Outcome) -> tuple[float, float]:
+    """Share of the scenarios in which something ``happened[scenario]``, and its standard error."""
+    means = means_by_field(happened, dealt.field_of_scenario, dealt.n_fields)
+    between = means.var(ddof=1) if dealt.n_fields > 1 else np.zeros(())
+    within = rate_variance(np.asarray(happened.sum()), dealt.n_scenarios)
+    return float(happened.mean()), float(error_of_mean(between, dealt.n_fields, within))

@@ -41,46 +41,49 @@ class ModelPlan:
         The model of each contest; contests may share one.
     n_opponents
         Opponents in each contest.
-    concentration
-        Of ownership between contests; 0 plays all contests at the projected ownership.
+    concentrations
+        Of each contest's ownership between fields; 0 plays it at the projected ownership.
     seed
         Field number i draws the same whatever else is asked.
     """
 
     fields: Sequence[Field]
     n_opponents: Sequence[int]
-    concentration: float
+    concentrations: Sequence[float]
     seed: int
     checkpoint: Checkpoint = no_checkpoint
 
     def draw(self, index: int) -> list[Drawn]:
         """Field number ``index`` of each contest.
 
-        Ownership is drawn once for all contests of the race: what moves it, such as news before lock,
-        moves it in all of them.
+        The same surprise meets all contests of the race: what moves ownership, such as news before lock, moves
+        it in each of them, by as much as its concentration lets it.
         """
         models = self._models(index)
         drawn = []
-        for contest, n_opponents in enumerate(self.n_opponents):
-            model = models[id(self.fields[contest])]
+        for contest, (field, concentration) in enumerate(zip(self.fields, self.concentrations, strict=True)):
+            model = models[id(field), concentration]
             rng = np.random.default_rng([self.seed, index, contest])
-            drawn.append(Drawn(model.sample(n_opponents, rng, checkpoint=self.checkpoint), model))
+            opponents = model.sample(self.n_opponents[contest], rng, checkpoint=self.checkpoint)
+            drawn.append(Drawn(opponents, model))
         return drawn
 
-    def _models(self, index: int) -> dict[int, Field]:
-        """The models under ownership number ``index``, by identity of the projected one."""
-        different = {id(field): field for field in self.fields}
-        if self.concentration <= 0.0:
-            return different
-        # All models draw from the same stream, so that they see the same surprise.
-        return {
-            key: refit_field(
-                field,
-                draw_shares(field.shares, self.concentration, np.random.default_rng([self.seed, index])),
-                checkpoint=self.checkpoint,
-            )
-            for key, field in different.items()
-        }
+    def _models(self, index: int) -> dict[tuple[int, float], Field]:
+        """The models under surprise number ``index``, each once, by identity of the projected one and concentration."""
+        surprise = np.random.default_rng([self.seed, index]).random(self.fields[0].universe.n_drivers)
+        models: dict[tuple[int, float], Field] = {}
+        for field, concentration in zip(self.fields, self.concentrations, strict=True):
+            key = id(field), concentration
+            if key not in models:
+                models[key] = self._moved(field, concentration, surprise)
+        return models
+
+    def _moved(self, field: Field, concentration: float, surprise: Floats) -> Field:
+        """A model with the ownership that a surprise makes of it."""
+        if concentration <= 0.0:
+            return field
+        shares = draw_shares(field.shares, concentration, surprise)
+        return refit_field(field, shares, checkpoint=self.checkpoint)
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import betaincinv
 
 Floats = npt.NDArray[np.float64]
 
@@ -17,14 +18,15 @@ DEFAULT_CONCENTRATION = 36.0
 _EDGE = 1e-4
 
 
-def draw_shares(shares: Floats, concentration: float, rng: np.random.Generator) -> Floats:
-    """Draw ownership around ``shares`` (summing to the roster size) with variance ``p (1 - p) / (1 + c)`` each.
+def draw_shares(shares: Floats, concentration: float, surprise: Floats) -> Floats:
+    """Ownership around ``shares`` (summing to the roster size) with variance ``p (1 - p) / (1 + c)`` each.
 
-    Beta draws per driver, then one constant on the log-odds of all, so that the sum holds and no driver
-    passes 100 %. Shape (n_drivers,).
+    ``surprise[driver]``, uniform on (0, 1), says how far up its distribution each driver comes out, so that one
+    surprise moves different projections alike. Beta quantiles per driver, then one constant on the log-odds of
+    all, so that the sum holds and no driver passes 100 %. Shape (n_drivers,).
     """
     inside = np.clip(shares, _EDGE, 1.0 - _EDGE)
-    drawn = rng.beta(inside * concentration, (1.0 - inside) * concentration)
+    drawn = betaincinv(inside * concentration, (1.0 - inside) * concentration, surprise)
     return shift_to_sum(np.clip(drawn, _EDGE, 1.0 - _EDGE), float(shares.sum()))
 
 

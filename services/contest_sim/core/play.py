@@ -53,6 +53,7 @@ def play_contests(
             for n_played in table.play(index, contest, drawn, ledger):
                 done += n_played
                 progress("simulate", done, len(ticks) * len(contests))
+            ledger.close(index)
     return [ledger.outcome() for ledger in ledgers]
 
 

@@ -7,16 +7,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from services.common.domain.tail import tail_size
 from services.common.domain.work import Checkpoint, ReportProgress, no_checkpoint, no_progress
+from services.contest_sim.core.comparison import SELECTION, ComparedChoice, compare, plain_choices
 from services.contest_sim.core.contest import Contest, Entries
 from services.contest_sim.core.gain_tiles import GainTiles, build_gain_tiles
 from services.contest_sim.core.greedy import choose_greedily
 from services.contest_sim.core.outcome import Outcome
 from services.contest_sim.core.play import Draw, play_contests
-from services.contest_sim.core.selection_rules import Chosen, SelectionRules, first_allowed
+from services.contest_sim.core.selection_rules import Chosen, SelectionRules
 from services.contest_sim.core.swaps import improve_by_swaps
-from services.contest_sim.core.tail_ranking import rank_by_tail
 
 Floats = npt.NDArray[np.float64]
 Lineups = npt.NDArray[np.int8]
@@ -30,9 +29,6 @@ MAX_SCENARIOS = 10_000
 
 N_ALTERNATIVES = 1_000
 MAX_TURNS = 3
-COMPARED_TAIL = 0.99
-N_RANKED = 20_000
-N_BY_TAIL = 2_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,8 +60,8 @@ class Selection:
         Outcome on scenarios and fields that the selection has not seen.
     fresh_scenarios
         Their numbers.
-    fresh_profit
-        Mean profit in cents on these of the choice and of plainer ones, by name.
+    comparisons
+        The choice and plainer ones, judged on these.
     """
 
     lineups: Lineups
@@ -73,7 +69,7 @@ class Selection:
     upper_bound: float
     fresh: Outcome
     fresh_scenarios: npt.NDArray[np.int64]
-    fresh_profit: dict[str, float]
+    comparisons: list[ComparedChoice]
 
 
 def select_entries(
@@ -93,23 +89,20 @@ def select_entries(
         progress=progress,
     )
     payouts = tiles.values(task.pool, checkpoint=checkpoint, progress=progress)
-    by_payout = task.pool[_ranked(payouts)]
+    plain = plain_choices(tiles, task.pool, payouts, task.rules, n_drivers=n_drivers, checkpoint=checkpoint)
     chosen = Chosen(task.rules, n_drivers)
-    plain = _plain_choices(task, tiles, by_payout, len(seen), checkpoint)
     _choose(task, tiles, payouts, chosen, checkpoint, progress)
-    choices = {"selection": np.array(chosen.lineups, dtype=np.int8), **plain}
+    choices = {SELECTION: np.array(chosen.lineups, dtype=np.int8), **plain}
     outcomes = {name: _judge(task, fresh, lineups, checkpoint) for name, lineups in choices.items()}
+    sizes = {name: len(lineups) for name, lineups in choices.items()}
     fees = task.rules.n_entries * task.contest.entry_fee_cents
     return Selection(
-        lineups=choices["selection"],
+        lineups=choices[SELECTION],
         profit=tiles.moments()[0] - fees,
         upper_bound=float(np.sort(payouts)[-task.rules.n_entries :].sum()) - fees,
-        fresh=outcomes["selection"],
+        fresh=outcomes[SELECTION],
         fresh_scenarios=fresh,
-        fresh_profit={
-            name: float(outcome.portfolio.mean()) - len(choices[name]) * task.contest.entry_fee_cents
-            for name, outcome in outcomes.items()
-        },
+        comparisons=compare(outcomes, sizes, task.contest.entry_fee_cents),
     )
 
 
@@ -149,26 +142,6 @@ def _choose(
         for _ in range(MAX_TURNS):
             if not improve_by_swaps(tiles, alternatives, chosen, rules, checkpoint=checkpoint, after_each=after_each):
                 break
-
-
-def _ranked(payouts: Floats) -> npt.NDArray[np.int64]:
-    """Rows by payout, best first, as many as plain choices may need."""
-    n = min(len(payouts), N_RANKED)
-    best = np.argpartition(-payouts, n - 1)[:n]
-    return best[np.argsort(-payouts[best], kind="stable")]
-
-
-def _plain_choices(
-    task: SelectionTask, tiles: GainTiles, by_payout: Lineups, n_seen: int, checkpoint: Checkpoint
-) -> dict[str, Lineups]:
-    """What one would enter without looking at entries together: best single returns, best upper tails."""
-    n_drivers = task.ticks.shape[1]
-    k = tail_size(COMPARED_TAIL, n_seen)
-    by_tail = rank_by_tail(tiles, task.pool, by_payout, k, min(len(task.pool), N_BY_TAIL), checkpoint=checkpoint)
-    return {
-        "best_single_roi": first_allowed(by_payout, task.rules, n_drivers),
-        "best_cvar_99": first_allowed(by_tail, task.rules, n_drivers),
-    }
 
 
 def _judge(task: SelectionTask, fresh: npt.NDArray[np.int64], lineups: Lineups, checkpoint: Checkpoint) -> Outcome:

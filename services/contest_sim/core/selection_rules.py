@@ -7,7 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from services.common.blocks import cut
+from services.common.domain.work import Checkpoint, no_checkpoint
+
 Lineups = npt.NDArray[np.int8]
+
+ROWS_PER_BLOCK = 20_000
+"""Lineups held against the entries at a time: some tenths of a second beside hundreds of entries."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,17 @@ class Chosen:
             allowed &= drivers.shape[1] - held[drivers].sum(axis=1) >= max(1, self._rules.min_distinct_drivers)
         return allowed
 
+    def still_allowed(
+        self, pool: Lineups, rows: npt.NDArray[np.int64], *, checkpoint: Checkpoint = no_checkpoint
+    ) -> npt.NDArray[np.int64]:
+        """Which of ``rows`` of a large ``pool[row, slot]`` may join, in their order."""
+        parts = [rows[:0]]
+        for start, stop in cut(len(rows), ROWS_PER_BLOCK):
+            checkpoint()
+            some = rows[start:stop]
+            parts.append(some[self.allows(pool[some])])
+        return np.concatenate(parts)
+
     def add(self, lineup: Lineups) -> None:
         """Let a lineup join."""
         drivers = lineup.astype(np.int64)
@@ -72,14 +89,3 @@ class Chosen:
     def complete(self) -> bool:
         """Whether all entries are chosen."""
         return len(self.lineups) >= self._rules.n_entries
-
-
-def first_allowed(ranked: Lineups, rules: SelectionRules, n_drivers: int) -> Lineups:
-    """The first lineups of ``ranked[row, slot]`` that keep the rules together; shape (at most n_entries, slots)."""
-    chosen = Chosen(rules, n_drivers)
-    for lineup in ranked:
-        if chosen.complete:
-            break
-        if chosen.allows(lineup[None])[0]:
-            chosen.add(lineup)
-    return np.array(chosen.lineups, dtype=np.int8).reshape(-1, ranked.shape[1])

@@ -26,7 +26,13 @@ MAX_VIOLATIONS = 20
 
 
 def standings_lineups(
-    file_name: str, content: bytes, driver_names: Sequence[str], roster_size: int, *, own_user: str = ""
+    file_name: str,
+    content: bytes,
+    driver_names: Sequence[str],
+    roster_size: int,
+    *,
+    own_user: str = "",
+    own_user_field: str = "own_user",
 ) -> npt.NDArray[np.int8]:
     """Lineups of all entries but one's own, driver columns ascending; int8, shape (n_entries, roster_size).
 
@@ -36,10 +42,14 @@ def standings_lineups(
     Raises
     ------
     InvalidInput
-        Naming file, row and driver of what cannot be read, or when no entry is left.
+        Naming file, row and driver of what cannot be read, ``own_user`` when nobody has that name, or the file when
+        no entry is left.
     """
     rows = list(csv.reader(io.StringIO(file_text(file_name, content))))
     column = _columns(file_name, rows[0] if rows else [])
+    if own_user:
+        users = {_user(row[column["entryname"]]) for row in rows[1:] if len(row) > column["entryname"]}
+        _check_user(file_name, own_user, users, own_user_field)
     texts = {
         number: row[column["lineup"]].strip()
         for number, row in enumerate(rows[1:], start=2)
@@ -73,9 +83,22 @@ def _columns(file_name: str, header: Sequence[str]) -> dict[str, int]:
     return {name: names.index(name) for name in _COLUMNS}
 
 
+def _user(entry_name: str) -> str:
+    """The user behind an entry such as ``someone (2/20)``."""
+    return _ENTRY_NUMBER.sub("", entry_name).strip()
+
+
 def _is_opponent(entry_name: str, own_user: str) -> bool:
-    user = _ENTRY_NUMBER.sub("", entry_name).strip()
-    return not own_user or user.casefold() != own_user.strip().casefold()
+    return not own_user or _user(entry_name).casefold() != own_user.strip().casefold()
+
+
+def _check_user(file_name: str, own_user: str, users: set[str], field: str) -> None:
+    """Raise ``InvalidInput`` when nobody of that name entered: one's own entries would count as opponents."""
+    if own_user.strip().casefold() in {user.casefold() for user in users}:
+        return
+    near = nearest_name(own_user, sorted(users))
+    hint = f"did you mean {near!r}?" if near else "leave it empty if you did not enter"
+    raise InvalidInput.field(field, f"{file_name} has no entry of {own_user!r}; {hint}")
 
 
 def _split(text: str, driver_names: Sequence[str]) -> list[str]:

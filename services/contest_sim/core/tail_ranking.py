@@ -24,8 +24,8 @@ def rank_by_tail(
     n_wanted: int,
     *,
     checkpoint: Checkpoint = no_checkpoint,
-) -> Lineups:
-    """The ``n_wanted`` lineups of ``pool[row, slot]`` whose mean of the ``k`` best totals is greatest, best first.
+) -> npt.NDArray[np.int64]:
+    """Rows of the ``n_wanted`` lineups of ``pool[row, slot]`` with the greatest means of ``k`` best totals, best first.
 
     For any threshold ``t``, ``t + sum(max(0, total - t)) / k`` is at least that mean (Rockafellar and Uryasev
     2000), so lineups are valued exactly in the order of this bound until it falls below the last one wanted.
@@ -42,7 +42,8 @@ def rank_by_tail(
             break
         checkpoint()
         means = np.concatenate([means, _top_means(_totals(tiles, pool[order[start:stop]]), k)])
-    return pool[order[: len(means)][np.argsort(-means, kind="stable")[:n_wanted]]]
+    rows: npt.NDArray[np.int64] = order[: len(means)][np.argsort(-means, kind="stable")[:n_wanted]]
+    return rows
 
 
 def _totals(tiles: GainTiles, lineups: Lineups) -> npt.NDArray[np.int32]:

@@ -5,13 +5,8 @@ import pytest
 from scipy.stats import norm
 
 from services.contest_sim.core.contest import Contest, Entries
-from services.contest_sim.core.economics import (
-    driver_exposures,
-    lineup_worth,
-    portfolio_worth,
-    regime_exposures,
-    standard_error,
-)
+from services.contest_sim.core.economics import lineup_worth, portfolio_worth
+from services.contest_sim.core.exposures import driver_exposures, regime_exposures
 from services.contest_sim.core.field import fit_field
 from services.contest_sim.core.field_parameters import FieldParameters
 from services.contest_sim.core.field_plan import Drawn, KnownPlan, ModelPlan
@@ -19,6 +14,7 @@ from services.contest_sim.core.kelly import kelly_share
 from services.contest_sim.core.opponents import Opponents
 from services.contest_sim.core.play import play_contests
 from services.contest_sim.core.prizes import PrizeRow, PrizeTable
+from services.contest_sim.core.standard_errors import rate_variance, standard_error
 
 WINNER_TAKES_ALL = PrizeTable.checked([PrizeRow(1, 1, 10_000)])
 
@@ -39,7 +35,7 @@ def test_winner_take_all_keeps_what_duplicates_leave(small, expected_copies):
     n_fields = 1500
     ticks = np.zeros((n_fields, 12), dtype=np.int16)
     ticks[:, lineup.astype(int)] = 100
-    plan = ModelPlan([field], [n_opponents], 0.0, 11)
+    plan = ModelPlan([field], [n_opponents], [0.0], 11)
     outcome = play_contests(
         ticks,
         [Contest(n_opponents + 1, 100, WINNER_TAKES_ALL, overlay_cents=10_000)],
@@ -104,7 +100,7 @@ def test_confidence_intervals_cover_the_truth(small):
     repeats = []
     for seed in range(200):
         ticks = np.random.default_rng(seed).integers(-60, 400, size=(60, 12)).astype(np.int16)
-        plan = ModelPlan([field], [27], 0.0, seed)
+        plan = ModelPlan([field], [27], [0.0], seed)
         outcome = play_contests(ticks, [Contest(30, 200, table)], own, plan.draw, n_fields=10)[0]
         repeats.append(portfolio_worth([outcome], [600], 3))
     truth = np.mean([worth.profit for worth in repeats])
@@ -144,11 +140,11 @@ def test_exposures_split_all_prize_money(small):
     outcome = play_contests(
         small.ticks, [Contest(n, 1000, WINNER_TAKES_ALL)], own, KnownPlan(field, 1).draw, n_fields=1
     )[0]
-    drivers = driver_exposures(outcome, own, 12)
+    drivers = driver_exposures([outcome], own, 12)
     assert sum(item.mean_prize for item in drivers) == pytest.approx(4 * outcome.portfolio.mean())
     assert sum(item.share for item in drivers) == pytest.approx(4.0)
     regimes = (np.arange(60) % 3).astype(np.uint8)
-    parts = regime_exposures(outcome, regimes, 4)
+    parts = regime_exposures([outcome], regimes, 4)
     assert sum(item.share for item in parts) == pytest.approx(1.0)
     assert parts[1].mean_prize == pytest.approx(outcome.portfolio[regimes == 1].mean())
     assert parts[3].mean_prize == 0.0
@@ -166,3 +162,65 @@ def test_kelly_stakes_nothing_on_a_losing_game_and_little_on_a_small_edge(rng):
     returns = 0.01 + 0.5 * rng.choice([-1.0, 1.0], 200_000)
     mean, spread = returns.mean(), returns.std()
     assert kelly_share(returns) == pytest.approx(mean / (spread**2 + mean**2), rel=0.01)
+
+
+def test_errors_of_rates_are_the_spread_of_repeated_simulations(small):
+    """Win, top-1 % and cash rates, mean rank and the portfolio's chances vary between repeats as their errors say.
+
+    Every repeat draws scenarios and fields anew, so both noises are in the spread.
+    """
+    field = fit_field(small.universe, small.cap, small.shares, FieldParameters())
+    own = Entries(small.universe.lineups[[40, 200]], np.array([1, 1], dtype=np.int64))
+    table = PrizeTable.checked([PrizeRow(1, 1, 2000), PrizeRow(2, 6, 500)])
+    names = ("win_rate", "top1_rate", "cash_rate", "mean_rank")
+    chances = ("loss_probability", "any_win_probability", "any_top1_probability")
+    values, errors = [], []
+    for seed in range(200):
+        ticks = np.random.default_rng(seed).integers(-60, 400, size=(60, 12)).astype(np.int16)
+        plan = ModelPlan([field], [27], [15.0], seed)
+        outcome = play_contests(ticks, [Contest(29, 200, table)], own, plan.draw, n_fields=10)[0]
+        lineup, whole = lineup_worth(outcome, 200), portfolio_worth([outcome], [400], 2)
+        values.append([getattr(lineup, name)[0] for name in names] + [getattr(whole, name) for name in chances])
+        errors.append([getattr(lineup, f"{n}_se")[0] for n in names] + [getattr(whole, f"{n}_se") for n in chances])
+    # The larger of two estimates of one variance is a little too large on average: errors may be, by a third.
+    ratio = np.mean(errors, axis=0) / np.std(values, axis=0)
+    assert ((ratio > 0.9) & (ratio < 1.35)).all(), ratio
+
+
+def test_mean_rank_varies_by_field_where_all_scenarios_are_alike(small):
+    """The same race 40 times against 8 fields: only the fields' noise is left, and it is counted whole."""
+    own = one_entry(*small.universe.lineups[200])
+    fields = [Opponents.compress(small.universe.lineups[start : start + 30]) for start in range(0, 230, 30)]
+    ticks = np.repeat(small.ticks[:1], 40, axis=0)
+    plan = [[Drawn(field)] for field in fields]
+    outcome = play_contests(ticks, [Contest(31, 100, WINNER_TAKES_ALL)], own, plan.__getitem__, n_fields=8)[0]
+    totals = ticks[0].astype(int)
+    mine = totals[small.universe.lineups[200].astype(int)].sum()
+    ranks = [1 + (totals[field.lineups.astype(int)].sum(axis=1) > mine).sum() for field in fields]
+    worth = lineup_worth(outcome, 100)
+    assert worth.mean_rank[0] == pytest.approx(np.mean(ranks))
+    assert worth.mean_rank_se[0] == pytest.approx(np.std(ranks, ddof=1) / np.sqrt(8))
+
+
+def test_what_never_happened_is_not_certain():
+    """A share of 0 or 1 in n scenarios has an error of about 1 / n; elsewhere that of the binomial."""
+    n = 10_000
+    never, half, always = np.sqrt(rate_variance(np.array([0, n // 2, n]), n)) * n
+    assert never == pytest.approx(1.0, rel=0.01)
+    assert always == pytest.approx(1.0, rel=0.01)
+    assert half == pytest.approx(np.sqrt(n * 0.25), rel=0.01)
+
+
+def test_exposures_of_several_contests_are_those_of_each_added_up(small):
+    own = Entries(small.universe.lineups[:2], np.array([1, 2], dtype=np.int64))
+    field = Opponents.compress(small.universe.lineups[50:90])
+    contests = [Contest(43, 100, WINNER_TAKES_ALL), Contest(43, 500, PrizeTable.checked([PrizeRow(1, 9, 700)]))]
+    outcomes = play_contests(small.ticks, contests, own, KnownPlan(field, 2).draw, n_fields=1)
+    together = driver_exposures(outcomes, own, 12)
+    parts = [driver_exposures([outcome], own, 12) for outcome in outcomes]
+    for whole, first, second in zip(together, *parts, strict=True):
+        assert whole.mean_prize == pytest.approx(first.mean_prize + second.mean_prize)
+    assert sum(item.share for item in together) == pytest.approx(4.0)
+    regimes = (np.arange(60) % 3).astype(np.uint8)
+    money = outcomes[0].portfolio + outcomes[1].portfolio
+    assert regime_exposures(outcomes, regimes, 3)[2].mean_prize == pytest.approx(money[regimes == 2].mean())

@@ -131,7 +131,7 @@ def least_max_norm(marginals, wanted):
 
 
 def test_redrawn_ownership_is_overdispersed_as_asked(small, rng):
-    draws = np.array([draw_shares(small.shares, 30.0, rng) for _ in range(4000)])
+    draws = np.array([draw_shares(small.shares, 30.0, rng.random(12)) for _ in range(4000)])
     assert np.allclose(draws.sum(axis=1), 4.0)
     assert ((draws > 0) & (draws < 1)).all()
     expected = small.shares * (1 - small.shares) / 31.0
@@ -142,7 +142,7 @@ def test_redrawn_ownership_is_overdispersed_as_asked(small, rng):
 
 def test_refit_reaches_drawn_ownership(small, field, rng):
     for _ in range(5):
-        drawn = draw_shares(small.shares, 200.0, rng)
+        drawn = draw_shares(small.shares, 200.0, rng.random(12))
         again = refit_field(field, drawn)
         assert np.abs(again.shares - drawn).max() < 2e-3
 

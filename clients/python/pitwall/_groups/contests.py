@@ -66,15 +66,23 @@ class Contests:
         *,
         field: FieldConfig | None = None,
         lineups: Iterable[Sequence[str]] = (),
+        entry_fee_dollars: float = 0.0,
+        max_entries_per_user: int = 0,
         scenario_set_id: str = "",
     ) -> tuple[FieldReport, tuple[float, ...]]:
-        """What a field of opponents looks like, and the expected copies of each lineup given."""
+        """What a field of opponents looks like, and the expected copies of each lineup given.
+
+        Fields are sharper at high fees and more repetitive where users have many entries; 0 for not known. A
+        known field is described whole.
+        """
         request = pb.DescribeFieldRequest(
             race_id=race_id,
             scenario_set_id=scenario_set_id,
             n_entries=n_entries,
             field=_requests.field(field or FieldConfig()),
             lineups=_requests.lineups(lineups),
+            entry_fee_cents=round(entry_fee_dollars * 100),
+            max_entries_per_user=max_entries_per_user,
         )
         response = self._caller.unary(self._stub.DescribeField, request, race_id=race_id)
         return decode(FieldReport, response.field), tuple(response.expected_copies)
@@ -85,15 +93,22 @@ class Contests:
         n_entries: int,
         *,
         field: FieldConfig | None = None,
+        entry_fee_dollars: float = 0.0,
+        max_entries_per_user: int = 0,
         scenario_set_id: str = "",
         seed: int = 0,
     ) -> dict[tuple[str, ...], int]:
-        """Opponents drawn from a field: how many entries play each lineup, most played first."""
+        """Opponents drawn from a field: how many entries play each lineup, most played first.
+
+        Of a known field so many of its entries, each at most once.
+        """
         request = pb.SampleFieldRequest(
             race_id=race_id,
             scenario_set_id=scenario_set_id,
             n_entries=n_entries,
             field=_requests.field(field or FieldConfig()),
+            entry_fee_cents=round(entry_fee_dollars * 100),
+            max_entries_per_user=max_entries_per_user,
             seed=seed,
         )
         parts = self._caller.stream(self._stub.SampleField, request, race_id=race_id)

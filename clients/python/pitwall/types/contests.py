@@ -67,7 +67,10 @@ class FieldReport:
 
 @dataclass(frozen=True)
 class LineupResult:
-    """What one entered lineup is worth; ``index`` is its position in the request."""
+    """What one entered lineup is worth; ``index`` is its position in the request.
+
+    Standard errors count scenario and field noise.
+    """
 
     index: int
     roi: Estimate
@@ -79,6 +82,10 @@ class LineupResult:
     realised_duplicates: float
     mean_rank: float
     best_rank: int
+    win_rate_standard_error: float
+    top1_rate_standard_error: float
+    cash_rate_standard_error: float
+    mean_rank_standard_error: float
 
 
 @dataclass(frozen=True)
@@ -117,6 +124,9 @@ class PortfolioResult:
     regimes: tuple[ProfitExposure, ...]
     kelly_stake_share: float
     kelly_fraction: float
+    loss_probability_standard_error: float
+    any_win_probability_standard_error: float
+    any_top1_probability_standard_error: float
 
 
 @dataclass(frozen=True)
@@ -138,8 +148,11 @@ class ContestResult:
                 "roi_se": item.roi.standard_error,
                 "profit_dollars": item.profit_cents.value / 100,
                 "win_rate": item.win_rate,
+                "win_rate_se": item.win_rate_standard_error,
                 "top1_rate": item.top1_rate,
+                "top1_rate_se": item.top1_rate_standard_error,
                 "cash_rate": item.cash_rate,
+                "cash_rate_se": item.cash_rate_standard_error,
                 "expected_duplicates": item.expected_duplicates,
                 "mean_rank": item.mean_rank,
             }
@@ -161,8 +174,21 @@ class SimulationResult:
 
 
 @dataclass(frozen=True)
+class ComparedChoice:
+    """A choice judged on fresh scenarios, beside the selection: ``lead_cents`` is how much more that one makes."""
+
+    name: str
+    n_entries: int
+    profit_cents: Estimate
+    lead_cents: Estimate
+
+
+@dataclass(frozen=True)
 class EntrySelection:
-    """The entries that together pay best, in the order in which they were chosen."""
+    """The entries that together pay best, in the order in which they were chosen.
+
+    ``comparisons`` holds them and plainer choices under the same rules, all judged on fresh scenarios.
+    """
 
     entries: tuple[LineupResult, ...]
     lineups: tuple[Lineup, ...]
@@ -170,3 +196,5 @@ class EntrySelection:
     upper_bound_cents: float
     portfolio: PortfolioResult
     fresh_profit_cents: dict[str, float]
+    comparisons: tuple[ComparedChoice, ...]
+    warnings: tuple[str, ...]

@@ -133,7 +133,9 @@ class ContestSpec(_message.Message):
     max_entries_per_user: _builtins.int
     """Optional. Entries allowed per user. Default (0): 150."""
     text: _builtins.str
-    """Text as on the contest page, such as "1st $2,000" and "4th - 5th $250.00", one range per line."""
+    """Text as on the contest page, such as "1st $2,000" and "4th - 5th $250.00", one range per line. A ticket counts at
+    the face value stated with it, such as "6th - 9th $20 Ticket"; without one the line is refused.
+    """
     overlay_cents: _builtins.int
     """Optional. Money the site adds beyond the fees, in cents; prizes above fees plus overlay are refused."""
     @_builtins.property
@@ -247,7 +249,9 @@ Global___ModelField: _TypeAlias = ModelField  # noqa: Y015
 
 @_typing.final
 class KnownField(_message.Message):
-    """The opponents as they are, after lock. Lineups or a standings export, not both."""
+    """The opponents as they are, after lock. Lineups or a standings export, not both. Refused when they fill less than half of
+    the places that a contest has for others; a warning says how many are missing otherwise.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -255,7 +259,9 @@ class KnownField(_message.Message):
     STANDINGS_FIELD_NUMBER: _builtins.int
     OWN_USER_FIELD_NUMBER: _builtins.int
     own_user: _builtins.str
-    """Optional. User in `standings` whose entries are one's own and left out, without the "(k/n)" behind the name."""
+    """Optional. User in `standings` whose entries are one's own and left out, without the "(k/n)" behind the name. Refused
+    when the export has no entry of that name.
+    """
     @_builtins.property
     def lineups(self) -> _containers.RepeatedCompositeFieldContainer[Global___EnteredLineup]:
         """Optional. Opponents' lineups, each once with its number of entries; at most 200,000."""
@@ -386,6 +392,10 @@ class LineupResult(_message.Message):
     REALISED_DUPLICATES_FIELD_NUMBER: _builtins.int
     MEAN_RANK_FIELD_NUMBER: _builtins.int
     BEST_RANK_FIELD_NUMBER: _builtins.int
+    WIN_RATE_STANDARD_ERROR_FIELD_NUMBER: _builtins.int
+    TOP1_RATE_STANDARD_ERROR_FIELD_NUMBER: _builtins.int
+    CASH_RATE_STANDARD_ERROR_FIELD_NUMBER: _builtins.int
+    MEAN_RANK_STANDARD_ERROR_FIELD_NUMBER: _builtins.int
     index: _builtins.int
     """Output only. Position in the request."""
     win_rate: _builtins.float
@@ -398,6 +408,11 @@ class LineupResult(_message.Message):
     mean_rank: _builtins.float
     """Output only. Mean and best rank."""
     best_rank: _builtins.int
+    win_rate_standard_error: _builtins.float
+    """Output only. Standard errors of the rates and the mean rank; they count scenario and field noise."""
+    top1_rate_standard_error: _builtins.float
+    cash_rate_standard_error: _builtins.float
+    mean_rank_standard_error: _builtins.float
     @_builtins.property
     def roi(self) -> _lineup_pb2.Estimate:
         """Output only. Return on investment: expected prize / fee - 1, with its standard error."""
@@ -419,10 +434,14 @@ class LineupResult(_message.Message):
         realised_duplicates: _builtins.float = ...,
         mean_rank: _builtins.float = ...,
         best_rank: _builtins.int = ...,
+        win_rate_standard_error: _builtins.float = ...,
+        top1_rate_standard_error: _builtins.float = ...,
+        cash_rate_standard_error: _builtins.float = ...,
+        mean_rank_standard_error: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["profit_cents", b"profit_cents", "roi", b"roi"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["best_rank", b"best_rank", "cash_rate", b"cash_rate", "expected_duplicates", b"expected_duplicates", "index", b"index", "mean_rank", b"mean_rank", "profit_cents", b"profit_cents", "realised_duplicates", b"realised_duplicates", "roi", b"roi", "top1_rate", b"top1_rate", "win_rate", b"win_rate"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["best_rank", b"best_rank", "cash_rate", b"cash_rate", "cash_rate_standard_error", b"cash_rate_standard_error", "expected_duplicates", b"expected_duplicates", "index", b"index", "mean_rank", b"mean_rank", "mean_rank_standard_error", b"mean_rank_standard_error", "profit_cents", b"profit_cents", "realised_duplicates", b"realised_duplicates", "roi", b"roi", "top1_rate", b"top1_rate", "top1_rate_standard_error", b"top1_rate_standard_error", "win_rate", b"win_rate", "win_rate_standard_error", b"win_rate_standard_error"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -505,6 +524,9 @@ class PortfolioResult(_message.Message):
     REGIMES_FIELD_NUMBER: _builtins.int
     KELLY_STAKE_SHARE_FIELD_NUMBER: _builtins.int
     KELLY_FRACTION_FIELD_NUMBER: _builtins.int
+    LOSS_PROBABILITY_STANDARD_ERROR_FIELD_NUMBER: _builtins.int
+    ANY_WIN_PROBABILITY_STANDARD_ERROR_FIELD_NUMBER: _builtins.int
+    ANY_TOP1_PROBABILITY_STANDARD_ERROR_FIELD_NUMBER: _builtins.int
     n_entries: _builtins.int
     """Output only. Entries and their fees in cents."""
     fees_cents: _builtins.int
@@ -519,6 +541,10 @@ class PortfolioResult(_message.Message):
     kelly_stake_share: _builtins.float
     """Output only. Advised stake as a share of the bankroll: a quarter of Kelly, and the multiple used."""
     kelly_fraction: _builtins.float
+    loss_probability_standard_error: _builtins.float
+    """Output only. Standard errors of the probabilities; they count scenario and field noise."""
+    any_win_probability_standard_error: _builtins.float
+    any_top1_probability_standard_error: _builtins.float
     @_builtins.property
     def roi(self) -> _lineup_pb2.Estimate:
         """Output only. Return on investment."""
@@ -555,10 +581,13 @@ class PortfolioResult(_message.Message):
         regimes: _abc.Iterable[Global___ProfitExposure] | None = ...,
         kelly_stake_share: _builtins.float = ...,
         kelly_fraction: _builtins.float = ...,
+        loss_probability_standard_error: _builtins.float = ...,
+        any_win_probability_standard_error: _builtins.float = ...,
+        any_top1_probability_standard_error: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["profit_cents", b"profit_cents", "roi", b"roi"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["any_top1_probability", b"any_top1_probability", "any_win_probability", b"any_win_probability", "drivers", b"drivers", "fees_cents", b"fees_cents", "kelly_fraction", b"kelly_fraction", "kelly_stake_share", b"kelly_stake_share", "loss_probability", b"loss_probability", "n_entries", b"n_entries", "profit_cents", b"profit_cents", "profit_cents_lower", b"profit_cents_lower", "profit_cents_upper", b"profit_cents_upper", "profit_sd_cents", b"profit_sd_cents", "quantiles", b"quantiles", "regimes", b"regimes", "roi", b"roi"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["any_top1_probability", b"any_top1_probability", "any_top1_probability_standard_error", b"any_top1_probability_standard_error", "any_win_probability", b"any_win_probability", "any_win_probability_standard_error", b"any_win_probability_standard_error", "drivers", b"drivers", "fees_cents", b"fees_cents", "kelly_fraction", b"kelly_fraction", "kelly_stake_share", b"kelly_stake_share", "loss_probability", b"loss_probability", "loss_probability_standard_error", b"loss_probability_standard_error", "n_entries", b"n_entries", "profit_cents", b"profit_cents", "profit_cents_lower", b"profit_cents_lower", "profit_cents_upper", b"profit_cents_upper", "profit_sd_cents", b"profit_sd_cents", "quantiles", b"quantiles", "regimes", b"regimes", "roi", b"roi"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

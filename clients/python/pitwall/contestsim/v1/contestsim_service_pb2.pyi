@@ -171,12 +171,18 @@ class DescribeFieldRequest(_message.Message):
     N_ENTRIES_FIELD_NUMBER: _builtins.int
     FIELD_FIELD_NUMBER: _builtins.int
     LINEUPS_FIELD_NUMBER: _builtins.int
+    ENTRY_FEE_CENTS_FIELD_NUMBER: _builtins.int
+    MAX_ENTRIES_PER_USER_FIELD_NUMBER: _builtins.int
     race_id: _builtins.str
     """Required. The race."""
     scenario_set_id: _builtins.str
     """Optional. Scenario set. Default: the newest of the race as it stands now."""
     n_entries: _builtins.int
-    """Required. Opponents."""
+    """Required. Opponents. A known field is described whole, whatever is given here."""
+    entry_fee_cents: _builtins.int
+    """Optional. Entry fee in cents, by which entrants choose more or less sharply. Default (0): not known, as at a low fee."""
+    max_entries_per_user: _builtins.int
+    """Optional. Entries allowed per user. Default (0): 150."""
     @_builtins.property
     def field(self) -> _contest_pb2.FieldSpec:
         """Optional. The field."""
@@ -193,10 +199,12 @@ class DescribeFieldRequest(_message.Message):
         n_entries: _builtins.int = ...,
         field: _contest_pb2.FieldSpec | None = ...,
         lineups: _abc.Iterable[_lineup_pb2.Lineup] | None = ...,
+        entry_fee_cents: _builtins.int = ...,
+        max_entries_per_user: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["field", b"field"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["field", b"field", "lineups", b"lineups", "n_entries", b"n_entries", "race_id", b"race_id", "scenario_set_id", b"scenario_set_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["entry_fee_cents", b"entry_fee_cents", "field", b"field", "lineups", b"lineups", "max_entries_per_user", b"max_entries_per_user", "n_entries", b"n_entries", "race_id", b"race_id", "scenario_set_id", b"scenario_set_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -243,14 +251,22 @@ class SampleFieldRequest(_message.Message):
     N_ENTRIES_FIELD_NUMBER: _builtins.int
     FIELD_FIELD_NUMBER: _builtins.int
     SEED_FIELD_NUMBER: _builtins.int
+    ENTRY_FEE_CENTS_FIELD_NUMBER: _builtins.int
+    MAX_ENTRIES_PER_USER_FIELD_NUMBER: _builtins.int
     race_id: _builtins.str
     """Required. The race."""
     scenario_set_id: _builtins.str
     """Optional. Scenario set. Default: the newest of the race as it stands now."""
     n_entries: _builtins.int
-    """Required. Opponents."""
+    """Required. Opponents. Of a known field so many of its entries are drawn, each at most once; more than it has are
+    refused.
+    """
     seed: _builtins.int
     """Optional. Seed."""
+    entry_fee_cents: _builtins.int
+    """Optional. Entry fee in cents, by which entrants choose more or less sharply. Default (0): not known, as at a low fee."""
+    max_entries_per_user: _builtins.int
+    """Optional. Entries allowed per user. Default (0): 150."""
     @_builtins.property
     def field(self) -> _contest_pb2.FieldSpec:
         """Optional. The field."""
@@ -263,10 +279,12 @@ class SampleFieldRequest(_message.Message):
         n_entries: _builtins.int = ...,
         field: _contest_pb2.FieldSpec | None = ...,
         seed: _builtins.int = ...,
+        entry_fee_cents: _builtins.int = ...,
+        max_entries_per_user: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["field", b"field"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["field", b"field", "n_entries", b"n_entries", "race_id", b"race_id", "scenario_set_id", b"scenario_set_id", "seed", b"seed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["entry_fee_cents", b"entry_fee_cents", "field", b"field", "max_entries_per_user", b"max_entries_per_user", "n_entries", b"n_entries", "race_id", b"race_id", "scenario_set_id", b"scenario_set_id", "seed", b"seed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -365,6 +383,50 @@ class SelectEntriesRequest(_message.Message):
 Global___SelectEntriesRequest: _TypeAlias = SelectEntriesRequest  # noqa: Y015
 
 @_typing.final
+class ComparedChoice(_message.Message):
+    """A choice of entries judged on fresh scenarios, beside the selection."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    N_ENTRIES_FIELD_NUMBER: _builtins.int
+    PROFIT_CENTS_FIELD_NUMBER: _builtins.int
+    LEAD_CENTS_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Output only. "selection", "best_single_roi" (the best single returns) or "best_cvar_99" (the best upper tails), each
+    under the rules of the request.
+    """
+    n_entries: _builtins.int
+    """Output only. Entries of the choice: as many as wanted, or fewer where taking the best first leads to no more that
+    keep the rules.
+    """
+    @_builtins.property
+    def profit_cents(self) -> _lineup_pb2.Estimate:
+        """Output only. Expected profit in cents."""
+
+    @_builtins.property
+    def lead_cents(self) -> _lineup_pb2.Estimate:
+        """Output only. Expected profit of the selection less that of this choice, in cents, from the differences scenario by
+        scenario; 0 for the selection itself.
+        """
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        n_entries: _builtins.int = ...,
+        profit_cents: _lineup_pb2.Estimate | None = ...,
+        lead_cents: _lineup_pb2.Estimate | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["lead_cents", b"lead_cents", "profit_cents", b"profit_cents"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lead_cents", b"lead_cents", "n_entries", b"n_entries", "name", b"name", "profit_cents", b"profit_cents"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ComparedChoice: _TypeAlias = ComparedChoice  # noqa: Y015
+
+@_typing.final
 class EntrySelection(_message.Message):
     """The chosen entries."""
 
@@ -396,6 +458,8 @@ class EntrySelection(_message.Message):
     UPPER_BOUND_CENTS_FIELD_NUMBER: _builtins.int
     PORTFOLIO_FIELD_NUMBER: _builtins.int
     FRESH_PROFIT_CENTS_FIELD_NUMBER: _builtins.int
+    COMPARISONS_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
     profit_cents: _builtins.float
     """Output only. Expected profit of the choice on the scenarios it was made on, in cents, and an upper bound on that of
     any choice of the same size there.
@@ -419,6 +483,14 @@ class EntrySelection(_message.Message):
         ("best_single_roi") and upper tails ("best_cvar_99") under the same rules.
         """
 
+    @_builtins.property
+    def comparisons(self) -> _containers.RepeatedCompositeFieldContainer[Global___ComparedChoice]:
+        """Output only. The same choices with their sizes and standard errors, the selection first."""
+
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Output only. What a careful user should know of the field, such as ownership that no legal field can have."""
+
     def __init__(
         self,
         *,
@@ -428,10 +500,12 @@ class EntrySelection(_message.Message):
         upper_bound_cents: _builtins.float = ...,
         portfolio: _contest_pb2.PortfolioResult | None = ...,
         fresh_profit_cents: _abc.Mapping[_builtins.str, _builtins.float] | None = ...,
+        comparisons: _abc.Iterable[Global___ComparedChoice] | None = ...,
+        warnings: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["portfolio", b"portfolio"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["entries", b"entries", "fresh_profit_cents", b"fresh_profit_cents", "lineups", b"lineups", "portfolio", b"portfolio", "profit_cents", b"profit_cents", "upper_bound_cents", b"upper_bound_cents"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["comparisons", b"comparisons", "entries", b"entries", "fresh_profit_cents", b"fresh_profit_cents", "lineups", b"lineups", "portfolio", b"portfolio", "profit_cents", b"profit_cents", "upper_bound_cents", b"upper_bound_cents", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

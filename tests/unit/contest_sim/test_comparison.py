@@ -1,0 +1,84 @@
+"""Choices beside the selection: filled as far as the rules let them, and compared scenario by scenario."""
+
+import numpy as np
+import pytest
+
+from services.contest_sim.core.comparison import SELECTION, compare, take_best
+from services.contest_sim.core.contest import Contest, Entries
+from services.contest_sim.core.field_plan import Drawn
+from services.contest_sim.core.opponents import Opponents
+from services.contest_sim.core.play import play_contests
+from services.contest_sim.core.prizes import PrizeRow, PrizeTable
+from services.contest_sim.core.selection_rules import SelectionRules
+
+TABLE = PrizeTable.checked([PrizeRow(1, 1, 9000), PrizeRow(2, 8, 1500)])
+
+
+def best_first(pool, values, rules):
+    """The same choice one lineup at a time over the whole pool."""
+    chosen = []
+    for row in np.argsort(-values, kind="stable"):
+        lineup = set(pool[row].tolist())
+        counts = [sum(driver in other for other in chosen) for driver in lineup]
+        apart = all(len(lineup - other) >= rules.min_distinct_drivers for other in chosen)
+        if len(chosen) < rules.n_entries and apart and max(counts, default=0) < rules.max_per_driver:
+            chosen.append(lineup)
+    return chosen
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        SelectionRules(12, max_driver_exposure=0.5),
+        SelectionRules(8, min_distinct_drivers=3),
+        SelectionRules(20, max_driver_exposure=0.25, min_distinct_drivers=2),
+    ],
+)
+def test_choice_goes_on_below_the_first_ranked_until_it_is_full(small, rng, rules):
+    pool = small.universe.lineups
+    values = rng.random(len(pool)) + (pool == 3).any(axis=1)
+
+    def ranked(rows):
+        return rows[np.argsort(-values[rows], kind="stable")[:5]]
+
+    taken = take_best(pool, rules, ranked, n_drivers=12)
+    assert [set(lineup) for lineup in taken.tolist()] == best_first(pool, values, rules)
+
+
+def test_choice_is_short_only_where_nothing_is_left(small):
+    pool = small.universe.lineups[:30]
+    taken = take_best(pool, SelectionRules(9, max_driver_exposure=0.12), lambda rows: rows, n_drivers=12)
+    assert 1 <= len(taken) < 9
+    used = set(taken.ravel().tolist())
+    assert all(used & set(lineup) for lineup in pool.tolist())
+
+
+def test_lead_is_the_difference_of_profits_with_the_error_of_the_differences(small, rng):
+    """Two portfolios that share most entries: their profits vary far more than their difference."""
+    fields = [Opponents.compress(small.universe.lineups[rng.integers(0, 261, 50)]) for _ in range(6)]
+    lineups = small.universe.lineups[[5, 50, 90, 130, 170, 210]]
+    choices = {
+        SELECTION: lineups,
+        "other": np.vstack([lineups[:5], small.universe.lineups[[250]]]),
+        "short": lineups[:4],
+    }
+    outcomes = {
+        name: play_contests(
+            small.ticks,
+            [Contest(60, 600, TABLE)],
+            Entries(rows, np.ones(len(rows), dtype=np.int64)),
+            lambda index: [Drawn(fields[index])],
+            n_fields=6,
+        )[0]
+        for name, rows in choices.items()
+    }
+    sizes = {name: len(rows) for name, rows in choices.items()}
+    first, other, short = compare(outcomes, sizes, 600)
+    assert (first.lead, first.lead_se) == (0.0, 0.0)
+    assert [item.n_entries for item in (first, other, short)] == [6, 6, 4]
+    assert short.profit == pytest.approx(outcomes["short"].portfolio.mean() - 4 * 600)
+    gaps = outcomes[SELECTION].portfolio - outcomes["other"].portfolio
+    assert other.lead == pytest.approx(gaps.mean())
+    by_field = [gaps[index::6].mean() for index in range(6)]
+    assert other.lead_se == pytest.approx(max(gaps.std(ddof=1) / np.sqrt(60), np.std(by_field, ddof=1) / np.sqrt(6)))
+    assert other.lead_se < 0.5 * other.profit_se
