@@ -26,6 +26,59 @@ def test_place_and_prize_may_stand_on_two_lines():
 
 
 @pytest.mark.parametrize(
+    ("line", "cents"),
+    [
+        ("1st$50", 5_000),
+        ("1$50", 5_000),
+        ("1 50", 5_000),
+        ("1st: 50.25 USD", 5_025),
+        ("1st $20 Ticket", 2_000),
+        ("1st $20.50 Contest Entry Ticket", 2_050),
+        ("1st Ticket ($12)", 1_200),
+        ("1st ticket worth $12", 1_200),
+        ("1st $5 in DK Dollars", 500),
+        ("1st $1,000 + $555 ticket", 155_500),
+        ("1st $100 cash & Ticket ($20) and $5", 12_500),
+        ("1st $0", 0),
+    ],
+)
+def test_cash_and_tickets_of_stated_value_add_up(line: str, cents: int):
+    assert parse_prizes(line).rows == (PrizeRow(1, 1, cents),)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "1st Ticket to the final",
+        "1st Ticket to the $100K Final",
+        "1st $50 + Ticket",
+        "1st 2 tickets",
+        "1st 2 x $20 Tickets",
+        "1st $2 Million Final Ticket",
+        "1st $5K",
+    ],
+)
+def test_prizes_without_a_value_are_refused(line: str):
+    """Above all, what a ticket admits to is not taken for what it is worth."""
+    with pytest.raises(InvalidInput, match=r"line 1.*cannot read"):
+        parse_prizes(line)
+
+
+def test_remedy_for_tickets_is_their_value():
+    with pytest.raises(InvalidInput, match="worth to you"):
+        parse_prizes("1st Ticket to the final")
+
+
+@pytest.mark.parametrize(
+    "header", ["Place\tPrize", "Rank  Payout", "Payout Structure\nPosition / Prize", "PLACE\nPRIZE"]
+)
+def test_headings_are_passed_over_but_only_above_the_rows(header: str):
+    assert parse_prizes(f"{header}\n1st $10\n2nd $5").rows == (PrizeRow(1, 1, 1_000), PrizeRow(2, 2, 500))
+    with pytest.raises(InvalidInput, match="cannot read"):
+        parse_prizes(f"1st $10\n{header}\n2nd $5")
+
+
+@pytest.mark.parametrize(
     ("text", "line"), [("1st $10\nsecond $5", 2), ("1st Ticket to the final", 1), ("1st $10\n2nd", 2), ("", 0)]
 )
 def test_unreadable_lines_are_named(text: str, line: int):
