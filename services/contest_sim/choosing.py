@@ -21,7 +21,7 @@ from services.contest_sim.core.economics import lineup_worth
 from services.contest_sim.core.selection import Selection, SelectionTask, select_entries
 from services.contest_sim.core.selection_rules import SelectionRules
 from services.contest_sim.opposition import Opposition
-from services.contest_sim.simulation import drawer, effective_fields, n_opponents, portfolio_message, take_seats
+from services.contest_sim.simulation import effective_fields, field_plan, n_opponents, portfolio_message, take_seats
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +47,7 @@ class Choosing:
             pool=self.pool,
             ticks=self.matrix.ticks,
             contest=self.contest,
-            draw=drawer(seats, sizes, self.seed, call),
+            plan=field_plan(seats, sizes, self.seed, call),
             n_fields=effective_fields(self.n_fields, self.matrix.n_scenarios // 4 or 1, seats),
             rules=self.rules,
         )

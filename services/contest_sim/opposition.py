@@ -19,6 +19,7 @@ from services.contest_sim.core.contest import DEFAULT_MAX_ENTRIES_PER_USER, Sett
 from services.contest_sim.core.entrants import Entrants, entry_limit
 from services.contest_sim.core.field import Field
 from services.contest_sim.core.field_description import describe_field
+from services.contest_sim.core.field_parameters import INSIGHT
 from services.contest_sim.core.given_ownership import given_shares
 from services.contest_sim.core.lineup_keys import rows_of
 from services.contest_sim.core.opponents import Opponents
@@ -34,6 +35,7 @@ class ModelOpposition:
     race: Race
     model: Field
     concentration: float
+    insight: float = INSIGHT
     warnings: tuple[str, ...] = ()
 
     def report(self, n_entries: int) -> contest_pb2.FieldReport:
@@ -87,7 +89,8 @@ class OppositionFinder:
         field = self.library.field(race, shares, parameters, entrants, call.checkpoint)
         redraw = model.redraw_ownership if model.HasField("redraw_ownership") else True
         notes = (*warnings, *_misses(race, field))
-        return ModelOpposition(race, field, concentration if redraw else 0.0, notes)
+        insight = model.insight if model.HasField("insight") else INSIGHT
+        return ModelOpposition(race, field, concentration if redraw else 0.0, insight, notes)
 
     def _shares(
         self,

@@ -14,14 +14,15 @@ from services.contest_sim import answers
 from services.contest_sim.core.contest import Contest, Entries
 from services.contest_sim.core.economics import lineup_worth, portfolio_worth
 from services.contest_sim.core.exposures import driver_exposures, regime_exposures
-from services.contest_sim.core.field_plan import KnownPlan, ModelPlan
+from services.contest_sim.core.field_plan import KnownPlan, ModelPlan, Plan
 from services.contest_sim.core.kelly import DEFAULT_FRACTION
 from services.contest_sim.core.outcome import Outcome
-from services.contest_sim.core.play import Draw, play_contests
+from services.contest_sim.core.play import play_contests
 from services.contest_sim.known_opposition import KnownOpposition, seated
 from services.contest_sim.opposition import ModelOpposition, Opposition
 
-DEFAULT_FIELDS = 10
+DEFAULT_FIELDS = 40
+"""Enough for races to find a field that is surprised in their direction."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,12 +42,15 @@ class Simulation:
         """Play all contests and say what came of it."""
         seats = take_seats(self.oppositions, self.contests, self.entries.n_entries)
         n_fields = effective_fields(self.n_fields, self.matrix.n_scenarios, seats)
+        plan = field_plan(seats, self._sizes, self.seed, call)
+        dealing = plan.deal(self.matrix.ticks, n_fields)
         outcomes = play_contests(
             self.matrix.ticks,
             self.contests,
             self.entries,
-            drawer(seats, self._sizes, self.seed, call),
+            plan.draw,
             n_fields=n_fields,
+            dealing=dealing,
             checkpoint=call.checkpoint,
             progress=progress,
         )
@@ -61,6 +65,7 @@ class Simulation:
             n_fields=n_fields,
             seed=self.seed,
             combined=self._portfolio(self.contests, outcomes),
+            insight=dealing.insight,
         )
 
     @property
@@ -110,15 +115,20 @@ def effective_fields(asked: int, n_scenarios: int, oppositions: Sequence[Opposit
     return min(asked or DEFAULT_FIELDS, n_scenarios)
 
 
-def drawer(oppositions: Sequence[Opposition], sizes: Sequence[int], seed: int, call: Call) -> Draw:
-    """How fields are drawn for these oppositions, one per contest."""
+def field_plan(oppositions: Sequence[Opposition], sizes: Sequence[int], seed: int, call: Call) -> Plan:
+    """How fields are drawn for these oppositions, one per contest, and met."""
     first = oppositions[0]
     if isinstance(first, KnownOpposition):
-        return KnownPlan(first.opponents, len(sizes)).draw
+        return KnownPlan(first.opponents, len(sizes))
     models = [opposition for opposition in oppositions if isinstance(opposition, ModelOpposition)]
     return ModelPlan(
-        [item.model for item in models], sizes, [item.concentration for item in models], seed, call.checkpoint
-    ).draw
+        [item.model for item in models],
+        sizes,
+        [item.concentration for item in models],
+        seed,
+        first.insight,
+        call.checkpoint,
+    )
 
 
 def portfolio_message(

@@ -12,12 +12,12 @@ import numpy as np
 from services.common.universe import enumerate_lineups
 from services.contest_sim.core.contest import Contest, Entries
 from services.contest_sim.core.entrants import Entrants
-from services.contest_sim.core.field import Field, fit_field, refit_field
-from services.contest_sim.core.field_parameters import FieldParameters
+from services.contest_sim.core.field import Field, fit_field
+from services.contest_sim.core.field_parameters import INSIGHT, FieldParameters
 from services.contest_sim.core.field_plan import Drawn, ModelPlan
 from services.contest_sim.core.gain_tiles import build_gain_tiles
 from services.contest_sim.core.opponents import Opponents
-from services.contest_sim.core.ownership_draw import draw_shares
+from services.contest_sim.core.ownership_draw import draw_surprise
 from services.contest_sim.core.play import play_contests
 from services.contest_sim.core.prize_shape import PrizeShape, shape_prizes
 
@@ -93,9 +93,9 @@ def bench_field(universe, shares) -> Field:
         f"  without users, Newton {newton} to {error:.5f} points; "
         f"40 sweeps of log-odds {swept} to {100 * off:.3f} points; ratio {swept / newton:.1f}"
     )
-    drawn = draw_shares(shares, 40.0, np.random.default_rng(1).random(N_DRIVERS))
-    refit_field(field, drawn)
-    _, again = clock(lambda: refit_field(field, drawn))
+    surprise = draw_surprise(shares, 40.0, np.random.default_rng(1).random(N_DRIVERS))
+    field.surprised(surprise)
+    _, again = clock(lambda: field.surprised(surprise))
     field.sample(1_000, np.random.default_rng(0))
     _, sampled = clock(lambda: field.sample(100_000, np.random.default_rng(1)))
     print(f"redrawn ownership {again}; 100,000 entries drawn in {sampled} (limit 1)")
@@ -125,10 +125,13 @@ def bench_contest(field: Field, ticks, n_opponents: int, limit: float) -> None:
         f"{N_OWN} entries against {n_opponents:,} opponents x {len(ticks):,} scenarios: {seconds} (limit {limit} s), "
         f"{ratio:.0f} x numpy's sorting; half the scenarios {half}, memory for the other half {grown:.0f} MiB"
     )
-    _, redrawn = clock(
-        lambda: play_contests(ticks, [contest], own, ModelPlan([field], [n_opponents], [40.0], 1).draw, n_fields=10)
-    )
-    print(f"  with ownership and field drawn anew ten times {redrawn}; prizes {outcome.portfolio.mean() / 100:.0f} $")
+    plan = ModelPlan([field], [n_opponents], [40.0], 1, insight=INSIGHT)
+
+    def play_anew():
+        return play_contests(ticks, [contest], own, plan.draw, n_fields=40, dealing=plan.deal(ticks, 40))
+
+    _, redrawn = clock(play_anew)
+    print(f"  with 40 fields drawn anew and races dealt {redrawn}; prizes {outcome.portfolio.mean() / 100:.0f} $")
 
 
 def bench_payouts(field: Field, ticks) -> None:

@@ -185,5 +185,6 @@ def field(value: FieldConfig) -> contest_pb2.FieldSpec:
             salary_tilt=value.salary_tilt,
             sharpness=value.sharpness,
             redraw_ownership=value.redraw_ownership,
+            insight=value.insight,
         )
     )

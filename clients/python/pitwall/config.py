@@ -163,6 +163,9 @@ class FieldConfig:
         How fully the field spends the cap and how much it optimises; None for the fitted values.
     redraw_ownership
         Draw ownership once per simulated field from its uncertainty.
+    insight
+        How much the field knows that you do not, from 0: the correlation of what ownership and points do beyond
+        expectation. None for the fitted value. Takes effect with ``redraw_ownership``.
     known_lineups
         The real opponents and how many entries play each, in place of a model.
     standings
@@ -175,6 +178,7 @@ class FieldConfig:
     salary_tilt: float | None = None
     sharpness: float | None = None
     redraw_ownership: bool = True
+    insight: float | None = None
     known_lineups: Mapping[tuple[str, ...], int] = field(default_factory=dict)
     standings: str | Path | bytes | None = None
     own_user: str = ""

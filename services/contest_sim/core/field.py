@@ -13,7 +13,7 @@ from services.common.universe import Universe
 from services.contest_sim.core.entrants import ONE_ENTRY_EACH, Entrants
 from services.contest_sim.core.field_parameters import FieldParameters, base_weights
 from services.contest_sim.core.lineup_space import LineupSpace
-from services.contest_sim.core.max_entropy import EntropyFit, NewtonSettings, fit_entropy, interior_shares
+from services.contest_sim.core.max_entropy import MARGIN, EntropyFit, fit_entropy, interior_shares
 from services.contest_sim.core.nearest_ownership import nearest_ownership
 from services.contest_sim.core.opponents import Opponents
 
@@ -28,9 +28,13 @@ _INWARD = 1e-3
 """Step from the edge of what is legal towards its inside: there, and only there, is entropy finite."""
 
 
+_PINNED = 0.05
+"""Directions in which ownership varies less than this, relative to the freest, are pinned: by the sum, by the cap."""
+
+
 @dataclass(frozen=True, eq=False)
-class Field:
-    """How opponents choose, and the entries and ownership that come of it.
+class Choices:
+    """How opponents choose, and the entries that come of it.
 
     Attributes
     ----------
@@ -38,12 +42,8 @@ class Field:
         What each driver adds to the log-weight of a choice; shape (n_drivers,).
     weights
         Weight of each lineup in a single choice, up to a constant; shape (n_lineups,).
-    target_shares, shares
-        Ownership asked for and achieved, as shares that sum to the roster size; shape (n_drivers,).
-    offset
-        Ownership of single choices less that of entries: users do not repeat themselves; shape (n_drivers,).
-    distance
-        Euclidean distance in shares from what was asked for to what a legal field can have; 0 when it can be met.
+    entry_shares
+        Expected share of entries on each lineup; shape (n_lineups,).
     """
 
     space: LineupSpace
@@ -51,10 +51,6 @@ class Field:
     theta: Floats
     weights: Floats
     entry_shares: Floats
-    target_shares: Floats
-    shares: Floats
-    offset: Floats
-    distance: float = 0.0
 
     @property
     def universe(self) -> Universe:
@@ -74,6 +70,61 @@ class Field:
         rows = self.entrants.draw(self._cumulative, n_entries, rng, checkpoint=checkpoint)
         different, copies = np.unique(rows, return_counts=True)
         return Opponents(np.ascontiguousarray(self.universe.lineups[different]), copies.astype(np.int64))
+
+
+@dataclass(frozen=True, eq=False)
+class Field(Choices):
+    """Choices that have a given ownership.
+
+    Attributes
+    ----------
+    target_shares, shares
+        Ownership asked for and achieved, as shares that sum to the roster size; shape (n_drivers,).
+    offset
+        Ownership of single choices less that of entries: users do not repeat themselves; shape (n_drivers,).
+    distance
+        Euclidean distance in shares from what was asked for to what a legal field can have; 0 when it can be met.
+    """
+
+    target_shares: Floats
+    shares: Floats
+    offset: Floats
+    distance: float = 0.0
+
+    def possible(self, surprise: Floats) -> Floats:
+        """The part of a ``surprise`` in log-odds of ownership that the cap and the sum leave room for.
+
+        Shape (..., n_drivers), as given. A field that spends its money cannot own more of the dear drivers
+        without owning less of other dear ones.
+        """
+        free: Floats = surprise @ (self._covariance @ self._response / self._spread[:, None]).T
+        return free
+
+    def surprised(self, surprise: Floats, *, checkpoint: Checkpoint = no_checkpoint) -> Choices:
+        """The choices when ownership differs by ``surprise`` in log-odds, as far as that is possible.
+
+        One pass over the universe: exact to first order, and free of bias to within a tenth of the surprise's
+        standard deviation, as log-odds are what ``theta`` adds to. Shape of ``surprise``: (n_drivers,).
+        """
+        theta = self.theta + self._response @ surprise
+        weights = self.space.weights(theta, checkpoint=checkpoint)
+        return Choices(self.space, self.entrants, theta, weights, self.entrants.entry_shares(weights / weights.sum()))
+
+    @cached_property
+    def _covariance(self) -> Floats:
+        """Of who is in a choice, which is how ownership answers to ``theta``; shape (n_drivers, n_drivers)."""
+        _, shares, pairs = self.space.moments(self.theta)
+        return pairs - np.outer(shares, shares)
+
+    @cached_property
+    def _spread(self) -> Floats:
+        """How a driver's ownership answers to his log-odds; shape (n_drivers,)."""
+        return np.maximum(self.shares * (1.0 - self.shares), MARGIN)
+
+    @cached_property
+    def _response(self) -> Floats:
+        """Change of ``theta`` per log-odds of each driver's ownership; shape (n_drivers, n_drivers)."""
+        return np.linalg.pinv(self._covariance, rcond=_PINNED, hermitian=True) * self._spread
 
 
 def fit_field(
@@ -119,19 +170,6 @@ def _corrected(field: Field, goal: Floats, checkpoint: Checkpoint) -> Field:
         fit = fit_entropy(field.space, wanted, start=field.theta, checkpoint=checkpoint)
         field = _field(field.space, field.entrants, fit, field.target_shares, 0.0, checkpoint)
     return field
-
-
-def refit_field(field: Field, shares: Floats, *, checkpoint: Checkpoint = no_checkpoint) -> Field:
-    """The field with other ownership, fitted from where ``field`` stands.
-
-    Ownership that no legal field has is approached, not met: a mild pull towards the given field keeps the
-    fit finite and costs a few hundredths of a point.
-    """
-    target = interior_shares(shares, field.universe.roster_size)
-    wanted = interior_shares(target + field.offset, field.universe.roster_size)
-    settings = NewtonSettings(tolerance=1e-4, max_steps=15, ridge=1e-4)
-    fit = fit_entropy(field.space, wanted, start=field.theta, settings=settings, checkpoint=checkpoint)
-    return _field(field.space, field.entrants, fit, target, 0.0, checkpoint)
 
 
 def _fit_nearest(space: LineupSpace, target: Floats, checkpoint: Checkpoint) -> tuple[EntropyFit, Floats, float]:

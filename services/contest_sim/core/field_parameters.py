@@ -46,6 +46,15 @@ errors from zero and left at that. ``tests/unit/contest_sim/real_fields.py`` rep
 """
 
 
+INSIGHT = 0.29
+"""Correlation over a slate's picks of what ownership (log-odds) and points do beyond what salary explains.
+
+From the same contests, of 167 entries and more: the mean of four events is 0.29, with a standard error of 0.10 by
+Fisher's z; contests at $8 and at $100 and more do not differ. In racing ownership is projected from more
+than salary, so this is rather too high than too low; nothing is known that would say by how much.
+"""
+
+
 def default_parameters(entry_fee_cents: int) -> FieldParameters:
     """Parameters for a fee: linear in its logarithm between the fitted fees, constant beyond them."""
     fees = np.log([fee for fee, _ in FITTED])

@@ -12,8 +12,9 @@ from services.common.domain.work import Checkpoint, ReportProgress, no_checkpoin
 from services.contest_sim.core import contest_kernels, gain_kernels
 from services.contest_sim.core.contest import Contest
 from services.contest_sim.core.contest_kernels import SCENARIOS_PER_TILE
+from services.contest_sim.core.dealing import Dealing, deal_evenly
 from services.contest_sim.core.opponents import Opponents
-from services.contest_sim.core.play import Draw, deal_scenarios
+from services.contest_sim.core.play import Draw
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -143,14 +144,15 @@ def build_gain_tiles(
     n_own: int,
     n_fields: int,
     roster_size: int,
+    dealing: Dealing | None = None,
     checkpoint: Checkpoint = no_checkpoint,
     progress: ReportProgress = no_progress,
 ) -> GainTiles:
     """Count the opponents of ``ticks[scenario, driver]`` and tabulate what a first entry would gain.
 
-    ``n_own`` is the most entries that will ever be chosen.
+    ``n_own`` is the most entries that will ever be chosen. Scenarios are dealt to fields in turn by default.
     """
-    dealt = deal_scenarios(len(ticks), n_fields)
+    dealt = (dealing or deal_evenly(len(ticks), n_fields)).field_of_scenario
     cumulative = contest.prizes.cumulative_cents(contest.n_entries + n_own + 1)
     tiles: list[Tile] = []
     done = 0

@@ -25,24 +25,13 @@ MAX_THETA = 100.0
 """Beyond it a driver is in all or no lineups, and ownership that asks for more cannot be met."""
 
 
-@dataclass(frozen=True)
-class NewtonSettings:
-    """When to stop.
+TOLERANCE = 1e-6
+"""Greatest difference of achieved and target share to stop at: a ten-thousandth of a point."""
 
-    Attributes
-    ----------
-    tolerance
-        Greatest difference of achieved and target share; 1e-6 is a ten-thousandth of a point.
-    max_steps
-        Passes over the universe.
-    ridge
-        Pull of ``theta`` towards its start, which makes any target solvable at the price of missing it by
-        ``ridge * |change of theta|``.
-    """
+MAX_STEPS = 40
 
-    tolerance: float = 1e-6
-    max_steps: int = 40
-    ridge: float = 1e-10
+RIDGE = 1e-10
+"""Pull of ``theta`` towards its start, which keeps it finite for any target."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +57,6 @@ def fit_entropy(
     target: Floats,
     *,
     start: Floats | None = None,
-    settings: NewtonSettings = NewtonSettings(),
     checkpoint: Checkpoint = no_checkpoint,
 ) -> EntropyFit:
     """Fit ``theta`` to ``target`` shares (summing to the roster size) by damped Newton steps.
@@ -76,10 +64,10 @@ def fit_entropy(
     The fit may miss a target that no legal field has: look at ``max_error``.
     """
     origin = np.log(target / (1.0 - target)) if start is None else start
-    dual = _Dual(space, target, origin, settings.ridge, checkpoint)
+    dual = _Dual(space, target, origin, checkpoint)
     point = dual.at(origin)
     steps = 0
-    while point.error > settings.tolerance and steps < settings.max_steps:
+    while point.error > TOLERANCE and steps < MAX_STEPS:
         following = _step(dual, point)
         steps += 1
         if following is None:
@@ -108,7 +96,6 @@ class _Dual:
     space: LineupSpace
     target: Floats
     origin: Floats
-    ridge: float
     checkpoint: Checkpoint
 
     def at(self, theta: Floats) -> _Point:
@@ -116,10 +103,10 @@ class _Dual:
         away = theta - self.origin
         return _Point(
             theta,
-            log_total - float(theta @ self.target) + 0.5 * self.ridge * float(away @ away),
+            log_total - float(theta @ self.target) + 0.5 * RIDGE * float(away @ away),
             shares,
-            shares - self.target + self.ridge * away,
-            pairs - np.outer(shares, shares) + self.ridge * np.eye(len(theta)),
+            shares - self.target + RIDGE * away,
+            pairs - np.outer(shares, shares) + RIDGE * np.eye(len(theta)),
         )
 
 

@@ -18,16 +18,28 @@ DEFAULT_CONCENTRATION = 36.0
 _EDGE = 1e-4
 
 
-def draw_shares(shares: Floats, concentration: float, surprise: Floats) -> Floats:
+def draw_shares(shares: Floats, concentration: float, levels: Floats) -> Floats:
     """Ownership around ``shares`` (summing to the roster size) with variance ``p (1 - p) / (1 + c)`` each.
 
-    ``surprise[driver]``, uniform on (0, 1), says how far up its distribution each driver comes out, so that one
-    surprise moves different projections alike. Beta quantiles per driver, then one constant on the log-odds of
+    ``levels[driver]``, uniform on (0, 1), say how far up its distribution each driver comes out, so that the same
+    levels move different projections alike. Beta quantiles per driver, then one constant on the log-odds of
     all, so that the sum holds and no driver passes 100 %. Shape (n_drivers,).
     """
     inside = np.clip(shares, _EDGE, 1.0 - _EDGE)
-    drawn = betaincinv(inside * concentration, (1.0 - inside) * concentration, surprise)
+    drawn = betaincinv(inside * concentration, (1.0 - inside) * concentration, levels)
     return shift_to_sum(np.clip(drawn, _EDGE, 1.0 - _EDGE), float(shares.sum()))
+
+
+def draw_surprise(shares: Floats, concentration: float, levels: Floats) -> Floats:
+    """Log-odds of ownership drawn by ``draw_shares`` less those of ``shares``; shape (n_drivers,)."""
+    drawn = draw_shares(shares, concentration, levels)
+    return log_odds(drawn) - log_odds(np.clip(shares, _EDGE, 1.0 - _EDGE))
+
+
+def log_odds(shares: Floats) -> Floats:
+    """``log(p / (1 - p))`` of shares inside (0, 1)."""
+    odds: Floats = np.log(shares / (1.0 - shares))
+    return odds
 
 
 def shift_to_sum(shares: Floats, total: float) -> Floats:

@@ -11,6 +11,7 @@ from services.common.blocks import cut, run_blocks
 from services.common.domain.work import Checkpoint, ReportProgress, no_checkpoint, no_progress
 from services.contest_sim.core.contest import Contest, Entries
 from services.contest_sim.core.contest_kernels import settle
+from services.contest_sim.core.dealing import Dealing, deal_evenly
 from services.contest_sim.core.field_plan import Drawn
 from services.contest_sim.core.opponents import Opponents
 from services.contest_sim.core.outcome import Ledger, Outcome, Part
@@ -23,11 +24,6 @@ SCORES_PER_BLOCK = 20_000_000
 """Entries times scenarios per block: some 50 ms of work on one core."""
 
 
-def deal_scenarios(n_scenarios: int, n_fields: int) -> npt.NDArray[np.int64]:
-    """Return the field of each scenario, dealt out in turn: shares differ by one scenario at most."""
-    return np.arange(n_scenarios, dtype=np.int64) % n_fields
-
-
 def play_contests(
     ticks: Ticks,
     contests: Sequence[Contest],
@@ -35,15 +31,16 @@ def play_contests(
     draw: Draw,
     *,
     n_fields: int,
+    dealing: Dealing | None = None,
     checkpoint: Checkpoint = no_checkpoint,
     progress: ReportProgress = no_progress,
 ) -> list[Outcome]:
     """Play the same entries in every contest over ``ticks[scenario, driver]``.
 
-    Each scenario is played against one of ``n_fields`` fields, dealt out evenly. Only one field is held at a
-    time, so memory depends neither on their number nor on scenarios times opponents.
+    Each scenario is played against one of ``n_fields`` fields: the one it is dealt to, by default in turn. Only
+    one field is held at a time, so memory depends neither on their number nor on scenarios times opponents.
     """
-    dealt = deal_scenarios(len(ticks), n_fields)
+    dealt = (dealing or deal_evenly(len(ticks), n_fields)).field_of_scenario
     ledgers = [Ledger(dealt, n_fields, len(entries.lineups)) for _ in contests]
     table = _Table(ticks, entries, checkpoint)
     done = 0

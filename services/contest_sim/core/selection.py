@@ -10,10 +10,11 @@ import numpy.typing as npt
 from services.common.domain.work import Checkpoint, ReportProgress, no_checkpoint, no_progress
 from services.contest_sim.core.comparison import SELECTION, ComparedChoice, compare, plain_choices
 from services.contest_sim.core.contest import Contest, Entries
+from services.contest_sim.core.field_plan import Plan
 from services.contest_sim.core.gain_tiles import GainTiles, build_gain_tiles
 from services.contest_sim.core.greedy import choose_greedily
 from services.contest_sim.core.outcome import Outcome
-from services.contest_sim.core.play import Draw, play_contests
+from services.contest_sim.core.play import play_contests
 from services.contest_sim.core.selection_rules import Chosen, SelectionRules
 from services.contest_sim.core.swaps import improve_by_swaps
 
@@ -33,7 +34,7 @@ MAX_TURNS = 3
 
 @dataclass(frozen=True, eq=False)
 class SelectionTask:
-    """``pool[row, slot]`` of legal lineups, the contest, and how its fields are drawn.
+    """``pool[row, slot]`` of legal lineups, the contest, and the plan of its fields.
 
     Fields below ``n_fields`` are selected against, the ``n_fields`` after them are fresh.
     """
@@ -41,7 +42,7 @@ class SelectionTask:
     pool: Lineups
     ticks: Ticks
     contest: Contest
-    draw: Draw
+    plan: Plan
     n_fields: int
     rules: SelectionRules
 
@@ -78,12 +79,14 @@ def select_entries(
     """Choose entries greedily, exchange single ones while that helps, and compare on fresh scenarios."""
     n_drivers = task.ticks.shape[1]
     seen, fresh = split_scenarios(len(task.ticks))
+    n_fields = min(task.n_fields, len(seen))
     tiles = build_gain_tiles(
         task.ticks[seen],
         task.contest,
-        task.draw,
+        task.plan.draw,
         n_own=task.rules.n_entries,
-        n_fields=min(task.n_fields, len(seen)),
+        n_fields=n_fields,
+        dealing=task.plan.deal(task.ticks[seen], n_fields),
         roster_size=task.pool.shape[1],
         checkpoint=checkpoint,
         progress=progress,
@@ -147,11 +150,14 @@ def _choose(
 def _judge(task: SelectionTask, fresh: npt.NDArray[np.int64], lineups: Lineups, checkpoint: Checkpoint) -> Outcome:
     """Play a choice on fresh scenarios against fresh fields."""
     entries = Entries(lineups, np.ones(len(lineups), dtype=np.int64))
+    ticks = np.ascontiguousarray(task.ticks[fresh])
+    n_fields = min(task.n_fields, len(fresh))
     return play_contests(
-        np.ascontiguousarray(task.ticks[fresh]),
+        ticks,
         [task.contest],
         entries,
-        lambda index: task.draw(task.n_fields + index),
-        n_fields=min(task.n_fields, len(fresh)),
+        lambda index: task.plan.draw(task.n_fields + index),
+        n_fields=n_fields,
+        dealing=task.plan.deal(ticks, n_fields, first=task.n_fields),
         checkpoint=checkpoint,
     )[0]

@@ -38,6 +38,7 @@ class RealField:
     opponents: np.ndarray
     universe: Universe
     copies: np.ndarray
+    points: np.ndarray
 
     @property
     def high_stakes(self) -> bool:
@@ -90,7 +91,10 @@ def _field(contest_id: str, players: pd.DataFrame, entries: pd.DataFrame) -> Rea
         copies[universe.find(column[name] for name in picks)] += 1
     opponents = np.array([column.get(name, -1) for name in players.opponent])
     first = players.iloc[0]
-    return RealField(contest_id, str(first.event_id), float(first.entry_fee), salaries, opponents, universe, copies)
+    points = players.actual_points.to_numpy()
+    return RealField(
+        contest_id, str(first.event_id), float(first.entry_fee), salaries, opponents, universe, copies, points
+    )
 
 
 @threadpool_limits.wrap(limits=1)  # small products on busy machines: BLAS threads would only wait for each other
@@ -135,6 +139,30 @@ def _log_partition(features: np.ndarray, weights: np.ndarray) -> tuple[float, np
     return float(top + np.log(p.sum())), p / p.sum()
 
 
+def insight(field: RealField) -> tuple[float, int]:
+    """Correlation of log-odds of ownership and points, both less what salary explains; and over how many picks."""
+    known = np.isfinite(field.points)
+    shares = np.clip(field.shares[known], 0.5 / field.n_entries, 1 - 0.5 / field.n_entries)
+    salary = np.column_stack([np.ones(known.sum()), field.salaries[known]])
+    surprises = np.column_stack([np.log(shares / (1 - shares)), field.points[known]])
+    surprises -= salary @ np.linalg.lstsq(salary, surprises, rcond=None)[0]
+    return float(np.corrcoef(surprises.T)[0, 1]), int(known.sum())
+
+
+def pooled_insight(fields: list[RealField]) -> tuple[float, float]:
+    """Mean over events of the mean over their contests, and its standard error by Fisher's z.
+
+    Contests of one event share its results, so an event counts once; z has variance 1 / (n - 4) with one
+    variable partialled out.
+    """
+    by_event: dict[str, list[tuple[float, int]]] = {}
+    for field in fields:
+        by_event.setdefault(field.event_id, []).append(insight(field))
+    means = [np.mean([value for value, _ in found]) for found in by_event.values()]
+    variances = [(1 - mean**2) ** 2 / (found[0][1] - 4) for mean, found in zip(means, by_event.values(), strict=True)]
+    return float(np.mean(means)), float(np.sqrt(np.sum(variances)) / len(means))
+
+
 def predict(field: RealField, weights: np.ndarray) -> Field:
     """The product's field from true ownership and salaries, with parameters from elsewhere."""
     parameters = FieldParameters(salary_tilt=float(weights[0]), sharpness=float(weights[1]))
@@ -169,6 +197,8 @@ def main() -> None:
     for high in (False, True):
         chosen = [fitted[field.contest_id] for field in fields if field.high_stakes == high]
         print("high stakes" if high else "low stakes", np.round(pooled(chosen), 2))
+        print("  insight", np.round([insight(field)[0] for field in fields if field.high_stakes == high], 2))
+    print("insight and its standard error", np.round(pooled_insight(fields), 3))
 
 
 if __name__ == "__main__":

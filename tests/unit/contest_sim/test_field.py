@@ -5,10 +5,10 @@ import pytest
 from scipy.optimize import linprog
 
 from services.common.universe import enumerate_lineups
-from services.contest_sim.core.field import fit_field, refit_field
+from services.contest_sim.core.field import fit_field
 from services.contest_sim.core.field_description import describe_field
 from services.contest_sim.core.field_parameters import FieldParameters, default_parameters
-from services.contest_sim.core.ownership_draw import draw_shares, shift_to_sum
+from services.contest_sim.core.ownership_draw import draw_shares, draw_surprise, shift_to_sum
 
 PARAMETERS = FieldParameters(salary_tilt=0.5, sharpness=1.0)
 
@@ -140,11 +140,39 @@ def test_redrawn_ownership_is_overdispersed_as_asked(small, rng):
     assert draws.var(axis=0).sum() > 0.7 * expected.sum()
 
 
-def test_refit_reaches_drawn_ownership(small, field, rng):
+def test_surprised_field_owns_what_was_announced(small, field, rng):
+    """To first order, and in all directions that the cap and the sum leave free; checked by enumeration."""
+    log_odds = np.log(small.shares / (1 - small.shares))
     for _ in range(5):
-        drawn = draw_shares(small.shares, 200.0, rng.random(12))
-        again = refit_field(field, drawn)
-        assert np.abs(again.shares - drawn).max() < 2e-3
+        announced = field.possible(0.02 * rng.normal(size=12))
+        owned = field.surprised(announced).entry_shares @ incidence(small.universe)
+        assert np.log(owned / (1 - owned)) - log_odds == pytest.approx(announced, abs=1e-3)
+
+
+def test_what_is_possible_keeps_the_sum_and_is_possible_again(small, field, rng):
+    announced = field.possible(rng.normal(size=(6, 12)))
+    assert field.possible(announced) == pytest.approx(announced)
+    changes = announced * small.shares * (1 - small.shares)
+    assert changes.sum(axis=1) == pytest.approx(np.zeros(6), abs=1e-9)
+
+
+def test_fields_at_the_limit_of_the_cap_stay_there_when_surprised(rng):
+    """Ownership that leaves next to nothing: a step towards draws that no lineup can pay for would run away."""
+    salaries = np.sort(rng.integers(40, 110, 20)).astype(np.int64) * 100
+    universe = enumerate_lineups(salaries, 5, 36_000)
+    full = (universe.salaries_dollars >= 35_900).astype(float)
+    shares = full / full.sum() @ incidence(universe)
+    field = fit_field(universe, 36_000, shares, FieldParameters(salary_tilt=3.0))
+    owned = np.array(
+        [
+            field.surprised(draw_surprise(shares, 20.0, rng.random(20))).entry_shares @ incidence(universe)
+            for _ in range(200)
+        ]
+    )
+    asked = np.array([draw_shares(shares, 20.0, rng.random(20)) @ salaries for _ in range(200)])
+    assert np.abs(owned @ salaries - shares @ salaries).mean() < 50 < 500 < asked.std()
+    error = owned.std(axis=0) / np.sqrt(len(owned))
+    assert (np.abs(owned.mean(axis=0) - shares) < 4 * error + 0.01).all()
 
 
 def test_shift_keeps_the_order_and_makes_the_sum():

@@ -3,10 +3,14 @@
 import numpy as np
 import pytest
 
+from services.contest_sim.core.contest import Contest, Entries
+from services.contest_sim.core.economics import portfolio_worth
 from services.contest_sim.core.field import fit_field
 from services.contest_sim.core.field_parameters import FieldParameters
 from services.contest_sim.core.field_plan import KnownPlan, ModelPlan
 from services.contest_sim.core.opponents import Opponents
+from services.contest_sim.core.play import play_contests
+from services.contest_sim.core.prizes import PrizeRow, PrizeTable
 
 N_ENTRIES, N_FIELDS, CONCENTRATION = 500, 120, 60.0
 
@@ -52,9 +56,15 @@ def other(small):
     return fit_field(small.universe, small.cap, shares / weights.sum(), FieldParameters(0.9, 1.0))
 
 
+def expected_ownership(plan, contest):
+    """Ownership of each field's entries before any is drawn; shape (n_fields, 12)."""
+    models = [plan.draw(index)[contest].model for index in range(N_FIELDS)]
+    return np.array([model.space.ownership(model.entry_shares) for model in models])
+
+
 def surprises(plan, contest):
     """Log-odds of each field's ownership less the projection's; shape (n_fields, 12)."""
-    owned = np.array([plan.draw(index)[contest].model.shares for index in range(N_FIELDS)])
+    owned = expected_ownership(plan, contest)
     projected = plan.fields[contest].shares
     return np.log(owned / (1 - owned)) - np.log(projected / (1 - projected))
 
@@ -70,12 +80,72 @@ def test_contests_of_a_race_share_the_surprise(field, other):
 
 def test_each_contest_moves_by_its_own_concentration(field):
     plan = ModelPlan([field, field, field], [40, 40, 40], [20.0, 60.0, 0.0], 5)
-    wide, narrow, still = (
-        np.array([plan.draw(index)[contest].model.shares for index in range(N_FIELDS)]).var(axis=0).sum()
-        for contest in range(3)
-    )
+    wide, narrow, still = (expected_ownership(plan, contest).var(axis=0).sum() for contest in range(3))
     assert wide / narrow == pytest.approx(61 / 21, rel=0.2)
     assert still < 1e-12
+
+
+def points(rng, n_scenarios=3000):
+    return np.round(20 * rng.normal(30.0, 15.0, (n_scenarios, 12))).astype(np.int16)
+
+
+def surprise_in_points(ticks):
+    return ticks - ticks.mean(axis=0)
+
+
+def test_insight_is_the_correlation_of_what_the_field_owns_with_what_the_race_gives(small, field, rng):
+    """Measured from outside: entries counted in drawn fields against the points of the races dealt to them."""
+    ticks = points(rng)
+    plan = ModelPlan([field], [20_000], [30.0], 7, insight=0.25)
+    dealing = plan.deal(ticks, N_FIELDS)
+    assert dealing.insight == pytest.approx(0.25, abs=0.01)
+    owned = owned_by_field(plan)
+    surprise = np.log(owned / (1 - owned)) - np.log(small.shares / (1 - small.shares))
+    met = surprise[dealing.field_of_scenario]
+    measured = [np.corrcoef(a, b)[0, 1] for a, b in zip(met, surprise_in_points(ticks), strict=True)]
+    assert np.mean(measured) == pytest.approx(0.25, abs=0.03)
+
+
+def test_dealing_by_insight_plays_every_race_once_and_every_field_alike(field, rng):
+    plan = ModelPlan([field], [50], [30.0], 8, insight=0.2)
+    dealing = plan.deal(points(rng, 1003), 20)
+    sizes = np.bincount(dealing.field_of_scenario, minlength=20)
+    assert sizes.sum() == 1003
+    assert sizes.max() - sizes.min() <= 1
+    again = plan.deal(points(np.random.default_rng(1), 1003), 20, first=20)
+    assert (again.field_of_scenario != dealing.field_of_scenario).any()
+
+
+def test_few_fields_have_the_greatest_insight_there_is(field, rng):
+    plan = ModelPlan([field], [50], [30.0], 9, insight=0.9)
+    few, many = (plan.deal(points(rng), n).insight for n in (3, 100))
+    assert 0.0 < few < many < 0.9
+
+
+@pytest.mark.parametrize(
+    "plan", [{"insight": 0.0, "concentrations": [30.0]}, {"insight": 0.5, "concentrations": [0.0]}]
+)
+def test_without_insight_or_surprise_races_are_dealt_in_turn(field, rng, plan):
+    dealing = ModelPlan([field], [50], seed=1, **plan).deal(points(rng, 100), 7)
+    assert (dealing.field_of_scenario == np.arange(100) % 7).all()
+    assert dealing.insight == 0.0
+
+
+def test_an_uninformed_player_pays_for_the_fields_insight(small, field, rng):
+    """Entries drawn as the field is projected break even against it without rake; less the more the field knows."""
+    ticks = points(rng, 4000)
+    drawn = field.sample(60, rng)
+    own = Entries(drawn.lineups, drawn.copies)
+    contest = Contest(400, 100, PrizeTable.checked([PrizeRow(1, 40, 1000)]))
+
+    def profit(insight):
+        plan = ModelPlan([field], [400 - own.n_entries], [30.0], 3, insight=insight)
+        dealing = plan.deal(ticks, N_FIELDS)
+        outcome = play_contests(ticks, [contest], own, plan.draw, n_fields=N_FIELDS, dealing=dealing)[0]
+        return portfolio_worth([outcome], [own.n_entries * 100], own.n_entries)
+
+    ignorant, knowing = profit(0.0), profit(0.3)
+    assert knowing.profit + 4 * (knowing.profit_se + ignorant.profit_se) < ignorant.profit
 
 
 def test_a_field_is_the_same_whatever_else_is_drawn(field):

@@ -7,12 +7,20 @@ from scipy.stats import spearmanr
 
 from services.contest_sim.core.contest import Contest, Entries
 from services.contest_sim.core.field_description import describe_field
-from services.contest_sim.core.field_parameters import FITTED
+from services.contest_sim.core.field_parameters import FITTED, INSIGHT
 from services.contest_sim.core.field_plan import KnownPlan
 from services.contest_sim.core.opponents import Opponents
 from services.contest_sim.core.play import play_contests
 from services.contest_sim.core.prizes import PrizeRow, PrizeTable
-from tests.unit.contest_sim.real_fields import PICKS, fit_terms, left_out_weights, load_fields, pooled, predict
+from tests.unit.contest_sim.real_fields import (
+    PICKS,
+    fit_terms,
+    left_out_weights,
+    load_fields,
+    pooled,
+    pooled_insight,
+    predict,
+)
 
 pytestmark = pytest.mark.real_data
 
@@ -40,6 +48,12 @@ def test_committed_parameters_are_those_of_the_data(fields, fitted):
     for (_, committed), high in zip(FITTED, (False, True), strict=True):
         mean = pooled([fitted[field.contest_id] for field in fields if field.high_stakes == high])
         assert (committed.salary_tilt, committed.sharpness) == pytest.approx(tuple(mean[:2]), abs=0.006)
+
+
+def test_committed_insight_is_that_of_the_data(fields):
+    mean, error = pooled_insight(fields)
+    assert pytest.approx(mean, abs=0.006) == INSIGHT
+    assert mean > 2 * error
 
 
 def test_ownership_is_matched(predicted):

@@ -8,6 +8,7 @@ import pytest
 from services.common.domain.errors import Infeasible
 from services.common.domain.work import no_checkpoint
 from services.contest_sim.core.contest import Contest, Entries
+from services.contest_sim.core.dealing import deal_evenly
 from services.contest_sim.core.field_plan import Drawn
 from services.contest_sim.core.gain_tiles import build_gain_tiles
 from services.contest_sim.core.greedy import choose_greedily
@@ -142,11 +143,21 @@ def test_swaps_only_help_and_end_at_a_choice_no_swap_improves(small, draw, tiles
             assert money(small, draw, swapped) <= worth[-1] + 0.01
 
 
+class InTurn:
+    """Given fields, dealt in turn."""
+
+    def __init__(self, draw):
+        self.draw = draw
+
+    def deal(self, ticks, n_fields, first=0):
+        return deal_evenly(len(ticks), n_fields)
+
+
 @pytest.mark.parametrize(
     "rules", [SelectionRules(6, max_driver_exposure=0.5), SelectionRules(5, min_distinct_drivers=2), SelectionRules(6)]
 )
 def test_rules_hold(small, draw, rules):
-    task = SelectionTask(small.universe.lineups, small.ticks, CONTEST, draw, N_FIELDS, rules)
+    task = SelectionTask(small.universe.lineups, small.ticks, CONTEST, InTurn(draw), N_FIELDS, rules)
     selection = select_entries(task)
     sets = [set(lineup) for lineup in selection.lineups.tolist()]
     assert len(sets) == rules.n_entries
@@ -160,7 +171,7 @@ def test_rules_hold(small, draw, rules):
 def test_rules_that_cannot_hold_are_named(small, draw):
     rules = SelectionRules(6, max_driver_exposure=0.2, min_distinct_drivers=4)
     with pytest.raises(Infeasible) as caught:
-        select_entries(SelectionTask(small.universe.lineups, small.ticks, CONTEST, draw, N_FIELDS, rules))
+        select_entries(SelectionTask(small.universe.lineups, small.ticks, CONTEST, InTurn(draw), N_FIELDS, rules))
     assert "max_driver_exposure" in " ".join(caught.value.conflict)
 
 
@@ -169,7 +180,12 @@ def test_risk_aversion_trades_mean_for_spread(small, draw, tiles):
     blends, spreads = {}, {}
     for aversion in (0.0, 0.5):
         task = SelectionTask(
-            small.universe.lineups, small.ticks, CONTEST, draw, N_FIELDS, SelectionRules(4, risk_aversion=aversion)
+            small.universe.lineups,
+            small.ticks,
+            CONTEST,
+            InTurn(draw),
+            N_FIELDS,
+            SelectionRules(4, risk_aversion=aversion),
         )
         seen, _ = split_scenarios(len(small.ticks))
         lineups = select_entries(task).lineups

@@ -162,7 +162,10 @@ class ContestResult:
 
 @dataclass(frozen=True)
 class SimulationResult:
-    """Results of all contests against one field; ``combined`` adds the contests up scenario by scenario."""
+    """Results of all contests against one field; ``combined`` adds the contests up scenario by scenario.
+
+    ``insight`` is the field's, as achieved with so many fields.
+    """
 
     scenario_set_id: str
     contests: tuple[ContestResult, ...]
@@ -171,6 +174,7 @@ class SimulationResult:
     n_fields: int
     seed: int
     combined: PortfolioResult
+    insight: float
 
 
 @dataclass(frozen=True)

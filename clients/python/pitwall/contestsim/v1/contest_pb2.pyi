@@ -206,6 +206,7 @@ class ModelField(_message.Message):
     SALARY_TILT_FIELD_NUMBER: _builtins.int
     SHARPNESS_FIELD_NUMBER: _builtins.int
     REDRAW_OWNERSHIP_FIELD_NUMBER: _builtins.int
+    INSIGHT_FIELD_NUMBER: _builtins.int
     salary_tilt: _builtins.float
     """Optional. How much the field dislikes salary left unused: log-probability per e-fold of 1 + left / $100. (What is
     linear in salary changes nothing once ownership is given.) Default: fitted, by entry fee.
@@ -216,6 +217,10 @@ class ModelField(_message.Message):
     """
     redraw_ownership: _builtins.bool
     """Optional. Draw ownership once per simulated contest from its uncertainty. Default: true."""
+    insight: _builtins.float
+    """Optional. How much the field knows that you do not: correlation, over the drivers of a race, of what ownership and
+    points do beyond expectation. 0: nothing. Takes effect with `redraw_ownership`. Default: 0.29, fitted.
+    """
     @_builtins.property
     def ownership_percent(self) -> _containers.RepeatedCompositeFieldContainer[_lineup_pb2.DriverValue]:
         """Optional. The user's own ownership in per cent, in place of the ownership service's. All drivers that start."""
@@ -227,17 +232,22 @@ class ModelField(_message.Message):
         salary_tilt: _builtins.float | None = ...,
         sharpness: _builtins.float | None = ...,
         redraw_ownership: _builtins.bool | None = ...,
+        insight: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_redraw_ownership", b"_redraw_ownership", "_salary_tilt", b"_salary_tilt", "_sharpness", b"_sharpness", "redraw_ownership", b"redraw_ownership", "salary_tilt", b"salary_tilt", "sharpness", b"sharpness"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_insight", b"_insight", "_redraw_ownership", b"_redraw_ownership", "_salary_tilt", b"_salary_tilt", "_sharpness", b"_sharpness", "insight", b"insight", "redraw_ownership", b"redraw_ownership", "salary_tilt", b"salary_tilt", "sharpness", b"sharpness"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_redraw_ownership", b"_redraw_ownership", "_salary_tilt", b"_salary_tilt", "_sharpness", b"_sharpness", "ownership_percent", b"ownership_percent", "redraw_ownership", b"redraw_ownership", "salary_tilt", b"salary_tilt", "sharpness", b"sharpness"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_insight", b"_insight", "_redraw_ownership", b"_redraw_ownership", "_salary_tilt", b"_salary_tilt", "_sharpness", b"_sharpness", "insight", b"insight", "ownership_percent", b"ownership_percent", "redraw_ownership", b"redraw_ownership", "salary_tilt", b"salary_tilt", "sharpness", b"sharpness"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__insight: _TypeAlias = _typing.Literal["insight"]  # noqa: Y015
+    _WhichOneofArgType__insight: _TypeAlias = _typing.Literal["_insight", b"_insight"]  # noqa: Y015
     _WhichOneofReturnType__redraw_ownership: _TypeAlias = _typing.Literal["redraw_ownership"]  # noqa: Y015
     _WhichOneofArgType__redraw_ownership: _TypeAlias = _typing.Literal["_redraw_ownership", b"_redraw_ownership"]  # noqa: Y015
     _WhichOneofReturnType__salary_tilt: _TypeAlias = _typing.Literal["salary_tilt"]  # noqa: Y015
     _WhichOneofArgType__salary_tilt: _TypeAlias = _typing.Literal["_salary_tilt", b"_salary_tilt"]  # noqa: Y015
     _WhichOneofReturnType__sharpness: _TypeAlias = _typing.Literal["sharpness"]  # noqa: Y015
     _WhichOneofArgType__sharpness: _TypeAlias = _typing.Literal["_sharpness", b"_sharpness"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__insight) -> _WhichOneofReturnType__insight | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__redraw_ownership) -> _WhichOneofReturnType__redraw_ownership | None: ...
     @_typing.overload

@@ -40,7 +40,7 @@ class SimulateContestRequest(_message.Message):
     scenario_set_id: _builtins.str
     """Optional. Scenario set. Default: the newest of the race as it stands now."""
     n_fields: _builtins.int
-    """Optional. Fields drawn; scenarios are dealt out among them evenly. Default (0): 10."""
+    """Optional. Fields drawn; each is met by equally many scenarios. Default (0): 40."""
     seed: _builtins.int
     """Optional. Seed of the field draws."""
     kelly_fraction: _builtins.float
@@ -90,6 +90,7 @@ class SimulationResult(_message.Message):
     N_FIELDS_FIELD_NUMBER: _builtins.int
     SEED_FIELD_NUMBER: _builtins.int
     COMBINED_FIELD_NUMBER: _builtins.int
+    INSIGHT_FIELD_NUMBER: _builtins.int
     scenario_set_id: _builtins.str
     """Output only. The set that was played."""
     n_scenarios: _builtins.int
@@ -97,6 +98,8 @@ class SimulationResult(_message.Message):
     n_fields: _builtins.int
     seed: _builtins.int
     """Output only. Seed used."""
+    insight: _builtins.float
+    """Output only. Insight of the field as achieved; less than asked where `n_fields` are too few."""
     @_builtins.property
     def contests(self) -> _containers.RepeatedCompositeFieldContainer[_contest_pb2.ContestResult]:
         """Output only. One per contest."""
@@ -119,10 +122,11 @@ class SimulationResult(_message.Message):
         n_fields: _builtins.int = ...,
         seed: _builtins.int = ...,
         combined: _contest_pb2.PortfolioResult | None = ...,
+        insight: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["combined", b"combined", "field", b"field"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["combined", b"combined", "contests", b"contests", "field", b"field", "n_fields", b"n_fields", "n_scenarios", b"n_scenarios", "scenario_set_id", b"scenario_set_id", "seed", b"seed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["combined", b"combined", "contests", b"contests", "field", b"field", "insight", b"insight", "n_fields", b"n_fields", "n_scenarios", b"n_scenarios", "scenario_set_id", b"scenario_set_id", "seed", b"seed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -344,7 +348,7 @@ class SelectEntriesRequest(_message.Message):
     min_distinct_drivers: _builtins.int
     """Optional. Least number of drivers in which any two entries differ. Default: 1."""
     n_fields: _builtins.int
-    """Optional. Fields drawn. Default (0): 10."""
+    """Optional. Fields drawn. Default (0): 40."""
     seed: _builtins.int
     """Optional. Seed."""
     @_builtins.property
