@@ -11,7 +11,8 @@ import pytest
 
 import pitwall
 from pitwall.config import PortfolioConfig
-from pitwall.job import JobConfig, result_document, run_job, write_outputs
+from pitwall.job import JobConfig, run_job
+from pitwall.results import result_document, write_outputs
 from pitwall.tracks import find_track
 from tests.conftest import REPOSITORY
 from tests.system.processes import deployed_stack

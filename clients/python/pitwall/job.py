@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.metadata
+import enum
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
 
 from pitwall._groups.base import OnProgress
 from pitwall.client import Client
 from pitwall.config import Contest, PortfolioConfig
-from pitwall.files import to_json, write_atomically
-from pitwall.sitefiles import lineup_file
 from pitwall.types.contests import ContestResult, EntrySelection, SimulationResult
 from pitwall.types.ownership import ContestProfile, OwnershipProjection
 from pitwall.types.portfolio import Portfolio
@@ -38,6 +35,13 @@ def quiet(stage: str) -> None:
     """Tell nobody about a stage."""
 
 
+class SelectRule(enum.StrEnum):
+    """How the entries are chosen: as the portfolio is proven, or by what they pay together."""
+
+    TAIL = "tail"
+    EQUITY = "equity"
+
+
 @dataclass(frozen=True)
 class JobConfig:
     """What to run.
@@ -59,7 +63,7 @@ class JobConfig:
     n_scenarios, seed
         How many races to simulate, and the seed of everything random.
     select
-        ``tail``: the portfolio as it is proven. ``equity``: of a portfolio of ``EQUITY_POOL`` times as many
+        ``TAIL``: the portfolio as it is proven. ``EQUITY``: of a portfolio of ``EQUITY_POOL`` times as many
         lineups, those whose expected payout together is greatest.
     """
 
@@ -76,7 +80,7 @@ class JobConfig:
     site: str = "draftkings"
     accept_guesses: bool = False
     withdraw_unlisted: bool = False
-    select: Literal["tail", "equity"] = "tail"
+    select: SelectRule = SelectRule.TAIL
 
     @property
     def contest_seed(self) -> int:
@@ -105,6 +109,109 @@ class JobResult:
         return self.simulation.contests[0]
 
 
+class _Stages:
+    """The stages of a job: each calls one service, is announced, and is timed."""
+
+    def __init__(self, client: Client, config: JobConfig, on_stage: OnStage, on_progress: OnProgress | None) -> None:
+        self._client, self._config = client, config
+        self._on_stage, self._on_progress = on_stage, on_progress
+        self.timings_seconds: dict[str, float] = {}
+
+    @contextmanager
+    def _stage(self, name: str) -> Iterator[None]:
+        self._on_stage(name)
+        started = time.perf_counter()
+        yield
+        self.timings_seconds[name] = round(time.perf_counter() - started, 3)
+
+    def import_race(self) -> tuple[Race, ImportReport]:
+        """The race of the files, and how their names were joined."""
+        config = self._config
+        with self._stage("import"):
+            return self._client.races.import_files(
+                config.race_id,
+                salaries=config.salaries,
+                race_sheet=config.race_sheet,
+                track=config.track,
+                laps=config.laps,
+                series=config.series,
+                rules=Rules(config.site),
+                accept_guesses=config.accept_guesses,
+                withdraw_unlisted=config.withdraw_unlisted,
+            )
+
+    def simulate_races(self, race: Race) -> tuple[ScenarioSet, ScenarioSet]:
+        """The set that chooses the lineups and the one that the contest is played on.
+
+        The first is made last, to be the newest of the race: what is asked next is about it.
+        """
+        config = self._config
+        with self._stage("scenarios"):
+            fresh, choosing = (
+                self._client.scenarios.generate(
+                    race.race_id, config.n_scenarios, seed=seed, on_progress=self._on_progress
+                )
+                for seed in (config.contest_seed, config.seed)
+            )
+        return choosing, fresh
+
+    def project_ownership(self, scenarios: ScenarioSet) -> OwnershipProjection:
+        """What the field will play."""
+        contest = self._config.contest
+        profile = ContestProfile(
+            n_entries=contest.n_entries,
+            entry_fee_cents=round(contest.entry_fee_dollars * 100),
+            max_entries_per_user=contest.max_entries_per_user,
+        )
+        with self._stage("ownership"):
+            return self._client.ownership.project(
+                scenarios.race_id, scenario_set_id=scenarios.scenario_set_id, contest=profile
+            )
+
+    def build_lineups(self, race: Race, scenarios: ScenarioSet) -> Portfolio:
+        """The lineups, or the pool of which entries are selected."""
+        with self._stage("lineups"):
+            return self._client.optimizer.build(
+                race.race_id,
+                _pool_config(self._config),
+                scenario_set_id=scenarios.scenario_set_id,
+                seed=self._config.seed,
+                driver_names=race.names_by_id,
+                on_progress=self._on_progress,
+            )
+
+    def select_entries(self, pool: Portfolio, scenarios: ScenarioSet) -> tuple[EntrySelection, Portfolio]:
+        """The entries of a pool that together pay best, and the portfolio of these alone, in the order of choice."""
+        wanted = self._config.portfolio
+        with self._stage("selection"):
+            selection = self._client.contests.select_entries(
+                scenarios.race_id,
+                min(wanted.n_lineups, len(pool.lineups)),
+                self._config.contest,
+                pool=[item.driver_ids for item in pool.lineups],
+                max_driver_exposure=wanted.max_driver_exposure or 0.0,
+                min_distinct_drivers=max(1, wanted.min_distinct_drivers),
+                scenario_set_id=scenarios.scenario_set_id,
+                seed=self._config.seed,
+                on_progress=self._on_progress,
+            )
+        by_drivers = {item.driver_ids: item for item in pool.lineups}
+        chosen = [replace(by_drivers[item.driver_ids], index=index) for index, item in enumerate(selection.lineups)]
+        return selection, replace(pool, lineups=tuple(chosen))
+
+    def play_contest(self, portfolio: Portfolio, fresh: ScenarioSet) -> SimulationResult:
+        """What the lineups are worth."""
+        with self._stage("contest"):
+            return self._client.contests.simulate(
+                fresh.race_id,
+                [item.driver_ids for item in portfolio.lineups],
+                self._config.contest,
+                scenario_set_id=fresh.scenario_set_id,
+                seed=self._config.seed,
+                on_progress=self._on_progress,
+            )
+
+
 def run_job(
     client: Client,
     config: JobConfig,
@@ -122,189 +229,20 @@ def run_job(
     PitwallError
         As the services answer; races and scenarios made until then stay.
     """
-    timings: dict[str, float] = {}
-
-    @contextmanager
-    def stage(name: str) -> Iterator[None]:
-        on_stage(name)
-        started = time.perf_counter()
-        yield
-        timings[name] = round(time.perf_counter() - started, 3)
-
     client.contests.resolve_prizes(config.contest)  # prizes that cannot be are refused before any work
-    with stage("import"):
-        race, report = client.races.import_files(
-            config.race_id,
-            salaries=config.salaries,
-            race_sheet=config.race_sheet,
-            track=config.track,
-            laps=config.laps,
-            series=config.series,
-            rules=Rules(config.site),
-            accept_guesses=config.accept_guesses,
-            withdraw_unlisted=config.withdraw_unlisted,
-        )
-    with stage("scenarios"):
-        # The set of the lineups comes last, to be the newest of the race: what is asked next is about it.
-        fresh, scenarios = (
-            client.scenarios.generate(race.race_id, config.n_scenarios, seed=seed, on_progress=on_progress)
-            for seed in (config.contest_seed, config.seed)
-        )
-    set_id = scenarios.scenario_set_id
-    with stage("ownership"):
-        ownership = client.ownership.project(race.race_id, scenario_set_id=set_id, contest=_profile(config.contest))
-    with stage("lineups"):
-        portfolio = client.optimizer.build(
-            race.race_id,
-            _pool_config(config),
-            scenario_set_id=set_id,
-            seed=config.seed,
-            driver_names=race.names_by_id,
-            on_progress=on_progress,
-        )
-    selection = None
-    if config.select == "equity":
-        with stage("selection"):
-            selection, portfolio = _selected(client, config, race, portfolio, set_id, on_progress)
-    with stage("contest"):
-        simulation = client.contests.simulate(
-            race.race_id,
-            [item.driver_ids for item in portfolio.lineups],
-            config.contest,
-            scenario_set_id=fresh.scenario_set_id,
-            seed=config.seed,
-            on_progress=on_progress,
-        )
+    stages = _Stages(client, config, on_stage, on_progress)
+    race, report = stages.import_race()
+    scenarios, fresh = stages.simulate_races(race)
+    ownership = stages.project_ownership(scenarios)
+    portfolio, selection = stages.build_lineups(race, scenarios), None
+    if config.select is SelectRule.EQUITY:
+        selection, portfolio = stages.select_entries(portfolio, scenarios)
+    simulation = stages.play_contest(portfolio, fresh)
+    timings = stages.timings_seconds
     return JobResult(config, race, report, scenarios, fresh, ownership, portfolio, selection, simulation, timings)
 
 
 def _pool_config(config: JobConfig) -> PortfolioConfig:
-    if config.select == "tail":
+    if config.select is SelectRule.TAIL:
         return config.portfolio
     return replace(config.portfolio, n_lineups=min(MAX_POOL, EQUITY_POOL * config.portfolio.n_lineups))
-
-
-def _selected(
-    client: Client, config: JobConfig, race: Race, pool: Portfolio, set_id: str, on_progress: OnProgress | None
-) -> tuple[EntrySelection, Portfolio]:
-    """The entries of a pool that together pay best, and the portfolio of these alone, in the order of choice."""
-    wanted = config.portfolio
-    selection = client.contests.select_entries(
-        race.race_id,
-        min(wanted.n_lineups, len(pool.lineups)),
-        config.contest,
-        pool=[item.driver_ids for item in pool.lineups],
-        max_driver_exposure=wanted.max_driver_exposure or 0.0,
-        min_distinct_drivers=max(1, wanted.min_distinct_drivers),
-        scenario_set_id=set_id,
-        seed=config.seed,
-        on_progress=on_progress,
-    )
-    by_drivers = {item.driver_ids: item for item in pool.lineups}
-    chosen = [replace(by_drivers[item.driver_ids], index=index) for index, item in enumerate(selection.lineups)]
-    return selection, replace(pool, lineups=tuple(chosen))
-
-
-def _profile(contest: Contest) -> ContestProfile:
-    return ContestProfile(
-        n_entries=contest.n_entries,
-        entry_fee_cents=round(contest.entry_fee_dollars * 100),
-        max_entries_per_user=contest.max_entries_per_user,
-    )
-
-
-def result_document(result: JobResult) -> dict[str, Any]:
-    """What ``result.json`` holds: lineups, portfolio, contest, timings, and all it takes to repeat the job."""
-    recipe = result.scenario_set.recipe
-    return {
-        "lineups": _lineup_rows(result),
-        "portfolio": result.portfolio.summary,
-        "selection": _selection_facts(result.selection),
-        "contest": {
-            "result": result.contest.portfolio,
-            "prizes": result.contest.prizes,
-            "rake": round(result.contest.rake, 6),
-            "entries": result.config.contest.n_entries,
-            "entry_fee_dollars": result.config.contest.entry_fee_dollars,
-            "field": result.simulation.field,
-            "n_scenarios": result.simulation.n_scenarios,
-            "n_fields": result.simulation.n_fields,
-        },
-        "ownership": [
-            {"driver": result.race.names_by_id[driver.driver_id], "percent": driver.percent}
-            for driver in result.ownership.drivers
-        ],
-        "import_report": result.import_report,
-        "timings_seconds": result.timings_seconds,
-        "versions": {
-            "pitwall": importlib.metadata.version("pitwall"),
-            "race_model": recipe.model_version if recipe else "",
-            "calibration": recipe.calibration_version if recipe else "",
-            "ownership_model": result.ownership.model_version,
-        },
-        "seeds": {
-            "scenarios": result.config.seed,
-            "lineups": result.config.seed,
-            "contest_scenarios": result.config.contest_seed,
-            "contest": result.simulation.seed,
-        },
-        "hashes": {
-            "race": result.race.snapshot_hash,
-            "scenario_set": result.scenario_set.scenario_set_id,
-            "scenario_content": result.scenario_set.content_hash,
-            "contest_scenario_set": result.contest_scenario_set.scenario_set_id,
-            "contest_scenario_content": result.contest_scenario_set.content_hash,
-            "ownership": result.ownership.projection_id,
-            "portfolio": result.portfolio.summary.portfolio_id,
-        },
-    }
-
-
-def _selection_facts(selection: EntrySelection | None) -> dict[str, Any] | None:
-    if selection is None:
-        return None
-    return {
-        "profit_cents": selection.profit_cents,
-        "upper_bound_cents": selection.upper_bound_cents,
-        "fresh_profit_cents": selection.fresh_profit_cents,
-    }
-
-
-def _lineup_rows(result: JobResult) -> list[dict[str, Any]]:
-    rows = []
-    for item, played in zip(result.portfolio.lineups, result.contest.lineups, strict=True):
-        certificate, metrics = item.certificate, item.metrics
-        rows.append(
-            {
-                "drivers": [result.race.names_by_id[driver_id] for driver_id in item.driver_ids],
-                "driver_ids": list(item.driver_ids),
-                "salary": metrics.salary_dollars,
-                "objective": certificate.objective,
-                "upper_bound": certificate.upper_bound,
-                "proven_optimal": certificate.proven_optimal,
-                "cvar_99": metrics.cvar(0.99),
-                "mean": metrics.mean_points,
-                "ownership_total": metrics.ownership_total_percent,
-                "roi": played.roi.value,
-                "roi_standard_error": played.roi.standard_error,
-                "win_rate": played.win_rate,
-                "cash_rate": played.cash_rate,
-                "expected_duplicates": played.expected_duplicates,
-                "certificate": certificate,
-            }
-        )
-    return rows
-
-
-def write_outputs(result: JobResult, folder: Path, layout: str = "") -> tuple[Path, Path]:
-    """Write ``lineups.csv``, ready to upload, and ``result.json``; returns their paths.
-
-    Another layout than the site's (see ``pitwall.sitefiles.lineup_file``) gives the file its own ending.
-    """
-    suffix = layout if layout in ("json", "parquet") else "csv"
-    lineups_path, result_path = folder / f"lineups.{suffix}", folder / "result.json"
-    csv_bytes = lineup_file(result.race, [item.driver_ids for item in result.portfolio.lineups], layout)
-    json_bytes = (to_json(result_document(result)) + "\n").encode()
-    write_atomically(lineups_path, csv_bytes)
-    write_atomically(result_path, json_bytes)
-    return lineups_path, result_path

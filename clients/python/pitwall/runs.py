@@ -25,7 +25,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from pitwall.errors import InvalidInputError, NotFoundError, PitwallError, Violation
 from pitwall.files import to_json
-from pitwall.job import JobConfig, JobResult, result_document
+from pitwall.job import JobConfig, JobResult
+from pitwall.results import result_document
 from pitwall.sitefiles import lineup_file
 from pitwall.types.race import Race
 

@@ -57,7 +57,8 @@ from pitwall.cli._race import (
 from pitwall.cli._ranges import MAX_SEED, within
 from pitwall.cli._runs import check_places, keep_run, store_of
 from pitwall.config import PortfolioConfig
-from pitwall.job import JobConfig, JobResult, quiet, result_document, run_job
+from pitwall.job import JobConfig, JobResult, SelectRule, quiet, run_job
+from pitwall.results import result_document
 from pitwall.tracks import find_track
 
 
@@ -81,8 +82,8 @@ def run(
     ownership_penalty: OwnershipPenaltyOption = 0.0,
     soft: SoftOption = False,
     select: Annotated[
-        str, typer.Option(help="tail: lineups as proven; equity: those of a larger pool that together pay best.")
-    ] = "tail",
+        SelectRule, typer.Option(help="tail: lineups as proven; equity: those of a larger pool that together pay best.")
+    ] = SelectRule.TAIL,
     opponents: OpponentsOption = 5_000,
     fee: FeeOption = 5.0,
     first_share: FirstShareOption = 0.2,
@@ -98,11 +99,10 @@ def run(
 ) -> None:
     """From a salary file and a race sheet to lineups ready to upload.
 
-    Example: `pitwall run --salaries examples/DKSalaries.csv --race-sheet examples/race_sheet.csv --track phoenix`
+    Example: `pitwall run --salaries examples/DKSalaries.csv --race-sheet examples/race_sheet.csv --track phoenix
+    --race-id sample`
     """
     found, n_laps = find_track(track, laps)
-    if select not in ("tail", "equity"):
-        raise typer.BadParameter("must be tail or equity", param_hint="--select")
     config = JobConfig(
         race_id=race_id,
         salaries=salaries,
@@ -125,13 +125,18 @@ def run(
         seed=seed,
         accept_guesses=accept_guesses,
         withdraw_unlisted=withdraw_unlisted,
-        select="equity" if select == "equity" else "tail",
+        select=select,
     )
+    _run_and_tell(context, config, out, layout, as_json=as_json)
+
+
+def _run_and_tell(context: typer.Context, config: JobConfig, out: Path, layout: str, *, as_json: bool) -> None:
+    """Do the job, keep it as a run, and say what came out."""
+    store = store_of(context)
     with client_of(context) as client, Bars(shown=not as_json) as bars:
-        on_stage = quiet if as_json else tell_stages
-        check_places(out, store_of(context))
-        result = run_job(client, config, on_stage=on_stage, on_progress=bars)
-        stored, paths = keep_run(client, store_of(context), result, out, layout)
+        check_places(out, store)
+        result = run_job(client, config, on_stage=quiet if as_json else tell_stages, on_progress=bars)
+        stored, paths = keep_run(client, store, result, out, layout)
     if as_json:
         print_json(result_document(result) | {"run_id": stored.run_id})
     else:

@@ -22,8 +22,9 @@ from pitwall.cli._common import (
 )
 from pitwall.client import Client
 from pitwall.files import check_writable, write_atomically
-from pitwall.job import JobResult, quiet, run_job, write_outputs
+from pitwall.job import JobResult, quiet, run_job
 from pitwall.report import collect_report, report_from_json, report_html
+from pitwall.results import write_outputs
 from pitwall.runs import LINEUPS, Run, RunStore
 
 app = typer.Typer(no_args_is_help=True, help="Runs: what was run, with everything that it takes to do it again.")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from pitwall.job import JobResult, result_document
+from pitwall.job import JobResult
 from pitwall.report.data import Fact
+from pitwall.results import result_document
 
 
 def headlines(result: JobResult) -> tuple[Fact, ...]:

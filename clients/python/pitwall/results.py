@@ -1,0 +1,121 @@
+"""What a job found out, as files: the lineups for upload, and ``result.json`` with everything behind them."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from pathlib import Path
+from typing import Any
+
+from pitwall.files import to_json, write_atomically
+from pitwall.job import JobResult
+from pitwall.sitefiles import lineup_file
+from pitwall.types.contests import EntrySelection
+
+
+def result_document(result: JobResult) -> dict[str, Any]:
+    """What ``result.json`` holds: lineups, portfolio, contest, timings, and all it takes to repeat the job."""
+    return {
+        "lineups": _lineup_rows(result),
+        "portfolio": result.portfolio.summary,
+        "selection": _selection_facts(result.selection),
+        "contest": _contest_facts(result),
+        "ownership": [
+            {"driver": result.race.names_by_id[driver.driver_id], "percent": driver.percent}
+            for driver in result.ownership.drivers
+        ],
+        "import_report": result.import_report,
+        "timings_seconds": result.timings_seconds,
+        "versions": _versions(result),
+        "seeds": {
+            "scenarios": result.config.seed,
+            "lineups": result.config.seed,
+            "contest_scenarios": result.config.contest_seed,
+            "contest": result.simulation.seed,
+        },
+        "hashes": _hashes(result),
+    }
+
+
+def _contest_facts(result: JobResult) -> dict[str, Any]:
+    return {
+        "result": result.contest.portfolio,
+        "prizes": result.contest.prizes,
+        "rake": round(result.contest.rake, 6),
+        "entries": result.config.contest.n_entries,
+        "entry_fee_dollars": result.config.contest.entry_fee_dollars,
+        "field": result.simulation.field,
+        "n_scenarios": result.simulation.n_scenarios,
+        "n_fields": result.simulation.n_fields,
+    }
+
+
+def _versions(result: JobResult) -> dict[str, str]:
+    recipe = result.scenario_set.recipe
+    return {
+        "pitwall": importlib.metadata.version("pitwall"),
+        "race_model": recipe.model_version if recipe else "",
+        "calibration": recipe.calibration_version if recipe else "",
+        "ownership_model": result.ownership.model_version,
+    }
+
+
+def _hashes(result: JobResult) -> dict[str, str]:
+    return {
+        "race": result.race.snapshot_hash,
+        "scenario_set": result.scenario_set.scenario_set_id,
+        "scenario_content": result.scenario_set.content_hash,
+        "contest_scenario_set": result.contest_scenario_set.scenario_set_id,
+        "contest_scenario_content": result.contest_scenario_set.content_hash,
+        "ownership": result.ownership.projection_id,
+        "portfolio": result.portfolio.summary.portfolio_id,
+    }
+
+
+def _selection_facts(selection: EntrySelection | None) -> dict[str, Any] | None:
+    if selection is None:
+        return None
+    return {
+        "profit_cents": selection.profit_cents,
+        "upper_bound_cents": selection.upper_bound_cents,
+        "fresh_profit_cents": selection.fresh_profit_cents,
+    }
+
+
+def _lineup_rows(result: JobResult) -> list[dict[str, Any]]:
+    rows = []
+    for item, played in zip(result.portfolio.lineups, result.contest.lineups, strict=True):
+        certificate, metrics = item.certificate, item.metrics
+        rows.append(
+            {
+                "drivers": [result.race.names_by_id[driver_id] for driver_id in item.driver_ids],
+                "driver_ids": list(item.driver_ids),
+                "salary": metrics.salary_dollars,
+                "objective": certificate.objective,
+                "upper_bound": certificate.upper_bound,
+                "proven_optimal": certificate.proven_optimal,
+                "cvar_99": metrics.cvar(0.99),
+                "mean": metrics.mean_points,
+                "ownership_total": metrics.ownership_total_percent,
+                "roi": played.roi.value,
+                "roi_standard_error": played.roi.standard_error,
+                "win_rate": played.win_rate,
+                "cash_rate": played.cash_rate,
+                "expected_duplicates": played.expected_duplicates,
+                "certificate": certificate,
+            }
+        )
+    return rows
+
+
+def write_outputs(result: JobResult, folder: Path, layout: str = "") -> tuple[Path, Path]:
+    """Write ``lineups.csv``, ready to upload, and ``result.json``; returns their paths.
+
+    Another layout than the site's (see ``pitwall.sitefiles.lineup_file``) gives the file its own ending.
+    """
+    suffix = layout if layout in ("json", "parquet") else "csv"
+    lineups_path, result_path = folder / f"lineups.{suffix}", folder / "result.json"
+    csv_bytes = lineup_file(result.race, [item.driver_ids for item in result.portfolio.lineups], layout)
+    json_bytes = (to_json(result_document(result)) + "\n").encode()
+    write_atomically(lineups_path, csv_bytes)
+    write_atomically(result_path, json_bytes)
+    return lineups_path, result_path
