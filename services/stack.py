@@ -15,6 +15,7 @@ from services.common.rpc.logs import configure_logs
 from services.common.rpc.peers import OwnershipPeer, ScenarioPeer
 from services.common.rpc.server import Server, ServiceBinding
 from services.common.rpc.settings import ServerSettings, default_data_dir
+from services.common.rpc.status import as_call_errors
 from services.contest_sim import __main__ as contest_sim
 from services.contest_sim.settings import ContestSimSettings
 from services.optimizer import __main__ as optimizer
@@ -33,7 +34,7 @@ def start_stack(data_dir: Path, settings: ServerSettings | None = None) -> Serve
     Raises
     ------
     PitwallError
-        If the data folder cannot be written or the address cannot be listened on.
+        If the data folder cannot be written, its records cannot be read or the address cannot be listened on.
     """
     settings = settings or ServerSettings(drain_pause_seconds=0.0, log_level="error")
     if not structlog.is_configured():
@@ -50,9 +51,9 @@ def start_stack(data_dir: Path, settings: ServerSettings | None = None) -> Serve
 
     inner = ServiceBinding("", lambda _server: None, close=close)
     caller = Caller(settings.bearer_token.get_secret_value(), server.inner_headers)
-    server.start(
-        [inner, *_bindings(data_dir, ScenarioPeer(channel, caller=caller), OwnershipPeer(channel, caller=caller))]
-    )
+    peers = ScenarioPeer(channel, caller=caller), OwnershipPeer(channel, caller=caller)
+    with as_call_errors():
+        server.start([inner, *_bindings(data_dir, *peers)])
     return server
 
 

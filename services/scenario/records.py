@@ -8,11 +8,12 @@ import datetime as dt
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from google.protobuf import json_format
-from sqlalchemy import ForeignKey, Index, delete, select, tuple_
+from sqlalchemy import ForeignKey, Index, Select, delete, select, tuple_
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Mapped, Session, mapped_column
 
 from pitwall.scenario.v1 import race_pb2
 from services.common.domain.errors import InvalidInput, NotFound
@@ -52,6 +53,10 @@ class _SetRow(_Base):
     facts: Mapped[str]
     create_time: Mapped[str]
     request_time: Mapped[str]
+
+
+_Row = TypeVar("_Row", _RaceRow, _SetRow)
+_Order = tuple[InstrumentedAttribute[str], ...]
 
 
 @dataclass(frozen=True)
@@ -132,14 +137,9 @@ class Records:
 
     def list_races(self, page_size: int, page_token: str) -> tuple[list[RaceRecord], str]:
         """A page of races, newest change first, and the token of the next, empty at the end."""
-        query = select(_RaceRow).order_by(_RaceRow.update_time.desc(), _RaceRow.race_id.desc()).limit(page_size + 1)
-        if page_token:
-            query = query.where(tuple_(_RaceRow.update_time, _RaceRow.race_id) < tuple_(*_read_token(page_token)))
         with Session(self._engine) as session:
-            rows = list(session.scalars(query))
-            more = len(rows) > page_size
-            page = rows[:page_size]
-            return [_race_record(row) for row in page], _token(page[-1]) if more else ""
+            rows, token = _page(session, select(_RaceRow), _RACE_ORDER, page_size, page_token)
+            return [_race_record(row) for row in rows], token
 
     def delete_race(self, race_id: str) -> list[str]:
         """Delete a race with the records of its sets; returns the ids of these sets."""
@@ -193,16 +193,44 @@ class Records:
                 )
             return _set_record(row)
 
-    def list_sets(self, race_id: str) -> list[SetRecord]:
-        """The sets of a race, the one asked for last first; ``NotFound`` for the race."""
-        query = (
-            select(_SetRow)
-            .where(_SetRow.race_id == race_id)
-            .order_by(_SetRow.request_time.desc(), _SetRow.scenario_set_id.desc())
-        )
+    def list_sets(self, race_id: str, page_size: int, page_token: str) -> tuple[list[SetRecord], str]:
+        """A page of the sets of a race, the one asked for last first, and the token of the next, empty at the end.
+
+        Raises
+        ------
+        NotFound
+            If there is no such race.
+        """
         with Session(self._engine) as session:
             _race_row(session, race_id)
-            return [_set_record(row) for row in session.scalars(query)]
+            query = select(_SetRow).where(_SetRow.race_id == race_id)
+            rows, token = _page(session, query, _SET_ORDER, page_size, page_token)
+            return [_set_record(row) for row in rows], token
+
+    def newest_set(self, race_id: str) -> SetRecord | None:
+        """The set asked for last of the race as it stands now, if there is one; ``NotFound`` for the race."""
+        query = select(_SetRow).where(_SetRow.race_id == race_id).order_by(*(column.desc() for column in _SET_ORDER))
+        with Session(self._engine) as session:
+            current = _race(_race_row(session, race_id).document).snapshot_hash
+            records = (_set_record(row) for row in session.scalars(query))
+            return next((record for record in records if record.race.snapshot_hash == current), None)
+
+
+_RACE_ORDER = (_RaceRow.update_time, _RaceRow.race_id)
+_SET_ORDER = (_SetRow.request_time, _SetRow.scenario_set_id)
+"""Columns by which pages are ordered, the greatest first; the last tells rows of the same time apart."""
+
+
+def _page(
+    session: Session, query: Select[tuple[_Row]], order: _Order, page_size: int, page_token: str
+) -> tuple[list[_Row], str]:
+    """Rows after those of the page that a token ends, and the token of this page if there are more."""
+    query = query.order_by(*(column.desc() for column in order)).limit(page_size + 1)
+    if page_token:
+        query = query.where(tuple_(*order) < tuple_(*_read_token(page_token)))
+    rows = list(session.scalars(query))
+    page = rows[:page_size]
+    return page, _token(page[-1], order) if len(rows) > page_size else ""
 
 
 def _race_row(session: Session, race_id: str) -> _RaceRow:
@@ -245,13 +273,14 @@ def _time(text: str) -> dt.datetime:
     return dt.datetime.fromisoformat(text)
 
 
-def _token(row: _RaceRow) -> str:
-    return base64.urlsafe_b64encode(json.dumps([row.update_time, row.race_id]).encode()).decode()
+def _token(row: _RaceRow | _SetRow, order: _Order) -> str:
+    values = [getattr(row, column.key) for column in order]
+    return base64.urlsafe_b64encode(json.dumps(values).encode()).decode()
 
 
 def _read_token(token: str) -> Sequence[str]:
     try:
-        update_time, race_id = json.loads(base64.urlsafe_b64decode(token.encode()))
-        return [str(update_time), str(race_id)]
+        time, row_id = json.loads(base64.urlsafe_b64decode(token.encode()))
+        return [str(time), str(row_id)]
     except (ValueError, TypeError, binascii.Error, UnicodeDecodeError) as error:
         raise InvalidInput.field("page_token", "is not one that this service issued; start without it") from error

@@ -90,8 +90,10 @@ class ScenarioServicer(ScenarioServiceServicer):
     ) -> pb.ListScenarioSetsResponse:
         """List the sets of a race."""
         snapshot = self._snapshot(request.race_id)
-        sets = [mapping.set_to_proto(record, snapshot) for record in self._records.list_sets(request.race_id)]
-        return pb.ListScenarioSetsResponse(scenario_sets=sets)
+        size = request.page_size or DEFAULT_PAGE_SIZE
+        records, token = self._records.list_sets(request.race_id, size, request.page_token)
+        sets = [mapping.set_to_proto(record, snapshot) for record in records]
+        return pb.ListScenarioSetsResponse(scenario_sets=sets, next_page_token=token)
 
     def StreamMatrix(  # type: ignore[override]
         self, request: pb.StreamMatrixRequest, context: grpc.ServicerContext

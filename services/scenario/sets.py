@@ -127,10 +127,9 @@ class ScenarioSets:
         """A set, by default the newest of the race as it stands now; ``NotFound`` when there is none."""
         if scenario_set_id:
             return self._records.get_set(race_id, scenario_set_id)
-        current = self._records.get_race(race_id).race.snapshot_hash
-        for record in self._records.list_sets(race_id):
-            if record.race.snapshot_hash == current:
-                return record
+        newest = self._records.newest_set(race_id)
+        if newest is not None:
+            return newest
         raise NotFound(
             f"race {race_id!r} has no scenarios as it stands now; generate some", metadata={"race_id": race_id}
         )

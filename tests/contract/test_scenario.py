@@ -168,6 +168,23 @@ def test_put_replaces_and_makes_older_sets_stale(stub, race):
     assert len(generate(stub, "changing", 200).driver_ids) == 37
 
 
+def test_sets_are_listed_by_pages(stub, race):
+    copy = race_pb2.Race()
+    copy.CopyFrom(race)
+    copy.race_id = "sets-by-page"
+    stub.PutRace(pb.PutRaceRequest(race=copy))
+    made = [generate(stub, "sets-by-page", 100, seed=seed).scenario_set_id for seed in range(3)]
+    request = pb.ListScenarioSetsRequest(race_id="sets-by-page", page_size=2)
+    first = stub.ListScenarioSets(request)
+    request.page_token = first.next_page_token
+    second = stub.ListScenarioSets(request)
+    listed = [item.scenario_set_id for item in (*first.scenario_sets, *second.scenario_sets)]
+    assert listed == made[::-1]
+    assert second.next_page_token == ""
+    request.page_token = "nonsense"
+    assert refusal(lambda: stub.ListScenarioSets(request))[0] is grpc.StatusCode.INVALID_ARGUMENT
+
+
 def test_races_are_listed_by_pages(stub, race):
     for index in range(3):
         copy = race_pb2.Race()

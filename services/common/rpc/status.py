@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import grpc
 from google.protobuf import any_pb2, duration_pb2
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
-from pitwall.errors import PitwallError
+from pitwall.errors import ERRORS_BY_REASON as CALL_ERRORS_BY_REASON
+from pitwall.errors import PitwallError, Violation
 from services.common.domain import errors
 
 DOMAIN = "pitwall"
@@ -102,3 +104,19 @@ def from_peer(error: PitwallError) -> errors.ServiceError:
     if error.reason == errors.Overloaded.reason:
         return errors.Overloaded(error.message, retry_seconds=error.retry_seconds or 1.0)
     return ERRORS_BY_REASON.get(error.reason, errors.ServiceError)(error.message, metadata=error.metadata)
+
+
+@contextmanager
+def as_call_errors() -> Iterator[None]:
+    """Raise the services' own errors as those of calls: for what runs in the process of the user."""
+    try:
+        yield
+    except errors.ServiceError as error:
+        kind = CALL_ERRORS_BY_REASON.get(error.reason, PitwallError)
+        found = error.violations if isinstance(error, errors.InvalidInput) else ()
+        raise kind(
+            error.message,
+            reason=error.reason,
+            metadata=error.metadata,
+            violations=[Violation(item.field, item.description) for item in found],
+        ) from error

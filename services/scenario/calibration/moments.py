@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from services.common.domain.site_rules import TICKS_PER_POINT
 from services.scenario.calibration.history import HistoricRace
 from services.scenario.calibration.race_statistics import INDEX, START_GROUPS, statistics_rows
 from services.scenario.core.race_flow import BlockResult
@@ -80,9 +81,15 @@ def simulated_statistics(block: BlockResult, favourite: Ints) -> Floats:
     ).mean(axis=0)
 
 
-def _mean(name: str) -> Moment:
+def _mean(name: str, unit: float = 1.0) -> Moment:
+    """Mean over the races in which the statistic is known, in some unit; NaN without one."""
     column = INDEX[name]
-    return lambda rows: float(np.nanmean(rows[:, column]))
+
+    def mean(rows: Floats) -> float:
+        known = rows[np.isfinite(rows[:, column]), column]
+        return float(known.mean()) / unit if known.size else float("nan")
+
+    return mean
 
 
 def _rate(name: str) -> Moment:
@@ -123,7 +130,7 @@ MOMENTS: dict[str, Moment] = {
     "crash_rate": _rate("crash"),
     "crash_variance_ratio": _variance_ratio("crash"),
     **{name: _mean(name) for name in (*_PLAIN, *_FASTEST)},
-    "best_points": lambda rows: float(np.nanmean(rows[:, INDEX["best_ticks"]]) / 20.0),
+    "best_points": _mean("best_ticks", unit=TICKS_PER_POINT),
     **{f"points_mean_{group}": _group(group, 1) for group in START_GROUPS},
     **{f"points_sd_{group}": _group(group, 2) for group in START_GROUPS},
     **{f"points_skew_{group}": _group(group, 3) for group in START_GROUPS},

@@ -32,7 +32,8 @@ _FINISH_SIGNAL = 2
 class Forecast:
     """A sample of points, shape (n_samples, n_cars), and the expected finish of each car.
 
-    ``log_score`` is the log-probability of the real order over that of the uniform one, where the forecast has one.
+    Points are NaN where no earlier race has points to borrow. ``log_score`` is the log-probability of the real order
+    over that of the uniform one, where the forecast has one.
     """
 
     points: Floats
@@ -62,7 +63,7 @@ def baselines(
     """
     scored = [item for item in past if item.race.has_points]
     same = [item for item in scored if item.race.track_type is target.race.track_type]
-    cars = _past_cars((same or scored)[-MAX_RACES:])
+    cars = _past_cars((same or scored or past)[-MAX_RACES:])
     form = _form_rank(target)
     mean_finish = np.full(target.race.n_cars, 0.5 * (target.race.n_cars + 1))
     everyone = np.zeros(target.race.n_cars)

@@ -77,8 +77,8 @@ def _by_forecast(rows: Sequence[dict[str, float]], rng: np.random.Generator) -> 
 
 
 def _skill(scores: Sequence[RaceScore], rng: np.random.Generator) -> dict[str, Any] | None:
-    """Share by which the model's CRPS is below that of the baseline that is best over these races."""
-    rows = [one.crps for one in scores if one.crps]
+    """Share by which the model's CRPS is below that of the best baseline, over the races that all could forecast."""
+    rows = [one.crps for one in scores if one.crps and np.isfinite(list(one.crps.values())).all()]
     if not rows:
         return None
     table = {name: np.array([row[name] for row in rows]) for name in rows[0]}
@@ -87,7 +87,13 @@ def _skill(scores: Sequence[RaceScore], rng: np.random.Generator) -> dict[str, A
     def skill(pick: npt.NDArray[np.int64]) -> float:
         return 1.0 - float(table[MODEL][pick].mean() / table[best][pick].mean())
 
-    return {"best_baseline": best, "mean": skill(np.arange(len(rows))), "se": _bootstrap(len(rows), skill, rng)}
+    everyone = np.arange(len(rows))
+    return {
+        "best_baseline": best,
+        "races": len(rows),
+        "mean": skill(everyone),
+        "se": _bootstrap(len(rows), skill, rng),
+    }
 
 
 def _histogram(values: Floats) -> list[int]:

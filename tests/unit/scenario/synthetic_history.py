@@ -19,7 +19,9 @@ TRACKS = {
 N_CARS = 24
 
 
-def write_history(folder: Path, seasons: range, races_per_season: int = 9, *, seed: int = 5) -> None:
+def write_history(
+    folder: Path, seasons: range, races_per_season: int = 9, *, series: str = "cup", seed: int = 5
+) -> None:
     rng = np.random.default_rng(seed)
     skill = np.linspace(1.5, -1.5, N_CARS)
     results, loops, notes = [], [], []
@@ -33,9 +35,9 @@ def write_history(folder: Path, seasons: range, races_per_season: int = 9, *, se
             notes.append({"season": season, "race_num": number, "cautions": 6, "caution_laps": 30})
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "race_results").mkdir()
-    pd.concat(results).to_csv(folder / "race_results" / "cup_results.csv.gz", index=False)
-    pd.concat(loops).to_csv(folder / "cup_loop.csv.gz", index=False)
-    pd.DataFrame(notes).to_csv(folder / "cup_race_meta.csv", index=False)
+    pd.concat(results).to_csv(folder / "race_results" / f"{series}_results.csv.gz", index=False)
+    pd.concat(loops).to_csv(folder / f"{series}_loop.csv.gz", index=False)
+    pd.DataFrame(notes).to_csv(folder / f"{series}_race_meta.csv", index=False)
 
 
 def _race(rng: np.random.Generator, skill: np.ndarray, track: str, season: int, number: int) -> pd.DataFrame:

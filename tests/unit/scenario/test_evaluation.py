@@ -2,10 +2,12 @@ import itertools
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import kstest, norm
 
 from services.common.domain.errors import InvalidInput
+from services.common.domain.race import Series
 from services.scenario.evaluation.backtest import BacktestSettings, backtest, pseudo_salaries
 from services.scenario.evaluation.baselines import log_probability
 from services.scenario.evaluation.report import backtest_report
@@ -23,6 +25,8 @@ from services.scenario.evaluation.scores import (
 )
 from tests.unit.scenario.synthetic_history import write_history
 from tests.unit.scenario.test_calibration import QUICK
+
+QUICK_BACKTEST = BacktestSettings(fit=QUICK, n_scenarios=100, n_joint=50)
 
 
 def test_crps_of_a_normal_sample_is_its_closed_form():
@@ -108,8 +112,7 @@ def test_pseudo_salaries_look_like_a_slate():
 
 def test_backtest_of_a_folder_gives_every_table(tmp_path):
     write_history(tmp_path / "h", range(2018, 2022))
-    settings = BacktestSettings(fit=QUICK, n_scenarios=100, n_joint=50)
-    scores = backtest(tmp_path / "h", (2021, 2021), settings=settings)
+    scores = backtest(tmp_path / "h", (2021, 2021), settings=QUICK_BACKTEST)
     assert [score.race_num for score in scores] == list(range(1, 10))
     report = json.loads(json.dumps(backtest_report(scores)))
     overall = report["groups"]["overall"]
@@ -130,6 +133,34 @@ def test_backtest_of_a_folder_gives_every_table(tmp_path):
         "winner_led",
         "start_finish",
     } <= names
+
+
+def test_backtest_of_results_alone_scores_orders_and_leaves_points_out(tmp_path):
+    write_history(tmp_path / "h", range(2018, 2021), series="xfinity")
+    for path in (tmp_path / "h").glob("*.csv*"):
+        path.unlink()
+    scores = backtest(tmp_path / "h", (2020, 2020), series=Series.XFINITY, settings=QUICK_BACKTEST)
+    overall = json.loads(json.dumps(backtest_report(scores), allow_nan=False))["groups"]["overall"]
+    assert overall["spearman"]["model"]["mean"] > 0.2
+    assert overall["crps"] == {}
+    assert overall["crps_skill"] is None
+    assert {"dnf_rate", "leaders", "top1_led"} <= {item["name"] for item in overall["moments"]}
+    assert "best_points" not in {item["name"] for item in overall["moments"]}
+
+
+def test_baselines_without_points_to_borrow_are_not_compared(tmp_path):
+    write_history(tmp_path / "h", range(2018, 2021))
+    loops = tmp_path / "h" / "cup_loop.csv.gz"
+    known = pd.read_csv(loops)
+    known[known["season"] == 2020].to_csv(loops, index=False)
+    scores = backtest(tmp_path / "h", (2020, 2020), settings=QUICK_BACKTEST)
+    kinds = [score.track_type for score in scores]
+    assert np.isnan(scores[0].crps["start_order"])
+    assert np.isfinite(scores[kinds.index(kinds[0], 1)].crps["start_order"])
+    compared = sum(np.isfinite(score.crps["start_order"]) for score in scores)
+    skill = backtest_report(scores)["groups"]["overall"]["crps_skill"]
+    assert 0 < compared < len(scores)
+    assert skill["races"] == compared
 
 
 def test_backtests_need_earlier_seasons(tmp_path):

@@ -55,7 +55,8 @@ def test_missing_races_and_sets(records):
     for call in (
         lambda: records.get_race("b"),
         lambda: records.delete_race("b"),
-        lambda: records.list_sets("b"),
+        lambda: records.list_sets("b", 10, ""),
+        lambda: records.newest_set("b"),
         lambda: records.get_set("a", "00" * 16),
     ):
         with pytest.raises(NotFound):
@@ -67,7 +68,7 @@ def test_callers_at_the_same_time_make_one_set(records, sets):
     with ThreadPoolExecutor(4) as pool:
         made = list(pool.map(lambda _: sets.generate("a", 500, 1), range(8)))
     assert len({record.scenario_set_id for record in made}) == 1
-    assert len(records.list_sets("a")) == 1
+    assert len(records.list_sets("a", 10, "")[0]) == 1
 
 
 def test_the_identity_of_a_set_is_its_recipe(records, sets):
@@ -77,7 +78,25 @@ def test_the_identity_of_a_set_is_its_recipe(records, sets):
     ids.add(sets.generate("a", 500, 1).scenario_set_id)
     assert len(ids) == 5
     assert sets.find("a").race.scheduled_laps == 120
-    assert {record.seed for record in records.list_sets("a")} == {1, 2, 2**64 - 1}
+    assert {record.seed for record in records.list_sets("a", 10, "")[0]} == {1, 2, 2**64 - 1}
+
+
+def test_pages_of_sets_follow_the_newest_request(records, sets):
+    for race_id in ("a", "b"):
+        records.put_race(complete_race(make_race(race_id=race_id)))
+        for seed in (1, 2, 3):
+            sets.generate(race_id, 100, seed)
+    sets.generate("a", 100, 2)
+    seeds, token, pages = [], "", 0
+    while pages == 0 or token:
+        page, token = records.list_sets("a", 2, token)
+        assert all(record.race.race_id == "a" for record in page)
+        seeds += [record.seed for record in page]
+        pages += 1
+    assert (seeds, pages) == ([2, 3, 1], 2)
+    assert sets.find("a").seed == 2
+    with pytest.raises(InvalidInput, match="page_token"):
+        records.list_sets("a", 2, "nonsense")
 
 
 def test_a_set_of_another_calibration_is_served_but_not_rebuilt(records, sets, tmp_path):

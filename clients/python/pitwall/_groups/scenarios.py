@@ -20,6 +20,8 @@ from pitwall.scenario.v1.scenario_service_pb2_grpc import ScenarioServiceStub
 from pitwall.types.race import Progress
 from pitwall.types.scenarios import DriverSummary, ScenarioMatrix, ScenarioSet, ScenarioSummary
 
+_PAGE_SIZE = 200
+
 
 class Scenarios:
     """Scenario sets of races."""
@@ -51,10 +53,16 @@ class Scenarios:
         return decode(ScenarioSet, response.scenario_set)
 
     def list(self, race_id: str) -> builtins.list[ScenarioSet]:
-        """The sets of a race, newest first."""
-        request = pb.ListScenarioSetsRequest(race_id=race_id)
-        response = self._caller.unary(self._stub.ListScenarioSets, request, race_id=race_id)
-        return [decode(ScenarioSet, item) for item in response.scenario_sets]
+        """The sets of a race, newest first, fetched page by page."""
+        found: builtins.list[ScenarioSet] = []
+        token = ""
+        while True:
+            request = pb.ListScenarioSetsRequest(race_id=race_id, page_size=_PAGE_SIZE, page_token=token)
+            response = self._caller.unary(self._stub.ListScenarioSets, request, race_id=race_id)
+            found.extend(decode(ScenarioSet, item) for item in response.scenario_sets)
+            token = response.next_page_token
+            if not token:
+                return found
 
     def matrix(
         self,

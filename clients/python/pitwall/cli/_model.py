@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from pitwall.cli._common import Bars, JsonOption, output, print_json, print_table
-from pitwall.errors import ERRORS_BY_REASON, InvalidInputError, PitwallError, Violation
+from pitwall.errors import InvalidInputError, Violation
 from pitwall.types.race import Progress
 
 backtest_app = typer.Typer(no_args_is_help=True, help="Judge the models on races they have not seen.")
@@ -20,20 +18,6 @@ HistoryOption = Annotated[
     Path,
     typer.Option(help="Folder with results and loop data as CSV, in the layout of nascaR.data.", show_default=False),
 ]
-
-
-@contextmanager
-def _service_errors() -> Iterator[None]:
-    """The services' own errors as those of calls: these verbs run without a server."""
-    from services.common.domain.errors import InvalidInput, ServiceError
-
-    try:
-        yield
-    except InvalidInput as error:
-        violations = [Violation(item.field, item.description) for item in error.violations]
-        raise InvalidInputError(error.message, violations=violations) from error
-    except ServiceError as error:
-        raise ERRORS_BY_REASON.get(error.reason, PitwallError)(error.message, reason=error.reason) from error
 
 
 class _Report:
@@ -56,10 +40,11 @@ def calibrate(
     The scenario service reads it from PITWALL_SCENARIO_CALIBRATION_PATH; its version is part of the identity of
     scenario sets. Example: `pitwall calibrate --history history/ --out calibration.json`
     """
+    from services.common.rpc.status import as_call_errors
     from services.scenario.calibration.fit import calibrate as fit
     from services.scenario.calibration.fit import write_calibration
 
-    with _service_errors(), Bars(shown=not as_json) as bars:
+    with as_call_errors(), Bars(shown=not as_json) as bars:
         document = fit(history, report=_Report(bars))
         write_calibration(document, out)
     if as_json:
@@ -95,6 +80,7 @@ def backtest_scenarios(
     Example: `pitwall backtest scenarios --history history/ --seasons 2022-2023`
     """
     from services.common.domain.race import Series
+    from services.common.rpc.status import as_call_errors
     from services.scenario.evaluation.backtest import backtest
     from services.scenario.evaluation.report import backtest_report
 
@@ -102,7 +88,7 @@ def backtest_scenarios(
     if series not in {item.value for item in Series}:
         problem = f"must be one of {', '.join(item.value for item in Series)}, not {series!r}"
         raise InvalidInputError(f"series: {problem}", violations=[Violation("series", problem)])
-    with _service_errors(), Bars(shown=not as_json) as bars:
+    with as_call_errors(), Bars(shown=not as_json) as bars:
         scores = backtest(history, first_last, series=Series(series), report=_Report(bars))
         report = backtest_report(scores)
     if as_json:

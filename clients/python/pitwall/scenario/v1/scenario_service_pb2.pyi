@@ -436,16 +436,24 @@ class ListScenarioSetsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     RACE_ID_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     race_id: _builtins.str
     """Required. The race."""
+    page_size: _builtins.int
+    """Optional. Sets per page, 1-500. Default: 50."""
+    page_token: _builtins.str
+    """Optional. `next_page_token` of the page before."""
     def __init__(
         self,
         *,
         race_id: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["race_id", b"race_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "race_id", b"race_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -458,6 +466,9 @@ class ListScenarioSetsResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     SCENARIO_SETS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Output only. Empty on the last page."""
     @_builtins.property
     def scenario_sets(self) -> _containers.RepeatedCompositeFieldContainer[_scenario_set_pb2.ScenarioSet]:
         """Output only. The sets."""
@@ -466,10 +477,11 @@ class ListScenarioSetsResponse(_message.Message):
         self,
         *,
         scenario_sets: _abc.Iterable[_scenario_set_pb2.ScenarioSet] | None = ...,
+        next_page_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["scenario_sets", b"scenario_sets"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "scenario_sets", b"scenario_sets"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
