@@ -11,7 +11,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from services.ownership.core.slate import Contest, PlayedSlate, make_slate
+from services.ownership.core.constraints import CapUse, mean_lineup_salary
+from services.ownership.core.ensemble import Defaults, OwnershipEnsemble
+from services.ownership.core.estimators import (
+    HistoricalEstimator,
+    ProjectionEstimator,
+    RecentFormEstimator,
+    SalaryBaseline,
+    SalarySkillEstimator,
+)
+from services.ownership.core.features import TYPICAL_CONTEST
+from services.ownership.core.slate import Contest, Floats, PlayedSlate, make_slate
 
 MIN_ENTRIES = 100
 """Fields below this (6-15 entries at $1,060 and more) say more about a handful of people than about fields."""
@@ -45,3 +55,42 @@ def read_mma_fields(shared_data: Path, *, min_entries: int = MIN_ENTRIES) -> lis
 def with_salaries(played: list[PlayedSlate]) -> list[PlayedSlate]:
     """The contests whose salaries are known."""
     return [one for one in played if np.isfinite(one.slate.salaries_dollars).all()]
+
+
+def plain_slopes(played: list[PlayedSlate]) -> Floats:
+    """Log odds per standard deviation of salary that fit each contest alone best; shape (n_contests,)."""
+    fits = [SalaryBaseline(prior_races=1e-9).fit([one], [one.field_shares]) for one in played]
+    return np.array([fit.coefficients[0] for fit in fits])
+
+
+def cap_uses(played: list[PlayedSlate]) -> Floats:
+    """Mean salary of each contest's lineups over the cap; shape (n_contests,)."""
+    return np.array([mean_lineup_salary(one.field_shares, one.slate) / one.slate.salary_cap_dollars for one in played])
+
+
+def slope_and_fee_effect(played: list[PlayedSlate]) -> tuple[float, float]:
+    """Salary slope at the fee of the typical contest, and how its logarithm rises per decade of the fee."""
+    decades = np.log10([one.slate.contest.entry_fee_dollars / TYPICAL_CONTEST.entry_fee_dollars for one in played])
+    rise, level = np.polyfit(decades, np.log(plain_slopes(played)), 1)
+    return float(np.exp(level)), float(rise)
+
+
+class SelfInformedEnsemble(OwnershipEnsemble):
+    """The ensemble with its defaults taken from the fields it is fitted to, where the product's were taken from all
+    of these events: leaving an event out then leaves it out of the defaults too."""
+
+    def fit(self, X, y, *, work=None):
+        """Derive the defaults, then fit as ever."""
+        salaried = with_salaries(X)
+        slope, rise = slope_and_fee_effect(salaried)
+        mean, half_width = float(cap_uses(salaried).mean()), 0.5 * (CapUse.high - CapUse.low)
+        self.members = [
+            HistoricalEstimator(salary_slope=slope),
+            ProjectionEstimator(),
+            SalarySkillEstimator(salary_slope=slope),
+            RecentFormEstimator(salary_slope=slope),
+        ]
+        self.defaults = Defaults(
+            sharpness_per_feature=(0.0, rise, 0.0), cap_use=CapUse(mean - half_width, mean + half_width)
+        )
+        return super().fit(X, y, work=work)

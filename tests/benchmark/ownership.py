@@ -60,7 +60,7 @@ def print_left_out(title, played):
 def print_against_salary(rows):
     """Paired difference to the salary-only baseline, by kind of contest and by event."""
     mine, salary = ([row for row in rows if row.name == name] for name in ("ensemble", "salary_only"))
-    entries = np.array([row.residual.n_entries for row in mine])
+    entries = np.array([row.residual.basis.n_entries for row in mine])
     events = np.array([row.race_id for row in mine])
     gain = np.array(
         [

@@ -8,8 +8,8 @@ from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import expit
 
+from services.common.jit import njit
 from services.ownership.core.slate import Floats
 
 MAX_LOGIT_SPREAD = 10.0
@@ -52,24 +52,34 @@ class Batch:
     def shares(self, logits: Floats) -> Floats:
         """``sigmoid(logits + c)`` with the constant c of each slate that gives its total; (n_slates, n_max).
 
-        Newton's step inside a shrinking bracket: the sum rises strictly with c, so it always ends.
         Padding gets 0.
         """
-        middle = np.where(self.mask, logits, 0.0).sum(axis=1, keepdims=True) / self.sizes[:, None]
-        eta = np.clip(logits - middle, -MAX_LOGIT_SPREAD, MAX_LOGIT_SPREAD)
-        flat = np.log(self.totals / (self.sizes - self.totals))
-        low, high = flat - MAX_LOGIT_SPREAD, flat + MAX_LOGIT_SPREAD
-        constant = flat
+        return _shares(np.ascontiguousarray(logits, dtype=np.float64), self.sizes, self.totals)
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator, unused-ignore]
+def _shares(logits: Floats, sizes: npt.NDArray[np.int64], totals: Floats) -> Floats:
+    """Newton's step inside a shrinking bracket: the sum rises strictly with c, so it always ends."""
+    shares = np.zeros(logits.shape)
+    for slate in range(len(sizes)):
+        n_drivers, total = sizes[slate], totals[slate]
+        eta = logits[slate, :n_drivers] - logits[slate, :n_drivers].mean()
+        eta = np.minimum(np.maximum(eta, -MAX_LOGIT_SPREAD), MAX_LOGIT_SPREAD)
+        constant = np.log(total / (n_drivers - total))
+        low, high = constant - MAX_LOGIT_SPREAD, constant + MAX_LOGIT_SPREAD
         for _ in range(_MAX_ITERATIONS):
-            shares = np.where(self.mask, expit(eta + constant[:, None]), 0.0)
-            excess = shares.sum(axis=1) - self.totals
-            if np.abs(excess).max() <= _TOLERANCE * self.totals.max():
+            row = 1.0 / (1.0 + np.exp(-(eta + constant)))
+            shares[slate, :n_drivers] = row
+            excess = row.sum() - total
+            if abs(excess) <= _TOLERANCE * total:
                 break
-            low, high = np.where(excess < 0, constant, low), np.where(excess > 0, constant, high)
-            newton = constant - excess / np.maximum((shares * (1.0 - shares)).sum(axis=1), 1e-300)
-            inside = (newton > low) & (newton < high)
-            constant = np.where(inside, newton, 0.5 * (low + high))
-        return shares
+            if excess < 0:
+                low = constant
+            else:
+                high = constant
+            newton = constant - excess / max((row * (1.0 - row)).sum(), 1e-300)
+            constant = newton if low < newton < high else 0.5 * (low + high)
+    return shares
 
 
 def shares_from_logits(logits: Floats, total: float) -> Floats:

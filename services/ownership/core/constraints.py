@@ -17,8 +17,9 @@ COMPLETE_TOLERANCE = 0.05
 """How far a complete set of the user's own shares may sum from the roster size and still be taken as rounding."""
 _DEAREST = -0.5
 _CHEAPEST = 50.0
-_PRIOR_RACES = 3.0
-_LEAST_MARGIN = 0.0025
+_USUAL_SPREAD = 0.0025
+"""Standard deviation of the cap's use between contests of one kind of slate; judgement, $125 of $50,000."""
+_RACES_BEHIND_SPREAD = 2.0
 _MOST_CAP_USE = 0.998
 
 
@@ -34,18 +35,25 @@ class CapUse:
     high: float = 0.995
 
 
-def fit_cap_use(played: Sequence[PlayedSlate]) -> CapUse:
-    """What recorded fields used: mean and spread, shrunk to the defaults as if those were three races."""
+def fit_cap_use(played: Sequence[PlayedSlate], default: CapUse | None = None) -> CapUse:
+    """What recorded fields used: their mean, one standard deviation either way, shrunk to the default band.
+
+    The band's half width stands for what is not known of the mean, so a band of half width h weighs as much as
+    ``(spread / h)^2`` races whose use varies by ``spread``: fields resemble each other, and few tell a lot.
+    """
+    prior = default or CapUse()
     uses = [mean_lineup_salary(p.field_shares, p.slate) / p.slate.salary_cap_dollars for p in played]
     known = np.array([use for use in uses if np.isfinite(use)])
-    default = CapUse()
-    if not len(known):
-        return default
-    share = len(known) / (len(known) + _PRIOR_RACES)
-    margin = max(_LEAST_MARGIN, float(known.std()))
-    low = share * (known.mean() - margin) + (1.0 - share) * default.low
-    high = share * (known.mean() + margin) + (1.0 - share) * default.high
-    return CapUse(float(low), min(float(high), _MOST_CAP_USE))
+    n_races = len(known)
+    if not n_races:
+        return prior
+    squares = float(((known - known.mean()) ** 2).sum()) + _RACES_BEHIND_SPREAD * _USUAL_SPREAD**2
+    spread = float(np.sqrt(squares / (n_races - 1 + _RACES_BEHIND_SPREAD)))
+    middle, half_width = 0.5 * (prior.low + prior.high), 0.5 * (prior.high - prior.low)
+    share = n_races / (n_races + (spread / half_width) ** 2)
+    mean = share * float(known.mean()) + (1.0 - share) * middle
+    margin = share * spread + (1.0 - share) * half_width
+    return CapUse(mean - margin, min(mean + margin, _MOST_CAP_USE))
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from scipy.optimize import minimize_scalar
 from scipy.special import betainc, betaincinv
 
@@ -26,6 +27,28 @@ _PRIOR_RACES_WIDENING = 10.0
 _LEAST_SPREAD = 0.05
 _LEVELS = np.linspace(0.7, 0.9, 5)
 _MAX_RATE = 0.95
+_LOG_CONCENTRATIONS = (float(np.log(1.0)), float(np.log(1_000.0)))
+_PRECISION = 0.01
+"""Of the concentration's logarithm: a per cent moves an interval by half of one."""
+
+
+@dataclass(frozen=True, eq=False)
+class Basis:
+    """What the projection of a slate rests on.
+
+    Attributes
+    ----------
+    knowledge
+        Share of the inputs that is known, in [0, 1]; shape (n_drivers,).
+    blind
+        Drivers without simulated points where others have them; shape (n_drivers,).
+    n_entries
+        Entries of the contest, 0 when not known.
+    """
+
+    knowledge: Floats
+    blind: npt.NDArray[np.bool_]
+    n_entries: int
 
 
 @dataclass(frozen=True)
@@ -35,11 +58,30 @@ class Dispersion:
     concentration: float = DEFAULT_CONCENTRATION
     missing_widens: float = DEFAULT_MISSING_WIDENS
 
-    def rate(self, knowledge: Floats, n_entries: int) -> Floats:
+    def rate(self, knowledge: Floats, n_entries: int | Floats) -> Floats:
         """Variance over ``p (1 - p)``, per driver."""
         rho = 1.0 / (1.0 + self.concentration)
-        chance = (1.0 - rho) / n_entries if n_entries > 0 else 0.0
+        chance = np.where(np.asarray(n_entries) > 0, (1.0 - rho) / np.maximum(n_entries, 1), 0.0)
         return np.minimum(rho * (1.0 + self.missing_widens * (1.0 - knowledge)) + chance, _MAX_RATE)
+
+    def interval(self, shares: Floats, basis: Basis, level: float) -> tuple[Floats, Floats]:
+        """Bounds per driver of the central interval of a level; shapes (n_drivers,).
+
+        A blind driver's is as wide as anybody's could be, that of a driver at one half: his points may make him
+        the favourite or nobody's choice, and his projection does not tell which. (Central intervals of 50 % and more
+        are widest at one half.)
+        """
+        rate = self.rate(basis.knowledge, basis.n_entries)
+        lower, upper = interval(shares, rate, level)
+        least, greatest = interval(np.full(len(shares), 0.5), rate, level)
+        return _widened(lower, upper, np.where(basis.blind, greatest - least, 0.0))
+
+
+def _widened(lower: Floats, upper: Floats, width: Floats) -> tuple[Floats, Floats]:
+    """Bounds inside [0, 1] at least so far apart: grown on both sides alike, where one side has room."""
+    grow = np.maximum(width - (upper - lower), 0.0)
+    down = np.minimum(np.maximum(0.5 * grow, grow - (1.0 - upper)), lower)
+    return lower - down, upper + np.minimum(grow - down, 1.0 - upper)
 
 
 def beta_parameters(shares: Floats, rate: Floats) -> tuple[Floats, Floats]:
@@ -58,37 +100,51 @@ def interval(shares: Floats, rate: Floats, level: float) -> tuple[Floats, Floats
 
 @dataclass(frozen=True, eq=False)
 class Residual:
-    """A left-out race: what was projected, what was known, what happened; arrays of shape (n_drivers,)."""
+    """A left-out race: what was projected, what happened, and what was known; arrays of shape (n_drivers,)."""
+
+    projected: Floats
+    actual: Floats
+    basis: Basis
+
+    def covered(self, dispersion: Dispersion, level: float) -> Floats:
+        """1 for each driver whose share lies inside his interval."""
+        lower, upper = dispersion.interval(self.projected, self.basis, level)
+        return ((self.actual >= lower) & (self.actual <= upper)).astype(np.float64)
+
+
+@dataclass(frozen=True, eq=False)
+class _Pooled:
+    """All drivers of some left-out races; arrays of shape (n_rows,)."""
 
     projected: Floats
     actual: Floats
     knowledge: Floats
-    n_entries: int
+    n_entries: Floats
 
-    def covered(self, dispersion: Dispersion, level: float) -> Floats:
-        """1 for each driver whose share lies inside his interval."""
-        lower, upper = interval(self.projected, dispersion.rate(self.knowledge, self.n_entries), level)
-        return ((self.actual >= lower) & (self.actual <= upper)).astype(np.float64)
+    @classmethod
+    def of(cls, residuals: Sequence[Residual]) -> _Pooled:
+        return cls(
+            np.concatenate([r.projected for r in residuals]),
+            np.concatenate([r.actual for r in residuals]),
+            np.concatenate([r.basis.knowledge for r in residuals]),
+            np.concatenate([np.full(len(r.actual), float(r.basis.n_entries)) for r in residuals]),
+        )
+
+    def ranks(self, dispersion: Dispersion) -> Floats:
+        """Probability-integral transforms of what happened, folded: 0 in the middle, 1 at the ends."""
+        a, b = beta_parameters(self.projected, dispersion.rate(self.knowledge, self.n_entries))
+        return np.asarray(np.abs(2.0 * betainc(a, b, self.actual) - 1.0))
 
 
-def _ranks(residuals: Sequence[Residual], dispersion: Dispersion) -> Floats:
-    """Probability-integral transforms of what happened, folded: 0 in the middle, 1 at the ends."""
-    folded = []
-    for residual in residuals:
-        a, b = beta_parameters(residual.projected, dispersion.rate(residual.knowledge, residual.n_entries))
-        folded.append(np.abs(2.0 * betainc(a, b, residual.actual) - 1.0))
-    return np.concatenate(folded)
-
-
-def _fit_missing_widens(residuals: Sequence[Residual]) -> float:
+def _fit_missing_widens(rows: _Pooled, n_races: int) -> float:
     """How the variance grows with what is missing: a line through squared errors over ``p (1 - p)``."""
-    missing = np.concatenate([1.0 - r.knowledge for r in residuals])
-    size = np.concatenate([(r.actual - r.projected) ** 2 / (r.projected * (1.0 - r.projected)) for r in residuals])
+    missing = 1.0 - rows.knowledge
+    size = (rows.actual - rows.projected) ** 2 / (rows.projected * (1.0 - rows.projected))
     fitted = DEFAULT_MISSING_WIDENS
     if np.ptp(missing) > _LEAST_SPREAD:
         slope, full = np.polyfit(missing, size, 1)
         fitted = _MOST_MISSING_WIDENS if full <= 0.0 else float(np.clip(slope / full, 0.0, _MOST_MISSING_WIDENS))
-    share = len(residuals) / (len(residuals) + _PRIOR_RACES_WIDENING)
+    share = n_races / (n_races + _PRIOR_RACES_WIDENING)
     return share * fitted + (1.0 - share) * DEFAULT_MISSING_WIDENS
 
 
@@ -100,13 +156,14 @@ def fit_dispersion(residuals: Sequence[Residual]) -> Dispersion:
     """
     if not residuals:
         return Dispersion()
-    widens = _fit_missing_widens(residuals)
+    rows, n_races = _Pooled.of(residuals), len(residuals)
+    widens = _fit_missing_widens(rows, n_races)
 
     def miss(log_concentration: float) -> float:
-        folded = _ranks(residuals, Dispersion(float(np.exp(log_concentration)), widens))
+        folded = rows.ranks(Dispersion(float(np.exp(log_concentration)), widens))
         return float(((folded[:, None] <= _LEVELS).mean(axis=0) - _LEVELS).sum()) ** 2
 
-    found = minimize_scalar(miss, bounds=(np.log(1.0), np.log(1_000.0)), method="bounded")
-    n_races, prior = len(residuals), np.log(DEFAULT_CONCENTRATION)
-    concentration = np.exp((n_races * found.x + _PRIOR_RACES * prior) / (n_races + _PRIOR_RACES))
+    found = minimize_scalar(miss, bounds=_LOG_CONCENTRATIONS, method="bounded", options={"xatol": _PRECISION})
+    total = n_races * found.x + _PRIOR_RACES * np.log(DEFAULT_CONCENTRATION)
+    concentration = np.exp(total / (n_races + _PRIOR_RACES))
     return Dispersion(float(concentration), widens)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import compress
 from typing import Any, Self
 
@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator, clone
 from services.common.domain.errors import FailedPrecondition
 from services.common.domain.work import Checkpoint, ReportProgress, no_checkpoint, no_progress
 from services.ownership.core.constraints import CapUse, field_shares, fit_cap_use
-from services.ownership.core.dispersion import Dispersion, Residual, fit_dispersion
+from services.ownership.core.dispersion import Basis, Dispersion, Residual, fit_dispersion
 from services.ownership.core.estimators import (
     HistoricalEstimator,
     ProjectionEstimator,
@@ -22,9 +22,15 @@ from services.ownership.core.estimators import (
     SalarySkillEstimator,
     SlateEstimator,
 )
-from services.ownership.core.features import contest_features
+from services.ownership.core.features import blind, contest_features
 from services.ownership.core.slate import Floats, PlayedSlate, Slate
-from services.ownership.core.stacking import DEFAULT_SHARPNESS, Blend, Opinions, fit_blend
+from services.ownership.core.stacking import (
+    DEFAULT_SHARPNESS,
+    DEFAULT_SHARPNESS_PER_FEATURE,
+    Blend,
+    Opinions,
+    fit_blend,
+)
 
 DEFAULT_WEIGHTS: Mapping[str, float] = {
     "historical": 0.25,
@@ -34,7 +40,7 @@ DEFAULT_WEIGHTS: Mapping[str, float] = {
 }
 """Weights without history. Judgement: practitioners report ownership to follow projected points and value first."""
 MAX_FOLDS = 20
-STATE_FORMAT = 1
+STATE_FORMAT = 2
 """Raised when `OwnershipEnsemble.state` changes its meaning, so that an old model is refitted and not misread."""
 _MEMBERS: tuple[Callable[[], SlateEstimator], ...] = (
     HistoricalEstimator,
@@ -42,6 +48,33 @@ _MEMBERS: tuple[Callable[[], SlateEstimator], ...] = (
     SalarySkillEstimator,
     RecentFormEstimator,
 )
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """What the ensemble answers from without history, and what a short history is shrunk to.
+
+    Attributes
+    ----------
+    weights
+        Weight of each member by name.
+    sharpness
+        Sum of the members' strengths.
+    sharpness_per_feature
+        Log sharpness per decade of entries, fee and entries per user.
+    cap_use
+        Mean salary of a field's lineups over the cap.
+    """
+
+    weights: Mapping[str, float] = field(default_factory=lambda: DEFAULT_WEIGHTS)
+    sharpness: float = DEFAULT_SHARPNESS
+    sharpness_per_feature: tuple[float, float, float] = DEFAULT_SHARPNESS_PER_FEATURE
+    cap_use: CapUse = field(default_factory=CapUse)
+
+    def blend(self, members: Sequence[SlateEstimator]) -> Blend:
+        """The blend of these members without history."""
+        weights = np.array([self.weights.get(member.name, 0.0) for member in members])
+        return Blend(self.sharpness * weights / weights.sum(), np.array(self.sharpness_per_feature))
 
 
 @dataclass(frozen=True)
@@ -60,6 +93,29 @@ def folds(X: Sequence[PlayedSlate], max_folds: int) -> list[np.ndarray[Any, np.d
     return [fold == index for index in range(min(max_folds, len(races)))]
 
 
+@dataclass(frozen=True, eq=False)
+class LeftOutSlate:
+    """A slate as seen by members that did not see its race.
+
+    Attributes
+    ----------
+    member_shares
+        What each member projects alone; shape (n_members, n_drivers).
+    actual
+        What the field did; shape (n_drivers,).
+    """
+
+    slate: Slate
+    opinions: Opinions
+    member_shares: Floats
+    actual: Floats
+
+    def residual(self, member: int) -> Residual:
+        """What happened against what one member projected."""
+        known = self.opinions.information[:, member]
+        return Residual(self.member_shares[member], self.actual, basis_of(self.slate, known))
+
+
 class OwnershipEnsemble(BaseEstimator):  # type: ignore[misc]
     """Projects ownership. Without a fit it answers from documented defaults.
 
@@ -67,8 +123,8 @@ class OwnershipEnsemble(BaseEstimator):  # type: ignore[misc]
     ----------
     members
         Estimators to blend. Default: historical, projection, salary-skill, recent form.
-    default_weights
-        Their weights without history, by name.
+    defaults
+        What to answer from without history.
     max_folds
         Groups of races left out in turn to fit the weights; every race alone up to this many.
     """
@@ -76,16 +132,16 @@ class OwnershipEnsemble(BaseEstimator):  # type: ignore[misc]
     def __init__(
         self,
         members: Sequence[SlateEstimator] | None = None,
-        default_weights: Mapping[str, float] | None = None,
+        defaults: Defaults | None = None,
         max_folds: int = MAX_FOLDS,
     ) -> None:
         self.members = members
-        self.default_weights = default_weights
+        self.defaults = defaults
         self.max_folds = max_folds
         self.members_: list[SlateEstimator] = self._fresh_members()
-        self.blend_ = self._default_blend()
+        self.blend_ = self._known.blend(self.members_)
         self.dispersion_ = Dispersion()
-        self.cap_use_ = CapUse()
+        self.cap_use_ = self._known.cap_use
         self.n_races_ = 0
 
     def _fresh_members(self) -> list[SlateEstimator]:
@@ -93,10 +149,9 @@ class OwnershipEnsemble(BaseEstimator):  # type: ignore[misc]
             return [make() for make in _MEMBERS]
         return [clone(member) for member in self.members]
 
-    def _default_blend(self) -> Blend:
-        known = self.default_weights or DEFAULT_WEIGHTS
-        weights = np.array([known.get(member.name, 0.0) for member in self.members_])
-        return Blend(DEFAULT_SHARPNESS * weights / weights.sum())
+    @property
+    def _known(self) -> Defaults:
+        return self.defaults or Defaults()
 
     @property
     def weights(self) -> dict[str, float]:
@@ -110,24 +165,22 @@ class OwnershipEnsemble(BaseEstimator):  # type: ignore[misc]
     def fit(self, X: Sequence[PlayedSlate], y: Sequence[Floats], *, work: Work | None = None) -> Self:
         """Fit weights and dispersion on races left out, then the members on all."""
         work = work or Work()
-        left_out = self._left_out_opinions(X, y, work)
-        actual = [shares for _, shares, _ in left_out]
+        self.left_out_ = self._left_out(X, y, work)
+        actual = [seen.actual for seen in self.left_out_]
         self.members_ = self._fresh_members()
-        self.blend_ = fit_blend([opinions for opinions, _, _ in left_out], actual, self._default_blend())
-        self.cap_use_ = fit_cap_use(X)
-        self.dispersion_ = fit_dispersion([self._residual(*row) for row in left_out])
+        self.blend_ = fit_blend([seen.opinions for seen in self.left_out_], actual, self._known.blend(self.members_))
+        self.cap_use_ = fit_cap_use(X, self._known.cap_use)
+        self.dispersion_ = fit_dispersion([self._residual(seen) for seen in self.left_out_])
         for member in self.members_:
             work.checkpoint()
             member.fit(X, y)
         self.n_races_ = len({played.slate.race_id for played in X})
         return self
 
-    def _left_out_opinions(
-        self, X: Sequence[PlayedSlate], y: Sequence[Floats], work: Work
-    ) -> list[tuple[Opinions, Floats, Slate]]:
-        """Opinions on each slate of members that did not see its race."""
+    def _left_out(self, X: Sequence[PlayedSlate], y: Sequence[Floats], work: Work) -> list[LeftOutSlate]:
+        """Each slate as seen by members that did not see its race."""
         groups = folds(X, self.max_folds)
-        rows: list[tuple[Opinions, Floats, Slate]] = []
+        rows: list[LeftOutSlate] = []
         for done, out in enumerate(groups):
             work.report("leave races out", done, len(groups))
             members = self._fresh_members()
@@ -136,7 +189,7 @@ class OwnershipEnsemble(BaseEstimator):  # type: ignore[misc]
                     work.checkpoint()
                     member.fit(list(compress(X, ~out)), list(compress(y, ~out)))
             held = zip(compress(X, out), compress(y, out), strict=True)
-            rows += [(_opinions(members, played.slate), shares, played.slate) for played, shares in held]
+            rows += [_seen_by(members, played.slate, shares) for played, shares in held]
         work.report("leave races out", len(groups), len(groups))
         return rows
 
@@ -148,9 +201,9 @@ class OwnershipEnsemble(BaseEstimator):  # type: ignore[misc]
         """Shares of each slate, in (0, 1), summing to its roster size."""
         return [field_shares(self.logits(slate), slate, cap_use=self.cap_use_).shares for slate in X]
 
-    def _residual(self, opinions: Opinions, actual: Floats, slate: Slate) -> Residual:
-        projected = field_shares(self.blend_.logits(opinions), slate, cap_use=self.cap_use_).shares
-        return Residual(projected, actual, self.blend_.knowledge(opinions), slate.contest.n_entries)
+    def _residual(self, seen: LeftOutSlate) -> Residual:
+        projected = field_shares(self.blend_.logits(seen.opinions), seen.slate, cap_use=self.cap_use_).shares
+        return Residual(projected, seen.actual, basis_of(seen.slate, self.blend_.knowledge(seen.opinions)))
 
     def state(self) -> dict[str, Any]:
         """The fitted model as plain values; `load_state` takes it back."""
@@ -194,3 +247,13 @@ def _opinions(members: Sequence[SlateEstimator], slate: Slate) -> Opinions:
         complete=np.array([member.n_price_features == 0 for member in members]),
         contest=contest_features(slate.contest),
     )
+
+
+def _seen_by(members: Sequence[SlateEstimator], slate: Slate, actual: Floats) -> LeftOutSlate:
+    alone = np.stack([member.predict([slate])[0] for member in members])
+    return LeftOutSlate(slate, _opinions(members, slate), alone, actual)
+
+
+def basis_of(slate: Slate, knowledge: Floats) -> Basis:
+    """What a projection of the slate rests on, of which this share is known per driver."""
+    return Basis(knowledge, blind(slate), slate.contest.n_entries)

@@ -13,8 +13,8 @@ from sklearn.base import clone
 
 from services.common.domain.errors import FailedPrecondition
 from services.ownership.core.constraints import field_shares
-from services.ownership.core.dispersion import Dispersion, Residual
-from services.ownership.core.ensemble import OwnershipEnsemble, Work, folds
+from services.ownership.core.dispersion import Dispersion, Residual, fit_dispersion
+from services.ownership.core.ensemble import OwnershipEnsemble, Work, basis_of, folds
 from services.ownership.core.estimators import SalaryBaseline, SlateEstimator, UniformBaseline, ValueBaseline
 from services.ownership.core.slate import Floats, PlayedSlate
 
@@ -75,15 +75,51 @@ def _baselines() -> tuple[SlateEstimator, ...]:
     return UniformBaseline(), SalaryBaseline(), ValueBaseline()
 
 
-def _seen_by(name: str, projected: Floats, played: PlayedSlate, model: OwnershipEnsemble, known: Floats) -> LeftOut:
-    residual = Residual(projected, played.field_shares, known, played.slate.contest.n_entries)
-    return LeftOut(name, played.slate.race_id, residual, model.dispersion_)
+@dataclass(frozen=True, eq=False)
+class _Alone:
+    """A fitted estimator that projects alone, with the dispersion of its own errors."""
+
+    estimator: SlateEstimator
+    dispersion: Dispersion
+
+    def sees(self, played: PlayedSlate) -> LeftOut:
+        slate = played.slate
+        known = basis_of(slate, self.estimator.information(slate))
+        residual = Residual(self.estimator.predict([slate])[0], played.field_shares, known)
+        return LeftOut(self.estimator.name, slate.race_id, residual, self.dispersion)
+
+
+def _ensemble_sees(model: OwnershipEnsemble, played: PlayedSlate) -> LeftOut:
+    slate = played.slate
+    opinions = model.opinions(slate)
+    projected = field_shares(model.blend_.logits(opinions), slate, cap_use=model.cap_use_).shares
+    residual = Residual(projected, played.field_shares, basis_of(slate, model.blend_.knowledge(opinions)))
+    return LeftOut(ENSEMBLE, slate.race_id, residual, model.dispersion_)
+
+
+def _members(model: OwnershipEnsemble) -> list[_Alone]:
+    return [
+        _Alone(member, fit_dispersion([seen.residual(k) for seen in model.left_out_]))
+        for k, member in enumerate(model.members_)
+    ]
+
+
+def _baseline(estimator: SlateEstimator, kept: Sequence[PlayedSlate], y: Sequence[Floats]) -> _Alone:
+    """Fitted on what is kept; its dispersion comes from races left out of that in turn."""
+    residuals = []
+    for out in folds(kept, INNER_FOLDS):
+        if not out.all():
+            estimator.fit(list(compress(kept, ~out)), list(compress(y, ~out)))
+        residuals += [_Alone(estimator, Dispersion()).sees(played).residual for played in compress(kept, out)]
+    return _Alone(estimator.fit(kept, y), fit_dispersion(residuals))
 
 
 def leave_one_race_out(
     model: OwnershipEnsemble, played: Sequence[PlayedSlate], work: Work | None = None
 ) -> Iterator[LeftOut]:
     """Every contest as seen by the ensemble, its members and the baselines, all fitted without its race.
+
+    Each has the dispersion of its own errors on races left out inside that fit.
 
     The weights inside each fit come from races left out of that fit in turn, so no number has seen its race.
 
@@ -112,14 +148,11 @@ def _without(
     y = [p.field_shares for p in kept]
     quiet = Work(checkpoint=work.checkpoint)
     fitted = clone(model).set_params(max_folds=INNER_FOLDS).fit(kept, y, work=quiet)
-    baselines = [baseline.fit(kept, y) for baseline in _baselines()]
+    work.checkpoint()
+    alone = [*_members(fitted), *(_baseline(baseline, kept, y) for baseline in _baselines())]
     for one in held:
-        opinions = fitted.opinions(one.slate)
-        known = fitted.blend_.knowledge(opinions)
-        projected = field_shares(fitted.blend_.logits(opinions), one.slate, cap_use=fitted.cap_use_).shares
-        yield _seen_by(ENSEMBLE, projected, one, fitted, known)
-        for member in (*fitted.members_, *baselines):
-            yield _seen_by(member.name, member.predict([one.slate])[0], one, fitted, member.information(one.slate))
+        yield _ensemble_sees(fitted, one)
+        yield from (each.sees(one) for each in alone)
 
 
 def _rank_correlation(residual: Residual) -> float:

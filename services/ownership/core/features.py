@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from services.ownership.core.slate import Contest, Floats, Slate
 
@@ -43,6 +44,12 @@ def salary_z(slate: Slate) -> Floats:
 def points_per_dollar(points: Floats, slate: Slate) -> Floats:
     """Points per $1,000 of salary."""
     return points / slate.salaries_dollars * 1_000.0
+
+
+def blind(slate: Slate) -> npt.NDArray[np.bool_]:
+    """Drivers without simulated mean or ceiling where others have both; shape (n_drivers,)."""
+    known = np.isfinite(slate.mean_points) & np.isfinite(slate.ceiling_points)
+    return np.asarray(~known & known.any())
 
 
 def strength(slate: Slate) -> Floats:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +33,10 @@ class Likeness:
     half_life_races: float
     other_track_weight: float = 1.0
     price_band_sd: float = float("inf")
+
+    def as_tuple(self) -> tuple[float, float, float]:
+        """As the kernel takes it."""
+        return self.half_life_races, self.other_track_weight, self.price_band_sd
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,10 +88,15 @@ def _look_back(
 
 
 class DriverHistory:
-    """Past values per driver, looked up by likeness. Only races of earlier days are ever looked at."""
+    """Past values per driver, looked up by likeness.
+
+    Only races of earlier days are ever looked at. A race that is remembered itself stands at its remembered day: it
+    never sees itself or what came after it, whatever day it is said to be now.
+    """
 
     def __init__(self, played: Sequence[PlayedSlate], values: Sequence[Floats]) -> None:
-        self.days = np.unique([p.slate.day for p in played])
+        self.day_of_race = {p.slate.race_id: p.slate.day for p in played}
+        self.days = np.unique(list(self.day_of_race.values()))
         self.tracks = sorted({p.slate.track_type for p in played})
         self.keys = sorted({key for p in played for key in p.slate.driver_keys})
         self._driver_of = {key: index for index, key in enumerate(self.keys)}
@@ -102,29 +112,22 @@ class DriverHistory:
     def _target(self, slate: Slate) -> tuple[Integers, Integers, Integers, Floats]:
         n_drivers = slate.n_drivers
         driver = np.array([self._driver_of.get(key, -1) for key in slate.driver_keys], dtype=np.int64)
-        race = np.full(n_drivers, np.searchsorted(self.days, slate.day), dtype=np.int64)
+        day = min(slate.day, self.day_of_race.get(slate.race_id, slate.day))
+        race = np.full(n_drivers, np.searchsorted(self.days, day), dtype=np.int64)
         track_code = self.tracks.index(slate.track_type) if slate.track_type in self.tracks else -1
         return driver, race, np.full(n_drivers, track_code, dtype=np.int64), salary_z(slate)
 
-    def look_back(self, slates: Sequence[Slate], likeness: Likeness) -> list[tuple[Floats, Floats]]:
-        """Weighted sum of a driver's earlier values and its weight, per slate two arrays (n_drivers,)."""
-        targets = [self._target(slate) for slate in slates]
-        driver, race, track, salary = (np.concatenate(parts) for parts in zip(*targets, strict=True))
-        memory = self.memory
-        sums, weights = _look_back(
-            (driver, race, track, salary),
-            (memory.driver, memory.race, memory.track, memory.salary, memory.value),
-            self._first,
-            (likeness.half_life_races, likeness.other_track_weight, likeness.price_band_sd),
-        )
-        ends = np.cumsum([slate.n_drivers for slate in slates])[:-1]
-        return list(zip(np.split(sums, ends), np.split(weights, ends), strict=True))
+    def look_back(self, slate: Slate, likenesses: Sequence[Likeness]) -> list[tuple[Floats, Floats]]:
+        """Weighted sum of a driver's earlier values and its weight, two arrays (n_drivers,) per likeness."""
+        target, memory = self._target(slate), self.memory
+        rows = (memory.driver, memory.race, memory.track, memory.salary, memory.value)
+        return [_look_back(target, rows, self._first, likeness.as_tuple()) for likeness in likenesses]
 
-    def state(self) -> dict[str, list[object]]:
+    def state(self) -> dict[str, Any]:
         """As plain values; `from_state` takes them back."""
         memory = self.memory
         return {
-            "days": self.days.tolist(),
+            "day_of_race": self.day_of_race,
             "tracks": list(self.tracks),
             "keys": list(self.keys),
             "driver": memory.driver.tolist(),
@@ -135,10 +138,11 @@ class DriverHistory:
         }
 
     @classmethod
-    def from_state(cls, state: dict[str, list[object]]) -> DriverHistory:
+    def from_state(cls, state: Mapping[str, Any]) -> DriverHistory:
         """The history whose `state` this is."""
         history = cls([], [])
-        history.days = np.array(state["days"], dtype=np.float64)
+        history.day_of_race = {str(race): float(day) for race, day in state["day_of_race"].items()}
+        history.days = np.unique(list(history.day_of_race.values()))
         history.tracks = [str(track) for track in state["tracks"]]
         history.keys = [str(key) for key in state["keys"]]
         history._driver_of = {key: index for index, key in enumerate(history.keys)}

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from services.ownership.core.constraints import field_shares
-from services.ownership.core.dispersion import interval
-from services.ownership.core.ensemble import OwnershipEnsemble
+from services.ownership.core.ensemble import OwnershipEnsemble, basis_of
 from services.ownership.core.slate import Floats, Slate
 
 _EDGE = 1e-9
@@ -64,8 +63,8 @@ def project(ensemble: OwnershipEnsemble, slate: Slate, *, fixed: Fixed | None = 
         ensemble.blend_.logits(opinions), slate, cap_use=ensemble.cap_use_, fixed=given.shares, field=given.field
     )
     knowledge = ensemble.blend_.knowledge(opinions)
-    rate = ensemble.dispersion_.rate(knowledge, slate.contest.n_entries)
-    lower, upper = interval(np.clip(result.shares, _EDGE, 1.0 - _EDGE), rate, level)
+    inside = np.clip(result.shares, _EDGE, 1.0 - _EDGE)
+    lower, upper = ensemble.dispersion_.interval(inside, basis_of(slate, knowledge), level)
     alone = [member.predict([slate])[0] for member in ensemble.members_]
     return Projection(
         shares=result.shares,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +24,22 @@ class Contest:
 
 
 @dataclass(frozen=True, eq=False)
-class Slate:
+class _Remembering:
+    """Keeps what is computed from it: left-out fits ask for the same features again and again."""
+
+    _derived: dict[str, Floats] = field(default_factory=dict, init=False, repr=False, kw_only=True)
+
+    def once(self, name: str, compute: Callable[[], Floats]) -> Floats:
+        """What ``compute`` gives, computed the first time only. Two threads may both compute it; they get the same."""
+        if name not in self._derived:
+            value = compute()
+            value.setflags(write=False)
+            self._derived[name] = value
+        return self._derived[name]
+
+
+@dataclass(frozen=True, eq=False)
+class Slate(_Remembering):
     """The inputs of a projection: arrays of shape (n_drivers,), NaN where a value is not known.
 
     Attributes
@@ -55,7 +70,6 @@ class Slate:
     track_type: str = ""
     day: float = float("inf")
     contest: Contest = field(default_factory=Contest)
-    _derived: dict[str, Floats] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         if len(self.driver_keys) <= self.roster_size:
@@ -68,19 +82,6 @@ class Slate:
     def n_drivers(self) -> int:
         """Number of drivers that can be picked."""
         return len(self.driver_keys)
-
-    def once(self, name: str, compute: Callable[[], Floats]) -> Floats:
-        """What ``compute`` gives, computed the first time only: left-out fits ask for the same features again and
-        again. Two threads may both compute it; they get the same."""
-        if name not in self._derived:
-            value = compute()
-            value.setflags(write=False)
-            self._derived[name] = value
-        return self._derived[name]
-
-    def for_contest(self, contest: Contest) -> Slate:
-        """The same slate seen by the field of another contest."""
-        return replace(self, contest=contest)
 
 
 def make_slate(race_id: str, driver_keys: Sequence[str], **known: object) -> Slate:
@@ -103,7 +104,7 @@ SLATE_ARRAYS = (
 
 
 @dataclass(frozen=True, eq=False)
-class PlayedSlate:
+class PlayedSlate(_Remembering):
     """A slate with what its field did.
 
     Attributes

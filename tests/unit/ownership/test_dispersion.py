@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 
-from services.ownership.core.dispersion import Dispersion, Residual, beta_parameters, fit_dispersion, interval
+from services.ownership.core.dispersion import Basis, Dispersion, Residual, beta_parameters, fit_dispersion, interval
 
 
 def test_intervals_are_those_of_a_beta_of_the_stated_moments():
@@ -37,7 +39,7 @@ def test_finds_the_concentration_that_made_the_fields(rng, concentration):
         projected = rng.uniform(0.03, 0.5, 38)
         knowledge = np.where(rng.random(38) < 0.5, 1.0, 0.2)
         a, b = beta_parameters(projected, truth.rate(knowledge, 500))
-        residuals.append(Residual(projected, rng.beta(a, b), knowledge, 500))
+        residuals.append(Residual(projected, rng.beta(a, b), Basis(knowledge, np.zeros(38, dtype=bool), 500)))
     found = fit_dispersion(residuals)
     assert found.concentration == pytest.approx(concentration, rel=0.12)
     assert found.missing_widens == pytest.approx(1.0, abs=0.35)
@@ -48,3 +50,22 @@ def test_finds_the_concentration_that_made_the_fields(rng, concentration):
 
 def test_without_history_the_default():
     assert fit_dispersion([]) == Dispersion()
+
+
+unit = st.floats(0, 1)
+
+
+@given(st.floats(1e-9, 1 - 1e-9), st.floats(1e-9, 1 - 1e-9), unit, unit, st.floats(1, 1_000), st.floats(0, 8), unit)
+def test_nobody_known_has_a_wider_interval_than_a_blind_driver(seen, guessed, one, other, concentration, widens, level):
+    """Whatever share his points would have given him, and whatever is projected without them."""
+    known, less = max(one, other), min(one, other)
+    dispersion = Dispersion(concentration, widens)
+    level = 0.5 + 0.49 * level
+
+    def width(share, knowledge, blind):
+        basis = Basis(np.array([knowledge]), np.array([blind]), 300)
+        lower, upper = dispersion.interval(np.array([share]), basis, level)
+        assert 0 <= lower[0] <= share <= upper[0] <= 1
+        return upper[0] - lower[0]
+
+    assert width(guessed, less, True) >= width(seen, known, False) - 1e-9

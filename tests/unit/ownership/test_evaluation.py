@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from services.common.domain.errors import Cancelled, FailedPrecondition
-from services.ownership.core.dispersion import Dispersion, Residual
+from services.ownership.core.dispersion import Basis, Dispersion, Residual
 from services.ownership.core.ensemble import OwnershipEnsemble, Work, folds
 from services.ownership.core.evaluation import LeftOut, leave_one_race_out, summarise
 from services.ownership.core.slate import PlayedSlate
@@ -11,8 +11,8 @@ from tests.unit.ownership.slates import a_season
 
 def test_measures_are_those_of_their_definitions():
     def seen(name, race, projected, actual):
-        known = np.ones(len(projected))
-        return LeftOut(name, race, Residual(np.array(projected), np.array(actual), known, 0), Dispersion(1e6))
+        basis = Basis(np.ones(len(projected)), np.zeros(len(projected), dtype=bool), 0)
+        return LeftOut(name, race, Residual(np.array(projected), np.array(actual), basis), Dispersion(1e6))
 
     actual = [[0.5, 0.3, 0.2, 0.0], [0.1, 0.2, 0.3, 0.4]]
     rows = [seen("uniform", f"r{i}", [0.25] * 4, row) for i, row in enumerate(actual)]

@@ -2,6 +2,8 @@ import dataclasses
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from services.common.domain.errors import InvalidInput
 from services.common.domain.race import Driver, Race, Track, TrackType
@@ -45,8 +47,21 @@ def test_missing_inputs_widen_the_intervals_and_are_told(rng):
     assert poor.warnings == ("5 of 38 drivers have no simulated points; their intervals are wider",)
     assert not rich.warnings
     assert poor.concentration < rich.concentration < 30.0
-    relative = [(p.upper - p.lower) / np.sqrt(p.shares * (1 - p.shares)) for p in (rich, poor)]
-    assert (relative[1][blind] > relative[0][blind]).all()
+    wide, narrow = (found.upper - found.lower for found in (poor, rich))
+    assert (wide[blind] > narrow[blind]).all()
+
+
+@given(st.integers(0, 2**32 - 1), st.sets(st.integers(0, 37), min_size=1, max_size=37), st.integers(1, 3))
+@settings(max_examples=40)
+def test_what_is_missing_never_narrows_an_interval(seed, drivers, which):
+    """Mean, ceiling or both of some drivers: the favourite's too, who falls back to the crowd without them."""
+    rng = np.random.default_rng(seed)
+    slate = a_slate(rng, contest=Contest(n_entries=int(rng.integers(0, 5_000))))
+    lost = np.isin(np.arange(38), list(drivers))
+    names = [name for bit, name in ((1, "mean_points"), (2, "ceiling_points")) if which & bit]
+    poorer = dataclasses.replace(slate, **{name: np.where(lost, np.nan, getattr(slate, name)) for name in names})
+    rich, poor = project(OwnershipEnsemble(), slate), project(OwnershipEnsemble(), poorer)
+    assert ((poor.upper - poor.lower)[lost] >= (rich.upper - rich.lower)[lost] - 1e-12).all()
 
 
 def test_fixed_shares_are_the_users_and_members_answer_alone(rng):

@@ -35,9 +35,6 @@ class SlateEstimator(ABC, BaseEstimator):  # type: ignore[misc]
     prior: ClassVar[Mapping[str, float]]
     """Features with their default coefficients, per standard deviation within the slate."""
 
-    firm: ClassVar[Mapping[str, float]] = {}
-    """Features whose defaults weigh a multiple of ``prior_races``."""
-
     n_price_features: ClassVar[int] = 0
     """Leading features that describe the price alone. An estimator that has any adds to what others say of price
     and value; one that has none says it all by itself."""
@@ -60,8 +57,8 @@ class SlateEstimator(ABC, BaseEstimator):  # type: ignore[misc]
 
     @property
     def races_behind_defaults(self) -> Floats:
-        """Weight of each default coefficient, in races; shape (n_features,)."""
-        return self.prior_races * np.array([self.firm.get(name, 1.0) for name in self.prior])
+        """Weight of each default coefficient, in races that vary by 1 in the feature; shape (n_features,)."""
+        return np.full(len(self.prior), self.prior_races)
 
     @property
     def coefficients(self) -> Floats:
@@ -101,3 +98,14 @@ class SlateEstimator(ABC, BaseEstimator):  # type: ignore[misc]
         """Become the estimator whose `state` this is."""
         self.coefficients_ = np.array(state["coefficients"], dtype=np.float64)
         return self
+
+
+class PricedEstimator(SlateEstimator):
+    """An estimator whose first feature is the salary, with the default of its coefficient as a parameter."""
+
+    salary_slope: float
+
+    @property
+    def default_coefficients(self) -> Floats:
+        """The documented defaults, that of the salary as given; shape (n_features,)."""
+        return np.array(list({**self.prior, "salary": self.salary_slope}.values()))

@@ -9,9 +9,9 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from services.ownership.core.calibration import Batch, logit
-from services.ownership.core.estimators.base import SlateEstimator
+from services.ownership.core.estimators.base import PricedEstimator
 from services.ownership.core.estimators.recent_form import RecentFormEstimator
-from services.ownership.core.estimators.salary_skill import CURVE_IS_FIRM, SALARY_SLOPE
+from services.ownership.core.estimators.salary_skill import SALARY_SLOPE
 from services.ownership.core.features import liking, points_per_dollar, salary_z
 from services.ownership.core.lookback import DriverHistory, Likeness
 from services.ownership.core.slate import Floats, PlayedSlate, Slate
@@ -19,10 +19,6 @@ from services.ownership.core.slate_logit import Design, fit_slate_logit
 
 _LOGIT_FLOOR = 0.004
 """Shares below this are noise of a handful of entries; their log odds would drown everything else."""
-
-
-def _price_curve(salary: Floats) -> Floats:
-    return np.stack([salary, salary**2 - np.mean(salary**2)], axis=1)
 
 
 def _expected(slate: Slate) -> Floats:
@@ -34,17 +30,25 @@ def _values(slate: Slate) -> tuple[Floats, Floats]:
     return slate.mean_points, points_per_dollar(slate.mean_points, slate)
 
 
-class HistoricalEstimator(SlateEstimator):
-    """The price curve of the slate plus a driver's lasting popularity beyond his price and projection.
+class HistoricalEstimator(PricedEstimator):
+    """The price of the slate plus a driver's lasting popularity beyond his price and projection.
 
     Popularity is the mean of ``logit(share) - what price, projection and form explain`` over his earlier races,
     weighted by age, likeness of the track and of the price band, and shrunk to zero by ``shrinkage_races``.
+
+    Parameters
+    ----------
+    half_life_races, other_track_weight, price_band_sd
+        How much an earlier race counts (`Likeness`).
+    shrinkage_races
+        Weight of "as popular as his price", in races.
+    salary_slope
+        Default coefficient of salary.
     """
 
     name: ClassVar[str] = "historical"
-    prior = {"salary": SALARY_SLOPE, "salary_squared": 0.0, "popularity": 1.0}  # noqa: RUF012
-    firm = CURVE_IS_FIRM
-    n_price_features: ClassVar[int] = 2
+    prior = {"salary": SALARY_SLOPE, "popularity": 1.0}  # noqa: RUF012
+    n_price_features: ClassVar[int] = 1
 
     def __init__(
         self,
@@ -53,16 +57,14 @@ class HistoricalEstimator(SlateEstimator):
         other_track_weight: float = 0.6,
         price_band_sd: float = 2.0,
         shrinkage_races: float = 1.5,
+        salary_slope: float = SALARY_SLOPE,
     ) -> None:
         self.prior_races = prior_races
         self.half_life_races = half_life_races
         self.other_track_weight = other_track_weight
         self.price_band_sd = price_band_sd
         self.shrinkage_races = shrinkage_races
-
-    @staticmethod
-    def _price(slate: Slate) -> Floats:
-        return slate.once("price_curve", lambda: _price_curve(salary_z(slate)))
+        self.salary_slope = salary_slope
 
     def _popularity(self, slates: Sequence[Slate]) -> list[tuple[Floats, Floats]]:
         """Shrunk popularity and how much is known of it, per slate; zeros without any history."""
@@ -70,17 +72,17 @@ class HistoricalEstimator(SlateEstimator):
         if history is None:
             return [(np.zeros(slate.n_drivers), np.zeros(slate.n_drivers)) for slate in slates]
         likeness = Likeness(self.half_life_races, self.other_track_weight, self.price_band_sd)
-        found = history.look_back(slates, likeness)
+        found = [history.look_back(slate, [likeness])[0] for slate in slates]
         return [(s / (w + self.shrinkage_races), w / (w + self.shrinkage_races)) for s, w in found]
 
     def _explaining(self, X: Sequence[PlayedSlate], y: Sequence[Floats]) -> list[Floats]:
-        """Price curve, projection and form of each slate: the part of ownership that is no lasting popularity."""
+        """Price, projection and form of each slate: the part of ownership that is no lasting popularity."""
         form = RecentFormEstimator()
         form.learn_history(X, y)
         slates = [played.slate for played in X]
         forms = form.training_features(X)
         return [
-            np.column_stack([self._price(slate), _expected(slate), lately[:, 1:]])
+            np.column_stack([salary_z(slate), _expected(slate), lately[:, 1:]])
             for slate, lately in zip(slates, forms, strict=True)
         ]
 
@@ -89,21 +91,21 @@ class HistoricalEstimator(SlateEstimator):
         batch = Batch.of([played.slate.n_drivers for played in X], [float(shares.sum()) for shares in y])
         columns = self._explaining(X, y)
         design = Design(batch, batch.stack(columns), batch.stack(y), np.ones(len(X)))
-        prior = np.concatenate([self.default_coefficients[:2], np.zeros(columns[0].shape[1] - 2)])
+        prior = np.concatenate([[self.salary_slope], np.zeros(columns[0].shape[1] - 1)])
         explained = batch.shares(design.features @ fit_slate_logit(design, prior, prior_races=self.prior_races))
         self.history_ = DriverHistory(
             X, [logit(s, _LOGIT_FLOOR) - logit(f[: len(s)], _LOGIT_FLOOR) for s, f in zip(y, explained, strict=True)]
         )
 
     def training_features(self, X: Sequence[PlayedSlate]) -> list[Floats]:
-        """Price curve and popularity as it stood before each race."""
+        """Salary and popularity as it stood before each race."""
         slates = [played.slate for played in X]
         popularity = [value for value, _ in self._popularity(slates)]
-        return [np.column_stack([self._price(s), p]) for s, p in zip(slates, popularity, strict=True)]
+        return [np.column_stack([salary_z(s), p]) for s, p in zip(slates, popularity, strict=True)]
 
     def features(self, slate: Slate) -> Floats:
-        """Salary, its square, and popularity."""
-        return np.column_stack([self._price(slate), self._popularity([slate])[0][0]])
+        """Salary and popularity."""
+        return np.column_stack([salary_z(slate), self._popularity([slate])[0][0]])
 
     def information(self, slate: Slate) -> Floats:
         """How far the driver's own history outweighs the shrinkage."""

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from services.ownership.core.estimators.base import SlateEstimator
+from services.ownership.core.estimators.base import PricedEstimator
 from services.ownership.core.estimators.salary_skill import SALARY_SLOPE
 from services.ownership.core.features import residual_on, salary_z, standardise
 from services.ownership.core.lookback import DriverHistory, Likeness
@@ -20,6 +20,10 @@ def surprise(played: PlayedSlate) -> Floats:
 
     The expectation is the simulated mean where there is one, else what the salaries explain.
     """
+    return played.once("surprise", lambda: _surprise(played))
+
+
+def _surprise(played: PlayedSlate) -> Floats:
     slate = played.slate
     simulated = np.isfinite(slate.mean_points) & np.isfinite(played.points)
     by_salary = residual_on(played.points, salary_z(slate))
@@ -38,10 +42,28 @@ def _known_surprise(contests: Sequence[PlayedSlate]) -> Floats:
     return known
 
 
-class RecentFormEstimator(SlateEstimator):
+def _variance_of_form(half_life_races: float, shrinkage_races: float) -> float:
+    """Variance of a shrunk, decayed mean of surprises of variance 1: ``sum w^2 / (sum w + shrinkage)^2``.
+
+    The weight of the race k back is ``w = d^k`` with ``d = 0.5 ** (1 / half_life_races)``.
+    """
+    decay = 0.5 ** (1.0 / half_life_races)
+    return float(decay**2 / (1.0 - decay**2) / (decay / (1.0 - decay) + shrinkage_races) ** 2)
+
+
+class RecentFormEstimator(PricedEstimator):
     """Salary plus form: decayed means of a driver's surprises, shrunk to zero.
 
     Three means with different memories let the fit find out how far back a field looks.
+
+    Parameters
+    ----------
+    half_lives_races
+        Races after which a surprise counts half, per memory.
+    shrinkage_races
+        Weight of "no form", in races.
+    salary_slope
+        Default coefficient of salary.
     """
 
     name: ClassVar[str] = "recent_form"
@@ -53,10 +75,18 @@ class RecentFormEstimator(SlateEstimator):
         prior_races: float = 2.0,
         half_lives_races: tuple[float, float, float] = (0.7, 2.0, 6.0),
         shrinkage_races: float = 1.0,
+        salary_slope: float = SALARY_SLOPE,
     ) -> None:
         self.prior_races = prior_races
         self.half_lives_races = half_lives_races
         self.shrinkage_races = shrinkage_races
+        self.salary_slope = salary_slope
+
+    @property
+    def races_behind_defaults(self) -> Floats:
+        """The prior's weight, less for a form that varies little: one race tells less about its coefficient."""
+        form = [_variance_of_form(half_life, self.shrinkage_races) for half_life in self.half_lives_races]
+        return self.prior_races * np.array([1.0, *form])
 
     def _form(self, slates: Sequence[Slate]) -> list[tuple[Floats, Floats]]:
         """Per slate: shrunk form by memory (n_drivers, 3), and how much is known (n_drivers,); zeros at first."""
@@ -64,13 +94,14 @@ class RecentFormEstimator(SlateEstimator):
         if history is None:
             n_memories = len(self.half_lives_races)
             return [(np.zeros((slate.n_drivers, n_memories)), np.zeros(slate.n_drivers)) for slate in slates]
-        found = [history.look_back(slates, Likeness(half_life)) for half_life in self.half_lives_races]
-        shrunk = [[s / (w + self.shrinkage_races) for s, w in memory] for memory in found]
-        weights = [w for _, w in found[1]]
-        return [
-            (np.stack(columns, axis=1), w / (w + self.shrinkage_races))
-            for *columns, w in zip(*shrunk, weights, strict=True)
-        ]
+        likenesses = [Likeness(half_life) for half_life in self.half_lives_races]
+        return [self._shrunk(history.look_back(slate, likenesses)) for slate in slates]
+
+    def _shrunk(self, found: Sequence[tuple[Floats, Floats]]) -> tuple[Floats, Floats]:
+        """Shrunk form by memory, and how much is known by the middle one."""
+        weight = found[1][1]
+        form = np.stack([sums / (weights + self.shrinkage_races) for sums, weights in found], axis=1)
+        return form, weight / (weight + self.shrinkage_races)
 
     def learn_history(self, X: Sequence[PlayedSlate], y: Sequence[Floats]) -> None:  # noqa: ARG002
         """Remember each driver's surprises, once per race even if several contests were recorded."""

@@ -6,42 +6,43 @@ from typing import ClassVar
 
 import numpy as np
 
-from services.ownership.core.estimators.base import SlateEstimator
+from services.ownership.core.estimators.base import PricedEstimator
 from services.ownership.core.features import liking, residual_on, salary_z, strength
 from services.ownership.core.slate import Floats, Slate
 
-SALARY_SLOPE = 0.27
-"""Log odds of ownership per standard deviation of salary: mean over seven complete DraftKings MMA fields of spring
-2026 (the same roster form; 170-4,411 entries; 0.20-0.38), the nearest public stand-in for NASCAR."""
-
-CURVE_IS_FIRM = {"salary_squared": 32.0}
-"""How salary bends differs from slate to slate: in three of four MMA events the cheapest were unloved beyond their
-price, in the fourth not, and a bend learnt from the three did worse there than a straight line. So it takes many
-races to believe."""
+SALARY_SLOPE = 0.29
+"""Log odds of ownership per standard deviation of salary in a low-stakes contest: mean of plain slopes in three complete
+DraftKings MMA fields of 4,411 entries at $8 (spring 2026; 0.25, 0.29, 0.33), the nearest public stand-in for NASCAR.
+Four dear fields of the same events have 0.28-0.47."""
 
 
-class SalarySkillEstimator(SlateEstimator):
-    """Salary, its square, and the strength that salary does not explain.
+class SalarySkillEstimator(PricedEstimator):
+    """Salary, and the strength that salary does not explain.
 
     Strength is the mean of what is known among simulated points, market odds, ratings and the site's averages.
+
+    Parameters
+    ----------
+    salary_slope
+        Default coefficient of salary.
     """
 
     name: ClassVar[str] = "salary_skill"
-    prior = {"salary": SALARY_SLOPE, "salary_squared": 0.0, "underpriced": 0.55}  # noqa: RUF012
-    firm = CURVE_IS_FIRM
+    prior = {"salary": SALARY_SLOPE, "underpriced": 0.55}  # noqa: RUF012
 
-    def __init__(self, prior_races: float = 2.0) -> None:
+    def __init__(self, prior_races: float = 2.0, salary_slope: float = SALARY_SLOPE) -> None:
         self.prior_races = prior_races
+        self.salary_slope = salary_slope
 
     def features(self, slate: Slate) -> Floats:
-        """Salary, salary squared less its mean, and mispricing; standardised within the slate."""
+        """Salary and mispricing; standardised within the slate."""
         return slate.once("salary_skill_features", lambda: self._features(slate))
 
     @staticmethod
     def _features(slate: Slate) -> Floats:
         salary = salary_z(slate)
         mispriced = liking(residual_on(strength(slate), salary))
-        return np.stack([salary, salary**2 - np.mean(salary**2), mispriced], axis=1)
+        return np.stack([salary, mispriced], axis=1)
 
     def information(self, slate: Slate) -> Floats:
         """One half for the salary, one half for a signal of strength."""
