@@ -6,7 +6,7 @@ import dataclasses
 import json
 import os
 import tempfile
-from datetime import datetime
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -54,14 +54,14 @@ def check_writable(folder: Path) -> None:
 
 
 def to_json(value: Any) -> str:
-    """Any answer as JSON text: dataclasses as objects, times in ISO 8601, numpy numbers as numbers."""
+    """Any answer as JSON text: dataclasses as objects, dates and times in ISO 8601, numpy numbers as numbers."""
     return json.dumps(value, indent=2, default=_jsonable, allow_nan=False)
 
 
 def _jsonable(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-    if isinstance(value, datetime):
+    if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, Path):
         return str(value)

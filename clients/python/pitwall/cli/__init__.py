@@ -17,6 +17,7 @@ from pitwall.cli import (
     _contests,
     _doctor,
     _entries,
+    _history,
     _lineups,
     _model,
     _ownership,
@@ -76,6 +77,7 @@ app.add_typer(_entries.app, name="entries")
 app.command("report")(_runs.report)
 app.add_typer(_runs.app, name="runs")
 app.command("audit")(_audit.audit)
+app.command("history")(_history.history)
 app.command("doctor")(_doctor.doctor)
 app.command("calibrate")(_model.calibrate)
 app.add_typer(_model.backtest_app, name="backtest")
