@@ -14,8 +14,8 @@ from services.ownership.core.features import CONTEST_FEATURES
 from services.ownership.core.slate import Floats
 
 DEFAULT_SHARPNESS_PER_FEATURE = (0.0, 0.11, 0.0)
-"""Log sharpness per decade of (entries, fee, entries per user). The fee's: plain salary slopes of 0.36 on average in four
-DraftKings MMA fields at $555 against 0.29 in three at $8 (spring 2026), the nearest public stand-in for NASCAR."""
+"""Log sharpness per decade of (entries, fee, entries per user). The fee's: plain salary slopes of 0.36 on average in
+four DraftKings MMA fields at $555 against 0.29 in three at $8 (spring 2026), the nearest public stand-in for NASCAR."""
 DEFAULT_SHARPNESS = 2.0
 """Sum of the default strengths. Judgement: puts the most owned driver of a Cup slate at 40-55 %."""
 _PRIOR_RACES = 3.0

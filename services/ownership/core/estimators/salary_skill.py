@@ -11,7 +11,7 @@ from services.ownership.core.features import liking, residual_on, salary_z, stre
 from services.ownership.core.slate import Floats, Slate
 
 SALARY_SLOPE = 0.29
-"""Log odds of ownership per standard deviation of salary in a low-stakes contest: mean of plain slopes in three complete
+"""Log odds of ownership per standard deviation of salary at low stakes: mean of plain slopes in three complete
 DraftKings MMA fields of 4,411 entries at $8 (spring 2026; 0.25, 0.29, 0.33), the nearest public stand-in for NASCAR.
 Four dear fields of the same events have 0.28-0.47."""
 
