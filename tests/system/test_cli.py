@@ -135,6 +135,56 @@ def test_simulate_plays_scenarios_that_did_not_choose_the_lineups(cli, folder):
     assert "look better" in given.err
 
 
+@pytest.mark.usefixtures("sample")
+def test_simulate_takes_the_shape_the_overlay_and_the_part_of_kelly(cli, folder):
+    options = ("--lineups", folder / "lineups.csv", "--opponents", 495, "--fee", 10, "--n-fields", 2)
+    shape = ("--first-share", 0.1, "--paid-share", 0.4, "--min-cash", 1.2, "--rake", 0.1, "--kelly", 0.5)
+    (played,) = cli("simulate", "sample", *options, *shape, "--json").json["contests"]
+    rows = played["prizes"]["rows"]
+    assert rows[-1]["last_place"] == 200
+    assert rows[-1]["prize_cents"] >= 1_200
+    assert rows[0]["prize_cents"] == pytest.approx(0.1 * 0.9 * 500 * 1_000, abs=2)
+    assert played["portfolio"]["kelly_fraction"] == 0.5
+    prizes = folder / "rich.txt"
+    prizes.write_text("1st $5,100\n")
+    refused = cli("simulate", "sample", *options, "--prizes", prizes)
+    assert refused.code == 2
+    assert "overlay" in refused.err
+    assert cli("simulate", "sample", *options, "--prizes", prizes, "--overlay", 100, "--json").code == 0
+
+
+@pytest.mark.usefixtures("sample")
+def test_simulate_plays_several_contests_of_a_file(cli, folder):
+    path = folder / "contests.toml"
+    path.write_text('[[contest]]\nname = "flat"\nentries = 300\n[[contest]]\nname = "steep"\nprizes = "1st $900"\n')
+    options = ("--lineups", folder / "lineups.csv", "--opponents", 395, "--contests", path, "--n-fields", 2)
+    result = cli("simulate", "sample", *options, "--json").json
+    assert [item["name"] for item in result["contests"]] == ["flat", "steep"]
+    assert result["combined"]["n_entries"] == 10
+    assert len(result["combined"]["drivers"]) == 38
+    told = cli("simulate", "sample", *options).out
+    assert "steep" in told
+    assert "all contests together" in told
+
+
+@pytest.mark.usefixtures("sample")
+def test_simulate_plays_the_real_opponents_of_the_standings(cli, folder):
+    """All that have a lineup, or all but one's own; the contest has room for just them."""
+    standings = EXAMPLES / "contest-standings-190000001.csv"
+    rows = list(csv.DictReader(standings.open(newline="", encoding="utf-8-sig")))
+    filled = [row for row in rows if row["Lineup"]]
+    options = ("--lineups", folder / "lineups.csv", "--standings", standings)
+    result = cli("simulate", "sample", *options, "--json").json
+    assert result["n_fields"] == 1
+    paid = result["contests"][0]["prizes"]["rows"][-1]["last_place"]
+    assert paid == round(0.22 * (len(filled) + 5))
+    user = filled[0]["EntryName"]
+    assert cli("simulate", "sample", *options, "--own-user", user, "--json").json["field"]["warnings"] == []
+    refused = cli("simulate", "sample", *options, "--own-user", "nobody here")
+    assert refused.code == 2
+    assert "field.known.own_user" in refused.err
+
+
 def test_fewer_lineups_than_asked_for_are_written_and_end_with_code_2(cli, tmp_path):
     rules = ("--max-exposure", 0.1, "--lineups", 20, "--uniques", 6)
     options = ("--track", "phoenix", "--race-id", "short", "--scenarios", 500, "--out", tmp_path)
@@ -353,6 +403,9 @@ def test_a_slate_without_a_legal_lineup_is_refused_and_writes_nothing(cli, chang
                 ("--fee", "nan"),
                 ("--rake", 1),
                 ("--first-share", 0),
+                ("--paid-share", 0),
+                ("--min-cash", 0),
+                ("--overlay", -1),
                 ("--max-exposure", 1.5),
                 ("--max-team-exposure", 0),
                 ("--uniques", 11),

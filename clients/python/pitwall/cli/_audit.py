@@ -8,11 +8,12 @@ from typing import Annotated
 import typer
 
 from pitwall.audit import Audit, audit_run
-from pitwall.cli._common import JsonOption, client_of, errors, output, print_json, print_table
-from pitwall.cli._contests import PrizesOption, contest_of
+from pitwall.cli._common import JsonOption, client_of, errors, output, plural, print_json, print_table
+from pitwall.cli._contest_options import ContestOptions, PrizesOption, prize_text
 from pitwall.cli._runs import store_of
 from pitwall.runs import Run
 from pitwall.sitefiles._problems import read_bytes
+from pitwall.sitefiles.history import read_entry_history
 from pitwall.sitefiles.standings import Standings, read_standings
 from pitwall.types.contests import PrizeRow
 from pitwall.types.ownership import ContestProfile
@@ -23,6 +24,9 @@ def audit(
     standings: Annotated[Path, typer.Option(help="Standings as exported, .csv or .zip.", show_default=False)],
     run: Annotated[str, typer.Option(help="Id of the run, the beginning of one, or latest.")] = "latest",
     user: Annotated[str, typer.Option(help="Your name on the site. Default: lineups count under any name.")] = "",
+    history: Annotated[
+        Path | None, typer.Option(help="Entry history: tells your entries, their fees and the prizes paid.")
+    ] = None,
     prizes: PrizesOption = None,
     fee: Annotated[float | None, typer.Option(help="Entry fee in dollars. Default: that of the run.")] = None,
     record: Annotated[
@@ -38,7 +42,8 @@ def audit(
     read = read_standings(standings.name, read_bytes(standings))
     fee_dollars = stored.config.contest.entry_fee_dollars if fee is None else fee
     rows = None if prizes is None else _prize_rows(context, len(read.entries), fee_dollars, prizes)
-    found = audit_run(stored, read, user=user, prizes=rows, fee_cents=round(100 * fee_dollars))
+    past = () if history is None else read_entry_history(history.name, read_bytes(history))
+    found = audit_run(stored, read, user=user, history=past, prizes=rows, fee_cents=round(100 * fee_dollars))
     recorded = _record(context, stored, read, record, standings, fee_dollars) if record else ""
     if as_json:
         print_json({"run_id": stored.run_id, "audit": found, "record_id": recorded})
@@ -50,7 +55,8 @@ def audit(
 
 def _prize_rows(context: typer.Context, n_entries: int, fee: float, prizes: Path) -> tuple[PrizeRow, ...]:
     with client_of(context) as client:
-        return client.contests.resolve_prizes(contest_of(n_entries, 0, fee, 0.2, 0.15, prizes)).table.rows
+        contest = ContestOptions(entries=n_entries, fee=fee, prizes=prize_text(prizes)).contest(0, 0)
+        return client.contests.resolve_prizes(contest).table.rows
 
 
 def _record(context: typer.Context, run: Run, standings: Standings, contest_id: str, path: Path, fee: float) -> str:
@@ -101,7 +107,7 @@ def _print_sums(found: Audit) -> None:
     best = found.hindsight
     lines = (
         f"profit ${found.profit_cents / 100:,.2f} on fees of ${found.fees_cents / 100:,.2f} "
-        f"({found.n_entered} lineups entered); expected for all: ${found.expected_profit_cents / 100:,.2f}",
+        f"({plural(found.n_entered, 'entry', 'entries')}); expected for all: ${found.expected_profit_cents / 100:,.2f}",
         f"ownership: off by {found.ownership_mae:.1f} points per driver, correlation {found.ownership_correlation:.2f}",
         f"points: {found.inside_50:.0f} % of drivers in the middle half of their simulated points, "
         f"{found.inside_90:.0f} % in the middle 90 %",

@@ -19,69 +19,31 @@ from pitwall.cli._common import (
     print_json,
     print_table,
 )
+from pitwall.cli._contest_options import (
+    DEFAULT_OPPONENTS,
+    ContestOptions,
+    FeeOption,
+    FirstShareOption,
+    MaxEntriesOption,
+    MinCashOption,
+    OverlayOption,
+    PaidShareOption,
+    PrizesOption,
+    RakeOption,
+    prize_text,
+    read_contests,
+)
 from pitwall.cli._ranges import MAX_SEED, within
 from pitwall.cli._scenarios import SetOption
 from pitwall.client import Client
-from pitwall.config import Contest, PrizeShape
-from pitwall.errors import InvalidInputError, Violation
+from pitwall.config import FieldConfig
 from pitwall.job import following_seed
 from pitwall.sitefiles import pool_of_race, read_lineups
-from pitwall.types.contests import ContestResult, FieldReport
+from pitwall.sitefiles._problems import read_bytes
+from pitwall.sitefiles.standings import read_standings
+from pitwall.types.contests import ContestResult, FieldReport, PortfolioResult, SimulationResult
 
-OpponentsOption = Annotated[
-    int, typer.Option(help="Entries of others in the contest.", callback=within("opponents", 1))
-]
-FeeOption = Annotated[float, typer.Option(help="Entry fee in dollars.", callback=within("fee", 0))]
-FirstShareOption = Annotated[
-    float,
-    typer.Option(
-        help="First prize as a share of the prize pool.", callback=within("first-share", 0, 1, above_low=True)
-    ),
-]
-PrizesOption = Annotated[
-    Path | None, typer.Option(help="Prize table as text from the contest page: '1st $2,000', '4th - 5th $250.00'.")
-]
-DEFAULT_MAX_ENTRIES = 150
-MaxEntriesOption = Annotated[
-    int,
-    typer.Option(
-        help="Entries the contest allows per user: 1, 3, 20, 150 ...", callback=within("max-entries", 1, 100_000)
-    ),
-]
-RakeOption = Annotated[
-    float,
-    typer.Option(help="Share of the fees that the site keeps.", callback=within("rake", 0, 1, below_high=True)),
-]
-
-
-def contest_of(
-    opponents: int,
-    own_entries: int,
-    fee: float,
-    first_share: float,
-    rake: float,
-    prizes: Path | None,
-    max_entries: int = DEFAULT_MAX_ENTRIES,
-) -> Contest:
-    """The contest that the options describe.
-
-    Raises
-    ------
-    InvalidInputError
-        If there are more own entries than the contest allows, or the prizes cannot be read.
-    """
-    if own_entries > max_entries:
-        problem = f"{own_entries} lineups, but the contest allows {max_entries} entries per user; raise --max-entries"
-        raise InvalidInputError(f"--max-entries: {problem}", violations=[Violation("--max-entries", problem)])
-    if prizes is None:
-        shape = PrizeShape(first_share=first_share, rake=rake)
-        return Contest(opponents + own_entries, fee, shape, max_entries_per_user=max_entries)
-    try:
-        text = prizes.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        problem = f"cannot read {prizes}: {error}"
-        raise InvalidInputError(f"prizes: {problem}", violations=[Violation("prizes", problem)]) from error
-    return Contest(opponents + own_entries, fee, text, max_entries_per_user=max_entries)
+DEFAULT_KELLY = 0.25
 
 
 def print_contest(result: ContestResult, names: list[str]) -> None:
@@ -92,20 +54,19 @@ def print_contest(result: ContestResult, names: list[str]) -> None:
             names[item.index],
             100 * item.roi.value,
             100 * item.roi.standard_error,
-            100 * item.win_rate,
-            100 * item.cash_rate,
+            _percent(item.win_rate, item.win_rate_standard_error, 2),
+            _percent(item.cash_rate, item.cash_rate_standard_error, 1),
             item.expected_duplicates,
         )
         for item in sorted(result.lineups, key=lambda item: -item.roi.value)
     ]
-    columns = ("#", "drivers", "ROI %", "+-", "win %", "cash %", "copies")
-    print_table("Lineups by return", columns, rows, narrow=("#", "drivers", "ROI %", "+-", "win %"))
-    print_portfolio_result(result)
+    columns = ("#", "drivers", "ROI %", "+-", "win", "cash", "copies")
+    print_table("Lineups by return", columns, rows, narrow=("#", "drivers", "ROI %", "+-", "win"))
+    print_portfolio_result(result.portfolio)
 
 
-def print_portfolio_result(result: ContestResult) -> None:
+def print_portfolio_result(whole: PortfolioResult) -> None:
     """What all entries together are worth, in a few lines."""
-    whole = result.portfolio
     output.print(
         f"{plural(whole.n_entries, 'entry', 'entries')} for ${whole.fees_cents / 100:,.2f}: expected profit "
         f"${whole.profit_cents.value / 100:,.2f} (95 % interval ${whole.profit_cents_lower / 100:,.2f} to "
@@ -113,11 +74,18 @@ def print_portfolio_result(result: ContestResult) -> None:
         "if races run as simulated and the field plays as projected",
         markup=False,
     )
+    loss = _percent(whole.loss_probability, whole.loss_probability_standard_error, 1)
+    win = _percent(whole.any_win_probability, whole.any_win_probability_standard_error, 2)
     output.print(
-        f"chance to lose money {whole.loss_probability:.1%}, to win the contest {whole.any_win_probability:.2%}; "
+        f"chance to lose money {loss}, to win the contest {win}; "
         f"advised stake {whole.kelly_stake_share:.2%} of the bankroll ({whole.kelly_fraction:g} Kelly)",
         markup=False,
     )
+
+
+def _percent(share: float, standard_error: float, digits: int) -> str:
+    """``2.72 % +- 0.16``: a share and its standard error."""
+    return f"{100 * share:.{digits}f} % +- {100 * standard_error:.{digits}f}"
 
 
 def print_field_warnings(field: FieldReport) -> None:
@@ -148,16 +116,48 @@ def _set_to_play(client: Client, race_id: str, asked: str, on_progress: OnProgre
     )
 
 
+def _opponents(stated: int | None, standings: Path | None, own_user: str) -> int:
+    """Entries of others: as stated, or those in the standings."""
+    if stated is not None:
+        return stated
+    if standings is None:
+        return DEFAULT_OPPONENTS
+    user = own_user.strip().casefold()
+    entries = read_standings(standings.name, read_bytes(standings)).entries
+    return sum(1 for entry in entries if entry.lineup and not (user and entry.user.casefold() == user))
+
+
 def simulate(
     context: typer.Context,
     race_id: RaceArgument,
     lineups: Annotated[Path, typer.Option(help="Upload file with the lineups.", show_default=False)],
-    opponents: OpponentsOption = 5_000,
-    fee: FeeOption = 5.0,
-    first_share: FirstShareOption = 0.2,
-    rake: RakeOption = 0.15,
-    max_entries: MaxEntriesOption = DEFAULT_MAX_ENTRIES,
+    opponents: Annotated[
+        int | None,
+        typer.Option(
+            help=f"Entries of others. Default: {DEFAULT_OPPONENTS:,}, or those of the standings.",
+            callback=within("opponents", 1),
+        ),
+    ] = None,
+    fee: FeeOption = ContestOptions.fee,
+    first_share: FirstShareOption = ContestOptions.first_share,
+    paid_share: PaidShareOption = ContestOptions.paid_share,
+    min_cash: MinCashOption = ContestOptions.min_cash,
+    rake: RakeOption = ContestOptions.rake,
+    overlay: OverlayOption = ContestOptions.overlay,
+    max_entries: MaxEntriesOption = ContestOptions.max_entries,
     prizes: PrizesOption = None,
+    contests: Annotated[
+        Path | None,
+        typer.Option(help="TOML file of several contests, each [[contest]] with name, entries, fee, prizes ..."),
+    ] = None,
+    standings: Annotated[
+        Path | None, typer.Option(help="Standings as exported: play against the real opponents, after lock.")
+    ] = None,
+    own_user: Annotated[str, typer.Option(help="Your name in the standings: these entries are left out.")] = "",
+    kelly: Annotated[
+        float,
+        typer.Option(help="Part of the Kelly stake to advise.", callback=within("kelly", 0, 1, above_low=True)),
+    ] = DEFAULT_KELLY,
     scenario_set: SetOption = "",
     n_fields: Annotated[
         int, typer.Option(help="Fields of opponents drawn.", callback=within("n-fields", 1, 1000))
@@ -165,30 +165,55 @@ def simulate(
     seed: Annotated[int, typer.Option(help="Seed of the fields.", callback=within("seed", 0, MAX_SEED))] = 1,
     as_json: JsonOption = False,
 ) -> None:
-    """Play lineups against a simulated field, on fresh scenarios unless a set is given.
+    """Play lineups against a simulated field or the real one, on fresh scenarios unless a set is given.
 
     Example: `pitwall simulate sample --lineups out/lineups.csv`
     """
+    shown = ContestOptions(
+        fee=fee,
+        max_entries=max_entries,
+        overlay=overlay,
+        prizes=prize_text(prizes),
+        first_share=first_share,
+        paid_share=paid_share,
+        min_cash=min_cash,
+        rake=rake,
+    )
+    described = [shown] if contests is None else read_contests(contests, shown)
+    n_opponents = _opponents(opponents, standings, own_user)
     with client_of(context) as client, Bars(shown=not as_json) as bars:
         race = client.races.get(race_id)
         entries = read_lineups(lineups, pool_of_race(race))
-        contest = contest_of(opponents, len(entries), fee, first_share, rake, prizes, max_entries)
-        client.contests.resolve_prizes(contest)
+        asked = [options.contest(n_opponents, len(entries)) for options in described]
+        for contest in asked:
+            client.contests.resolve_prizes(contest)
         set_id, note = _set_to_play(client, race_id, scenario_set, bars)
         if not as_json:
             errors.print(note, markup=False, soft_wrap=True)
         result = client.contests.simulate(
             race_id,
             entries,
-            contest,
+            asked,
+            field=FieldConfig(standings=standings, own_user=own_user),
             scenario_set_id=set_id,
             n_fields=n_fields,
             seed=seed,
+            kelly_fraction=kelly,
             on_progress=bars,
         )
     if as_json:
         print_json(result)
-        return
+    else:
+        _print_simulation(result, [", ".join(race.names_by_id[driver] for driver in entry) for entry in entries])
+
+
+def _print_simulation(result: SimulationResult, names: list[str]) -> None:
     print_field_warnings(result.field)
-    names = [", ".join(race.names_by_id[driver_id] for driver_id in entry) for entry in entries]
-    print_contest(result.contests[0], names)
+    several = len(result.contests) > 1
+    for contest in result.contests:
+        if several:
+            output.print(f"\n{contest.name}", style="bold", markup=False)
+        print_contest(contest, names)
+    if several:
+        output.print("\nall contests together", style="bold")
+        print_portfolio_result(result.combined)

@@ -18,18 +18,21 @@ from pitwall.cli._common import (
     print_table,
     tell_stages,
 )
-from pitwall.cli._contests import (
-    DEFAULT_MAX_ENTRIES,
+from pitwall.cli._contest_options import (
+    DEFAULT_OPPONENTS,
+    ContestOptions,
     FeeOption,
     FirstShareOption,
     MaxEntriesOption,
+    MinCashOption,
     OpponentsOption,
+    OverlayOption,
+    PaidShareOption,
     PrizesOption,
     RakeOption,
-    contest_of,
-    print_field_warnings,
-    print_portfolio_result,
+    prize_text,
 )
+from pitwall.cli._contests import print_field_warnings, print_portfolio_result
 from pitwall.cli._lineups import (
     FormatOption,
     LineupsOption,
@@ -84,11 +87,14 @@ def run(
     select: Annotated[
         SelectRule, typer.Option(help="tail: lineups as proven; equity: those of a larger pool that together pay best.")
     ] = SelectRule.TAIL,
-    opponents: OpponentsOption = 5_000,
-    fee: FeeOption = 5.0,
-    first_share: FirstShareOption = 0.2,
-    rake: RakeOption = 0.15,
-    max_entries: MaxEntriesOption = DEFAULT_MAX_ENTRIES,
+    opponents: OpponentsOption = DEFAULT_OPPONENTS,
+    fee: FeeOption = ContestOptions.fee,
+    first_share: FirstShareOption = ContestOptions.first_share,
+    paid_share: PaidShareOption = ContestOptions.paid_share,
+    min_cash: MinCashOption = ContestOptions.min_cash,
+    rake: RakeOption = ContestOptions.rake,
+    overlay: OverlayOption = ContestOptions.overlay,
+    max_entries: MaxEntriesOption = ContestOptions.max_entries,
     prizes: PrizesOption = None,
     seed: Annotated[int, typer.Option(help="Seed of everything random.", callback=within("seed", 0, MAX_SEED))] = 1,
     out: Annotated[Path, typer.Option(help="Folder for lineups.csv, result.json and report.html.")] = Path("out"),
@@ -103,6 +109,16 @@ def run(
     --race-id sample`
     """
     found, n_laps = find_track(track, laps)
+    contest = ContestOptions(
+        fee=fee,
+        max_entries=max_entries,
+        overlay=overlay,
+        prizes=prize_text(prizes),
+        first_share=first_share,
+        paid_share=paid_share,
+        min_cash=min_cash,
+        rake=rake,
+    )
     config = JobConfig(
         race_id=race_id,
         salaries=salaries,
@@ -111,7 +127,7 @@ def run(
         laps=n_laps,
         series=series,
         site=site,
-        contest=contest_of(opponents, lineups, fee, first_share, rake, prizes, max_entries),
+        contest=contest.contest(opponents, lineups),
         portfolio=PortfolioConfig(
             n_lineups=lineups,
             max_driver_exposure=max_exposure,
@@ -152,7 +168,7 @@ def _print_result(result: JobResult, paths: list[Path]) -> None:
     print_field_warnings(result.simulation.field)
     _print_lineups(result)
     print_diagnostics(result.portfolio)
-    print_portfolio_result(result.contest)
+    print_portfolio_result(result.contest.portfolio)
     seconds = ", ".join(f"{stage} {spent:.1f} s" for stage, spent in result.timings_seconds.items())
     output.print(f"took {seconds}", markup=False)
     output.print(f"wrote {paths[0]} (upload this), {paths[1]} and {paths[2]} (open this)", markup=False)

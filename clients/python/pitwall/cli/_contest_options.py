@@ -1,0 +1,150 @@
+"""Options that describe contests, one on the command line or several in a file."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pitwall.cli._ranges import within
+from pitwall.config import Contest, PrizeShape
+from pitwall.errors import Violation
+from pitwall.sitefiles._problems import invalid, read_bytes, refuse
+
+DEFAULT_MAX_ENTRIES = 150
+DEFAULT_OPPONENTS = 5_000
+
+_TABLE = "contest"
+
+OpponentsOption = Annotated[
+    int, typer.Option(help="Entries of others in the contest.", callback=within("opponents", 1))
+]
+FeeOption = Annotated[float, typer.Option(help="Entry fee in dollars.", callback=within("fee", 0))]
+FirstShareOption = Annotated[
+    float,
+    typer.Option(
+        help="First prize as a share of the prize pool.", callback=within("first-share", 0, 1, above_low=True)
+    ),
+]
+PaidShareOption = Annotated[
+    float,
+    typer.Option(help="Share of the entries that are paid.", callback=within("paid-share", 0, 1, above_low=True)),
+]
+MinCashOption = Annotated[
+    float,
+    typer.Option(help="Least prize in entry fees.", callback=within("min-cash", 0, 1000, above_low=True)),
+]
+RakeOption = Annotated[
+    float,
+    typer.Option(help="Share of the fees that the site keeps.", callback=within("rake", 0, 1, below_high=True)),
+]
+PrizesOption = Annotated[
+    Path | None, typer.Option(help="Prize table as text from the contest page: '1st $2,000', '4th - 5th $250.00'.")
+]
+OverlayOption = Annotated[
+    float,
+    typer.Option(help="Dollars in prizes that the site adds beyond the fees.", callback=within("overlay", 0)),
+]
+MaxEntriesOption = Annotated[
+    int,
+    typer.Option(
+        help="Entries the contest allows per user: 1, 3, 20, 150 ...", callback=within("max-entries", 1, 100_000)
+    ),
+]
+
+
+@dataclass(frozen=True)
+class ContestOptions:
+    """A contest as options tell it, by the names that they have in a file of contests too.
+
+    ``entries`` counts one's own; 0 for what opponents and own entries add up to. ``prizes`` is a table as text;
+    without it the table follows from the shape.
+    """
+
+    name: str = ""
+    entries: int = 0
+    fee: float = 5.0
+    max_entries: int = DEFAULT_MAX_ENTRIES
+    overlay: float = 0.0
+    prizes: str = ""
+    first_share: float = PrizeShape.first_share
+    paid_share: float = PrizeShape.paid_share
+    min_cash: float = PrizeShape.min_cash_multiple
+    rake: float = PrizeShape.rake
+
+    def contest(self, opponents: int, own_entries: int) -> Contest:
+        """The contest with so many entries of others.
+
+        Raises
+        ------
+        InvalidInputError
+            If there are more own entries than the contest allows.
+        """
+        if own_entries > self.max_entries:
+            allowed = f"the contest allows {self.max_entries} entries per user"
+            raise invalid("--max-entries", f"{own_entries} lineups, but {allowed}; raise --max-entries")
+        shape = PrizeShape(self.first_share, self.paid_share, self.min_cash, self.rake)
+        return Contest(
+            n_entries=self.entries or opponents + own_entries,
+            entry_fee_dollars=self.fee,
+            prizes=self.prizes or shape,
+            name=self.name,
+            max_entries_per_user=self.max_entries,
+            overlay_dollars=self.overlay,
+        )
+
+
+def prize_text(prizes: Path | None) -> str:
+    """The prize table in a file; empty without one.
+
+    Raises
+    ------
+    InvalidInputError
+        If the file cannot be read as text.
+    """
+    if prizes is None:
+        return ""
+    try:
+        return read_bytes(prizes).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise invalid(str(prizes), "is not text; save the prize table as UTF-8") from error
+
+
+def read_contests(path: Path, defaults: ContestOptions) -> list[ContestOptions]:
+    """The contests of a file, ``[[contest]]`` after ``[[contest]]``; what one does not state is as in ``defaults``.
+
+    Raises
+    ------
+    InvalidInputError
+        Naming each contest and key that is not known or not of its type.
+    """
+    try:
+        document = tomllib.loads(prize_text(path))
+    except tomllib.TOMLDecodeError as error:
+        raise invalid(str(path), f"cannot be read as TOML ({error})") from error
+    tables = document.get(_TABLE)
+    others = sorted(set(document) - {_TABLE})
+    if not isinstance(tables, list) or not tables or others:
+        found = f", not {others[0]!r}" if others else ""
+        raise invalid(str(path), f"must hold tables [[{_TABLE}]]{found}; each states name, entries, fee and prizes")
+    refuse([fault for number, table in enumerate(tables, 1) for fault in _faults(f"{path}: contest {number}", table)])
+    return [replace(defaults, **table) for table in tables]
+
+
+_KEYS: dict[str, type] = {field.name: type(field.default) for field in fields(ContestOptions)}
+
+
+def _faults(place: str, table: dict[str, Any]) -> list[Violation]:
+    """What is wrong with a contest of a file."""
+    faults = []
+    for key, value in table.items():
+        kind = _KEYS.get(key)
+        allowed = (int, float) if kind is float else (kind,)
+        if kind is None:
+            faults.append(Violation(place, f"knows no {key!r}; there are {', '.join(_KEYS)}"))
+        elif type(value) not in allowed:
+            faults.append(Violation(place, f"{key} must be {kind.__name__}, not {value!r}"))
+    return faults
