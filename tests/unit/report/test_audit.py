@@ -2,6 +2,7 @@ import csv
 import io
 import itertools
 import zipfile
+from datetime import date
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from pitwall.audit import audit_run, split_prize
 from pitwall.errors import InvalidInputError
 from pitwall.runs import RunStore
+from pitwall.sitefiles.history import PastEntry
 from pitwall.sitefiles.standings import read_standings
 from pitwall.types.contests import PrizeRow
 from tests.unit.report.runs import PRIZES, race, store_run
@@ -89,6 +91,38 @@ def test_only_the_users_own_entries_count(run):
     found = audit_run(run, read, user="USER0")
     assert [item.number for item in found.lineups if item.entered] == [1]
     assert [item.real_copies for item in found.lineups][1] == 2
+
+
+def past_entry(entry_id, won=0, ticket=0, fee=700):
+    return PastEntry(
+        str(entry_id), "NAS", "1", "NAS $1K", date(2026, 3, 8), 1, 100.0, won, ticket, fee, 85_000, len(LINEUPS) + 1, 4
+    )
+
+
+def test_a_history_tells_own_entries_fees_and_what_was_paid(run):
+    """Entries 112 and 113 hold the second lineup, 115 a lineup that is not of the run, 999 is of another contest."""
+    past = [past_entry(112, 2_000), past_entry(113, 1_500, 500), past_entry(115, 9_000), past_entry(999, 50_000)]
+    found = audit_run(run, read_standings("s.csv", standings_file()), history=past, prizes=[PrizeRow(1, 6, 1)])
+    assert [item.number for item in found.lineups if item.entered] == [2]
+    assert found.lineups[1].prize_cents == 4_000
+    assert found.lineups[1].real_copies == 0
+    assert (found.n_entered, found.fees_cents, found.profit_cents) == (2, 1_400, 2_600)
+    assert any("1 of your entries" in note for note in found.notes)
+    assert not any("prizes are those of the simulated" in note for note in found.notes)
+
+
+def test_a_history_of_another_contest_is_refused(run):
+    with pytest.raises(InvalidInputError, match="none of its entries"):
+        audit_run(run, read_standings("s.csv", standings_file()), history=[past_entry(999)])
+
+
+def test_a_lineup_entered_twice_by_oneself_is_no_copy_of_others(run):
+    content = standings_file().decode().replace("user2 (3/5)", "user1 (2/2)")
+    found = audit_run(run, read_standings("s.csv", content.encode()), user="user1")
+    second = found.lineups[1]
+    assert (second.entered, second.real_copies, found.n_entered, found.fees_cents) == (True, 0, 2, 1_000)
+    everyone = audit_run(run, read_standings("s.csv", standings_file()))
+    assert second.prize_cents == 2 * everyone.lineups[1].prize_cents
 
 
 def test_the_best_lineup_in_hindsight_is_the_best_of_all(run):
