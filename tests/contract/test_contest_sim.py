@@ -403,7 +403,11 @@ STRANGER = lineup_pb2.Lineup(driver_ids=["nobody", *RACE.driver_ids[-5:]])
         ({"contests": [contest(table=table((1, 1, 100), (3, 3, 50)))]}, "contests[0].table.rows[1]", "gap"),
         ({"contests": [contest(table=table((1, 2, 100), (2, 3, 50)))]}, "contests[0].table.rows[1]", "overlaps"),
         ({"contests": [contest(table=table((1, 1, 10**9)))]}, "contests[0].prizes", "overlay"),
-        ({"contests": [contest(), contest(text="1st Ticket to the final")]}, "contests[1].text: line 1", "worth to you"),
+        (
+            {"contests": [contest(), contest(text="1st Ticket to the final")]},
+            "contests[1].text: line 1",
+            "worth to you",
+        ),
         ({"entries": [entered(1, 151)]}, "contests[0].max_entries_per_user", "allows 150"),
         ({"entries": [contest_pb2.EnteredLineup(lineup=TOO_DEAR)]}, "entries[0].lineup", "salary cap"),
         ({"entries": [entered(1), contest_pb2.EnteredLineup(lineup=SHORT)]}, "entries[1].lineup", "5 drivers"),

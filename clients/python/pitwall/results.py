@@ -78,6 +78,7 @@ def _selection_facts(selection: EntrySelection | None) -> dict[str, Any] | None:
         "profit_cents": selection.profit_cents,
         "upper_bound_cents": selection.upper_bound_cents,
         "fresh_profit_cents": selection.fresh_profit_cents,
+        "comparisons": selection.comparisons,
     }
 
 
@@ -99,7 +100,9 @@ def _lineup_rows(result: JobResult) -> list[dict[str, Any]]:
                 "roi": played.roi.value,
                 "roi_standard_error": played.roi.standard_error,
                 "win_rate": played.win_rate,
+                "win_rate_standard_error": played.win_rate_standard_error,
                 "cash_rate": played.cash_rate,
+                "cash_rate_standard_error": played.cash_rate_standard_error,
                 "expected_duplicates": played.expected_duplicates,
                 "certificate": certificate,
             }

@@ -61,8 +61,11 @@ def lineup(number):
         roi=(7.0, -20.0, 150.5, 0.0, -99.0)[number],
         roi_se=5.0,
         win=0.1,
+        win_se=0.1,
         top1=2.0,
+        top1_se=0.2,
         cash=30.0,
+        cash_se=0.3,
         expected_duplicates=0.4,
         realised_duplicates=0.5,
     )

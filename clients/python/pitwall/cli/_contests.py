@@ -41,9 +41,11 @@ from pitwall.job import following_seed
 from pitwall.sitefiles import pool_of_race, read_lineups
 from pitwall.sitefiles._problems import read_bytes
 from pitwall.sitefiles.standings import read_standings
-from pitwall.types.contests import ContestResult, FieldReport, PortfolioResult, SimulationResult
+from pitwall.types.contests import ContestResult, EntrySelection, FieldReport, PortfolioResult, SimulationResult
 
 DEFAULT_KELLY = 0.25
+
+_COMPARED = {"best_single_roi": "the best single returns", "best_cvar_99": "the best upper tails"}
 
 
 def print_contest(result: ContestResult, names: list[str]) -> None:
@@ -81,6 +83,18 @@ def print_portfolio_result(whole: PortfolioResult) -> None:
         f"advised stake {whole.kelly_stake_share:.2%} of the bankroll ({whole.kelly_fraction:g} Kelly)",
         markup=False,
     )
+
+
+def print_comparisons(selection: EntrySelection) -> None:
+    """What looking at entries together brought, against plainer choices, on scenarios that chose none of them."""
+    for choice in selection.comparisons:
+        if choice.name in _COMPARED:
+            lead, size = choice.lead_cents, plural(choice.n_entries, "entry", "entries")
+            output.print(
+                f"against the {size} of {_COMPARED[choice.name]}: "
+                f"${lead.value / 100:+,.2f} +- {lead.standard_error / 100:,.2f} on fresh races",
+                markup=False,
+            )
 
 
 def _percent(share: float, standard_error: float, digits: int) -> str:

@@ -32,7 +32,7 @@ from pitwall.cli._contest_options import (
     RakeOption,
     prize_text,
 )
-from pitwall.cli._contests import print_field_warnings, print_portfolio_result
+from pitwall.cli._contests import print_comparisons, print_field_warnings, print_portfolio_result
 from pitwall.cli._lineups import (
     FormatOption,
     LineupsOption,
@@ -47,6 +47,7 @@ from pitwall.cli._lineups import (
     refuse_shortage,
 )
 from pitwall.cli._race import (
+    DateOption,
     GuessOption,
     LapsOption,
     SalariesOption,
@@ -101,6 +102,7 @@ def run(
     layout: FormatOption = "",
     accept_guesses: GuessOption = False,
     withdraw_unlisted: WithdrawOption = False,
+    date: DateOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """From a salary file and a race sheet to lineups ready to upload.
@@ -141,6 +143,7 @@ def run(
         seed=seed,
         accept_guesses=accept_guesses,
         withdraw_unlisted=withdraw_unlisted,
+        start_time=date,
         select=select,
     )
     _run_and_tell(context, config, out, layout, as_json=as_json)
@@ -168,6 +171,8 @@ def _print_result(result: JobResult, paths: list[Path]) -> None:
     print_field_warnings(result.simulation.field)
     _print_lineups(result)
     print_diagnostics(result.portfolio)
+    if result.selection is not None:
+        print_comparisons(result.selection)
     print_portfolio_result(result.contest.portfolio)
     seconds = ", ".join(f"{stage} {spent:.1f} s" for stage, spent in result.timings_seconds.items())
     output.print(f"took {seconds}", markup=False)

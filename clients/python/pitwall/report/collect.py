@@ -104,8 +104,11 @@ def _lineup_row(
         roi=100 * played.roi.value,
         roi_se=100 * played.roi.standard_error,
         win=100 * played.win_rate,
+        win_se=100 * played.win_rate_standard_error,
         top1=100 * played.top1_rate,
+        top1_se=100 * played.top1_rate_standard_error,
         cash=100 * played.cash_rate,
+        cash_se=100 * played.cash_rate_standard_error,
         expected_duplicates=played.expected_duplicates,
         realised_duplicates=played.realised_duplicates,
     )

@@ -35,8 +35,11 @@ class LineupRow:
     roi: float
     roi_se: float
     win: float
+    win_se: float
     top1: float
+    top1_se: float
     cash: float
+    cash_se: float
     expected_duplicates: float
     realised_duplicates: float
 

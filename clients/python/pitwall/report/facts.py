@@ -26,12 +26,14 @@ def headlines(result: JobResult) -> tuple[Fact, ...]:
         Fact(
             "chance to lose money",
             f"{whole.loss_probability:.1%}",
-            "share of simulated contests with prizes below the fees",
+            "share of simulated contests with prizes below the fees; "
+            f"standard error {whole.loss_probability_standard_error:.1%}",
         ),
         Fact(
             "chance to win the contest",
             f"{whole.any_win_probability:.2%}",
-            "share of simulated contests in which an entry comes first",
+            "share of simulated contests in which an entry comes first; "
+            f"standard error {whole.any_win_probability_standard_error:.2%}",
         ),
         Fact(
             "advised stake",

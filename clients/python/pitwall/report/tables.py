@@ -91,8 +91,11 @@ LINEUP_COLUMNS: tuple[Column[LineupRow], ...] = (
     Column("ROI %", lambda row: row.roi, "+.1f", "Expected prize over fee, less 1, ties and duplicates included."),
     Column("+-", lambda row: row.roi_se, ".1f", "Standard error of ROI; differences below two of these are noise."),
     Column("win %", lambda row: row.win, ".2f", "Chance of first place, shared or not."),
+    Column("+-", lambda row: row.win_se, ".2f", "Standard error of the chance to win."),
     Column("top 1 %", lambda row: row.top1, ".2f", "Chance to end in the best 1 % of entries."),
+    Column("+-", lambda row: row.top1_se, ".2f", "Standard error of the chance to end in the top 1 %."),
     Column("cash %", lambda row: row.cash, ".1f", "Chance of any prize."),
+    Column("+-", lambda row: row.cash_se, ".1f", "Standard error of the chance of a prize."),
 )
 
 DRIVER_COLUMNS: tuple[Column[DriverRow], ...] = (
