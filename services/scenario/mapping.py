@@ -52,6 +52,7 @@ def import_request(
         name=request.name,
         accept_guesses=request.accept_guesses,
         withdraw_unlisted=request.withdraw_unlisted,
+        start_time=request.start_time.ToJsonString() if request.HasField("start_time") else "",
     )
     salaries = NamedFile(request.salaries.name or "salaries", request.salaries.content)
     sheet = request.race_sheet if request.HasField("race_sheet") else None

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from pitwall._decode import enum_value
 from pitwall._groups.base import input_file
@@ -58,7 +61,14 @@ def race(value: Race) -> race_pb2.Race:
         drivers=[_driver(item) for item in value.drivers],
     )
     if value.start_time is not None:
-        message.start_time.FromDatetime(value.start_time)
+        message.start_time.CopyFrom(timestamp(value.start_time))
+    return message
+
+
+def timestamp(value: datetime) -> Timestamp:
+    """A point in time; UTC where it has no time zone."""
+    message = Timestamp()
+    message.FromDatetime(value)
     return message
 
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 
 from pitwall._groups.base import OnProgress
@@ -60,6 +61,8 @@ class JobConfig:
         How to build the lineups.
     series, site
         The championship; the site whose rules hold: draftkings or fanduel.
+    start_time
+        When the race starts, in UTC. Default: what the salary file says, if it does.
     n_scenarios, seed
         How many races to simulate, and the seed of everything random.
     select
@@ -80,6 +83,7 @@ class JobConfig:
     site: str = "draftkings"
     accept_guesses: bool = False
     withdraw_unlisted: bool = False
+    start_time: datetime | None = None
     select: SelectRule = SelectRule.TAIL
 
     @property
@@ -138,6 +142,7 @@ class _Stages:
                 rules=Rules(config.site),
                 accept_guesses=config.accept_guesses,
                 withdraw_unlisted=config.withdraw_unlisted,
+                start_time=config.start_time,
             )
 
     def simulate_races(self, race: Race) -> tuple[ScenarioSet, ScenarioSet]:

@@ -45,6 +45,8 @@ class ImportRequest:
         Join similar names too, instead of refusing them.
     withdraw_unlisted
         Treat drivers without a row in the race sheet as withdrawn, instead of refusing them.
+    start_time
+        ISO 8601 in UTC; empty for what the salary file says, if it does.
     """
 
     race_id: str
@@ -56,6 +58,7 @@ class ImportRequest:
     name: str = ""
     accept_guesses: bool = False
     withdraw_unlisted: bool = False
+    start_time: str = ""
 
 
 @dataclass(frozen=True)
@@ -104,6 +107,7 @@ def _race(request: ImportRequest, salary_file: SalaryFile, drivers: tuple[Driver
         stage_laps=request.stage_laps,
         rules=request.rules,
         drivers=drivers,
+        start_time=request.start_time or salary_file.start_time,
     )
 
 

@@ -1,13 +1,15 @@
 """Salary files of the sites: DraftKings' DKSalaries.csv and FanDuel's player list.
 
-DraftKings' ``Game Info`` is the race name alone and ``TeamAbbrev`` one tag for all drivers, so neither team
-nor grid can come from it. ``AvgPointsPerGame`` is optional. Columns are found by name and may be more.
+DraftKings' ``Game Info`` is the race name, with or without its start, and ``TeamAbbrev`` one tag for all drivers, so
+neither team nor grid can come from it. ``AvgPointsPerGame`` is optional. Columns are found by name and may be more.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 from services.common.domain.errors import FieldViolation, InvalidInput
 from services.common.domain.site_rules import Site
@@ -16,6 +18,8 @@ from services.scenario.core.csv_table import Row, Table, parse_number, read_tabl
 MAX_SALARY_DOLLARS = 1_000_000
 _ID_FORM = re.compile(r"^[A-Za-z0-9_.-]{1,64}$")
 _NAME_AND_ID = re.compile(r"^(?P<name>.*\S)\s*\((?P<id>[^()]+)\)$")
+_START = re.compile(r"\s*(?P<date>\d{1,2}/\d{1,2}/\d{4})\s+(?P<time>\d{1,2}:\d{2}\s*[AP]M)(\s*ET)?", re.IGNORECASE)
+_SITE_TIME = ZoneInfo("America/New_York")
 _ALIASES = {"nickname": "name", "fppg": "avgpointspergame", "game": "game info"}
 
 
@@ -32,11 +36,12 @@ class SalaryRow:
 
 @dataclass(frozen=True)
 class SalaryFile:
-    """The drivers on offer and the race's title."""
+    """The drivers on offer, the race's title, and its start: ISO 8601 in UTC, empty where the file does not say."""
 
     file_name: str
     race_name: str
     rows: tuple[SalaryRow, ...]
+    start_time: str = ""
     warnings: tuple[str, ...] = ()
 
 
@@ -59,8 +64,22 @@ def read_salary_file(file_name: str, content: bytes, site: Site) -> SalaryFile:
     violations += _duplicates(file_name, rows)
     if violations:
         raise InvalidInput.of(violations)
-    titles = {row.text("game info") for row in table.rows} - {""}
-    return SalaryFile(file_name, min(titles) if titles else "", tuple(rows), tuple(_injured(table)))
+    title, start_time = _title_and_start(min({row.text("game info") for row in table.rows} - {""}, default=""))
+    return SalaryFile(file_name, title, tuple(rows), start_time, tuple(_injured(table)))
+
+
+def _title_and_start(game_info: str) -> tuple[str, str]:
+    """``Race 400 03/08/2026 03:30PM ET`` taken apart; what is no time of day stays in the title."""
+    found = _START.search(game_info)
+    if found is None:
+        return game_info, ""
+    told = f"{found['date']} {found['time'].replace(' ', '').upper()}"
+    try:
+        start = datetime.strptime(told, "%m/%d/%Y %I:%M%p").replace(tzinfo=_SITE_TIME)
+    except ValueError:
+        return game_info, ""
+    title = f"{game_info[: found.start()]}{game_info[found.end() :]}".strip()
+    return title, start.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _refuse_other_site(table: Table, site: Site) -> None:

@@ -230,3 +230,22 @@ def test_an_injured_driver_is_told():
     read = read_salary_file("fd.csv", FANDUEL_LIST, Site.FANDUEL)
     assert len(read.rows) == 2
     assert "B is listed as injured (O)" in read.warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("game_info", "title", "start"),
+    [
+        ("Sample 300", "Sample 300", ""),
+        ("Sample 300 03/08/2026 03:30PM ET", "Sample 300", "2026-03-08T19:30:00Z"),
+        ("Sample 300 1/4/2026 01:00 pm", "Sample 300", "2026-01-04T18:00:00Z"),
+        ("02/30/2026 03:30PM ET", "02/30/2026 03:30PM ET", ""),
+        ("Sample 13/14/2026 400", "Sample 13/14/2026 400", ""),
+    ],
+)
+def test_the_start_is_taken_from_the_salary_file_where_it_says_so(game_info, title, start):
+    """Eastern time as the site writes it: in March, after the clocks changed, four hours behind UTC, else five."""
+    lines = [row(name, k).replace("Sample 300", game_info) for k, name in enumerate(NAMES)]
+    race, _ = import_race(request(), salaries(lines), None)
+    assert (race.name, race.start_time) == (title, start)
+    told = "2026-05-01T18:00:00Z"
+    assert import_race(request(start_time=told), salaries(lines), None)[0].start_time == told

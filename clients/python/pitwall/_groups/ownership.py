@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime
 
 from pitwall import _requests
 from pitwall._calls import Caller
@@ -62,19 +64,29 @@ class Ownership:
         standings: FileSource | None = None,
         percent: Mapping[str, float] | None = None,
         contest: ContestProfile | None = None,
+        race_time: datetime | None = None,
     ) -> OwnershipRecord:
-        """Store the actual ownership of a contest, from the standings export or as numbers by site id."""
+        """Store the actual ownership of a contest, from the standings export or as numbers by site id.
+
+        ``race_time`` tells when a race without a start time was run: histories only look at earlier races.
+        """
         request = pb.RecordOwnershipRequest(
             race_id=race_id,
             contest_id=contest_id,
             contest=_profile(contest),
+            race_time=None if race_time is None else _requests.timestamp(race_time),
         )
         if standings is not None:
             request.standings.CopyFrom(input_file(standings, "standings"))
         if percent is not None:
             request.table.percent.extend(_requests.driver_values(percent))
         response = self._caller.unary(self._stub.RecordOwnership, request, race_id=race_id)
-        return decode(OwnershipRecord, response.record)
+        return replace(decode(OwnershipRecord, response.record), warnings=tuple(response.warnings))
+
+    def delete_record(self, race_id: str, contest_id: str) -> None:
+        """Delete a recorded contest; fitted models stay as they are."""
+        request = pb.DeleteOwnershipRecordRequest(race_id=race_id, contest_id=contest_id)
+        self._caller.unary(self._stub.DeleteOwnershipRecord, request, race_id=race_id)
 
     def records(self, race_id: str = "", page_size: int = 100) -> Iterator[OwnershipRecord]:
         """Recorded contests, newest first."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 from pitwall import _requests
 from pitwall._calls import Caller
@@ -34,6 +35,7 @@ class Races:
         name: str = "",
         accept_guesses: bool = False,
         withdraw_unlisted: bool = False,
+        start_time: datetime | None = None,
     ) -> tuple[Race, ImportReport]:
         """Store a race made of the site's salary file and a race sheet.
 
@@ -49,6 +51,8 @@ class Races:
             Join similar names too, instead of refusing them.
         withdraw_unlisted
             Take drivers that the race sheet does not list as withdrawn, instead of refusing them.
+        start_time
+            When the race starts; UTC where it has no time zone. Default: what the salary file says, if it does.
 
         Raises
         ------
@@ -66,6 +70,7 @@ class Races:
             name=name,
             accept_guesses=accept_guesses,
             withdraw_unlisted=withdraw_unlisted,
+            start_time=None if start_time is None else _requests.timestamp(start_time),
         )
         request.series = enum_value(pb.ImportRaceRequest, "series", series)  # type: ignore[assignment]
         response = self._caller.unary(self._stub.ImportRace, request, race_id=race_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -39,6 +40,10 @@ LapsOption = Annotated[int, typer.Option(help="Scheduled laps. Default: the trac
 SeriesOption = Annotated[str, typer.Option(help="cup, xfinity or truck.")]
 SiteOption = Annotated[str, typer.Option(help="draftkings or fanduel.")]
 GuessOption = Annotated[bool, typer.Option("--accept-guesses", help="Join similar names, not only equal ones.")]
+DateOption = Annotated[
+    datetime | None,
+    typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M"], help="When the race starts, UTC. Default: the salary file's."),
+]
 WithdrawOption = Annotated[
     bool, typer.Option("--withdraw-unlisted", help="Drivers missing in the race sheet do not start.")
 ]
@@ -86,6 +91,7 @@ def import_race(
     series: SeriesOption = "cup",
     site: SiteOption = "draftkings",
     name: Annotated[str, typer.Option(help="Title. Default: that of the salary file.")] = "",
+    date: DateOption = None,
     accept_guesses: GuessOption = False,
     withdraw_unlisted: WithdrawOption = False,
     as_json: JsonOption = False,
@@ -108,6 +114,7 @@ def import_race(
             name=name,
             accept_guesses=accept_guesses,
             withdraw_unlisted=withdraw_unlisted,
+            start_time=date,
         )
     if as_json:
         print_json({"race": race, "report": report})

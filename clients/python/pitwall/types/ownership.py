@@ -62,7 +62,15 @@ class OwnershipProjection:
 
 @dataclass(frozen=True)
 class OwnershipRecord:
-    """Actual ownership in one contest."""
+    """Actual ownership in one contest.
+
+    Attributes
+    ----------
+    race_time
+        When the race was run, one time for all of its contests.
+    warnings
+        What to know of a record just made, such as a date that had to be guessed; empty in lists.
+    """
 
     record_id: str
     race_id: str
@@ -70,6 +78,8 @@ class OwnershipRecord:
     contest: ContestProfile
     drivers: tuple[DriverOwnership, ...]
     create_time: datetime | None
+    race_time: datetime | None = None
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

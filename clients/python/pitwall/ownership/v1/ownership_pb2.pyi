@@ -188,6 +188,7 @@ class OwnershipRecord(_message.Message):
     CONTEST_FIELD_NUMBER: _builtins.int
     DRIVERS_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
+    RACE_TIME_FIELD_NUMBER: _builtins.int
     record_id: _builtins.str
     """Output only. Id of the record."""
     race_id: _builtins.str
@@ -206,6 +207,10 @@ class OwnershipRecord(_message.Message):
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """Output only. When it was recorded."""
 
+    @_builtins.property
+    def race_time(self) -> _timestamp_pb2.Timestamp:
+        """Output only. When the race was run: one time for all contests of a race. Histories only look at earlier races."""
+
     def __init__(
         self,
         *,
@@ -215,10 +220,11 @@ class OwnershipRecord(_message.Message):
         contest: Global___ContestProfile | None = ...,
         drivers: _abc.Iterable[Global___DriverOwnership] | None = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
+        race_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["contest", b"contest", "create_time", b"create_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["contest", b"contest", "create_time", b"create_time", "race_time", b"race_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["contest", b"contest", "contest_id", b"contest_id", "create_time", b"create_time", "drivers", b"drivers", "race_id", b"race_id", "record_id", b"record_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contest", b"contest", "contest_id", b"contest_id", "create_time", b"create_time", "drivers", b"drivers", "race_id", b"race_id", "race_time", b"race_time", "record_id", b"record_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -6,6 +6,7 @@ isort:skip_file
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from pitwall.common.v1 import lineup_pb2 as _lineup_pb2
 from pitwall.common.v1 import progress_pb2 as _progress_pb2
@@ -127,6 +128,7 @@ class RecordOwnershipRequest(_message.Message):
     CONTEST_FIELD_NUMBER: _builtins.int
     STANDINGS_FIELD_NUMBER: _builtins.int
     TABLE_FIELD_NUMBER: _builtins.int
+    RACE_TIME_FIELD_NUMBER: _builtins.int
     race_id: _builtins.str
     """Required. The race."""
     contest_id: _builtins.str
@@ -143,6 +145,12 @@ class RecordOwnershipRequest(_message.Message):
     def table(self) -> Global___OwnershipTable:
         """Numbers per driver."""
 
+    @_builtins.property
+    def race_time(self) -> _timestamp_pb2.Timestamp:
+        """Optional. When the race was run, in UTC; needed for a race without a start time. Default: the start of the race,
+        else what was told before for it, else now, with a warning.
+        """
+
     def __init__(
         self,
         *,
@@ -151,10 +159,11 @@ class RecordOwnershipRequest(_message.Message):
         contest: _ownership_pb2.ContestProfile | None = ...,
         standings: _race_pb2.InputFile | None = ...,
         table: Global___OwnershipTable | None = ...,
+        race_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["contest", b"contest", "source", b"source", "standings", b"standings", "table", b"table"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["contest", b"contest", "race_time", b"race_time", "source", b"source", "standings", b"standings", "table", b"table"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["contest", b"contest", "contest_id", b"contest_id", "race_id", b"race_id", "source", b"source", "standings", b"standings", "table", b"table"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contest", b"contest", "contest_id", b"contest_id", "race_id", b"race_id", "race_time", b"race_time", "source", b"source", "standings", b"standings", "table", b"table"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_source: _TypeAlias = _typing.Literal["standings", "table"]  # noqa: Y015
     _WhichOneofArgType_source: _TypeAlias = _typing.Literal["source", b"source"]  # noqa: Y015
@@ -169,22 +178,71 @@ class RecordOwnershipResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     RECORD_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def record(self) -> _ownership_pb2.OwnershipRecord:
         """Output only. The record as stored."""
+
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Output only. What a careful user should know, such as a date that had to be guessed."""
 
     def __init__(
         self,
         *,
         record: _ownership_pb2.OwnershipRecord | None = ...,
+        warnings: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["record", b"record"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["record", b"record"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["record", b"record", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RecordOwnershipResponse: _TypeAlias = RecordOwnershipResponse  # noqa: Y015
+
+@_typing.final
+class DeleteOwnershipRecordRequest(_message.Message):
+    """Request of DeleteOwnershipRecord."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RACE_ID_FIELD_NUMBER: _builtins.int
+    CONTEST_ID_FIELD_NUMBER: _builtins.int
+    race_id: _builtins.str
+    """Required. The race."""
+    contest_id: _builtins.str
+    """Required. The contest as it was recorded."""
+    def __init__(
+        self,
+        *,
+        race_id: _builtins.str = ...,
+        contest_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contest_id", b"contest_id", "race_id", b"race_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteOwnershipRecordRequest: _TypeAlias = DeleteOwnershipRecordRequest  # noqa: Y015
+
+@_typing.final
+class DeleteOwnershipRecordResponse(_message.Message):
+    """Response of DeleteOwnershipRecord."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteOwnershipRecordResponse: _TypeAlias = DeleteOwnershipRecordResponse  # noqa: Y015
 
 @_typing.final
 class ListOwnershipRecordsRequest(_message.Message):

@@ -45,6 +45,11 @@ class OwnershipServiceStub:
                 request_serializer=pitwall_dot_ownership_dot_v1_dot_ownership__service__pb2.RecordOwnershipRequest.SerializeToString,
                 response_deserializer=pitwall_dot_ownership_dot_v1_dot_ownership__service__pb2.RecordOwnershipResponse.FromString,
                 _registered_method=True)
+        self.DeleteOwnershipRecord = channel.unary_unary(
+                '/pitwall.ownership.v1.OwnershipService/DeleteOwnershipRecord',
+                request_serializer=pitwall_dot_ownership_dot_v1_dot_ownership__service__pb2.DeleteOwnershipRecordRequest.SerializeToString,
+                response_deserializer=pitwall_dot_ownership_dot_v1_dot_ownership__service__pb2.DeleteOwnershipRecordResponse.FromString,
+                _registered_method=True)
         self.ListOwnershipRecords = channel.unary_unary(
                 '/pitwall.ownership.v1.OwnershipService/ListOwnershipRecords',
                 request_serializer=pitwall_dot_ownership_dot_v1_dot_ownership__service__pb2.ListOwnershipRecordsRequest.SerializeToString,
@@ -80,7 +85,15 @@ class OwnershipServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RecordOwnership(self, request, context):
-        """Stores the actual ownership of a contest. INVALID_ARGUMENT for unknown drivers or sums far off; nothing is stored then.
+        """Stores the actual ownership of a contest. INVALID_ARGUMENT for unknown drivers, sums far off, or a contest that is
+        recorded for another race; nothing is stored then.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteOwnershipRecord(self, request, context):
+        """Deletes a recorded contest; fitted models stay as they are. NOT_FOUND for the contest.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -127,6 +140,11 @@ def add_OwnershipServiceServicer_to_server(servicer, server):
                     servicer.RecordOwnership,
                     request_deserializer=pitwall_dot_ownership_dot_v1_dot_ownership__service__pb2.RecordOwnershipRequest.FromString,
                     response_serializer=pitwall_dot_ownership_dot_v1_dot_ownership__service__pb2.RecordOwnershipResponse.SerializeToString,
+            ),
+            'DeleteOwnershipRecord': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteOwnershipRecord,
+                    request_deserializer=pitwall_dot_ownership_dot_v1_dot_ownership__service__pb2.DeleteOwnershipRecordRequest.FromString,
+                    response_serializer=pitwall_dot_ownership_dot_v1_dot_ownership__service__pb2.DeleteOwnershipRecordResponse.SerializeToString,
             ),
             'ListOwnershipRecords': grpc.unary_unary_rpc_method_handler(
                     servicer.ListOwnershipRecords,
@@ -204,6 +222,33 @@ class OwnershipService:
             '/pitwall.ownership.v1.OwnershipService/RecordOwnership',
             pitwall_dot_ownership_dot_v1_dot_ownership__service__pb2.RecordOwnershipRequest.SerializeToString,
             pitwall_dot_ownership_dot_v1_dot_ownership__service__pb2.RecordOwnershipResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteOwnershipRecord(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pitwall.ownership.v1.OwnershipService/DeleteOwnershipRecord',
+            pitwall_dot_ownership_dot_v1_dot_ownership__service__pb2.DeleteOwnershipRecordRequest.SerializeToString,
+            pitwall_dot_ownership_dot_v1_dot_ownership__service__pb2.DeleteOwnershipRecordResponse.FromString,
             options,
             channel_credentials,
             insecure,

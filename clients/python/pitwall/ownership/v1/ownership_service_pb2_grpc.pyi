@@ -38,7 +38,11 @@ class OwnershipServiceStub:
     scenarios, INVALID_ARGUMENT for overrides that no legal field can have.
     """
     RecordOwnership: _grpc.UnaryUnaryMultiCallable[_ownership_service_pb2.RecordOwnershipRequest, _ownership_service_pb2.RecordOwnershipResponse]
-    """Stores the actual ownership of a contest. INVALID_ARGUMENT for unknown drivers or sums far off; nothing is stored then."""
+    """Stores the actual ownership of a contest. INVALID_ARGUMENT for unknown drivers, sums far off, or a contest that is
+    recorded for another race; nothing is stored then.
+    """
+    DeleteOwnershipRecord: _grpc.UnaryUnaryMultiCallable[_ownership_service_pb2.DeleteOwnershipRecordRequest, _ownership_service_pb2.DeleteOwnershipRecordResponse]
+    """Deletes a recorded contest; fitted models stay as they are. NOT_FOUND for the contest."""
     ListOwnershipRecords: _grpc.UnaryUnaryMultiCallable[_ownership_service_pb2.ListOwnershipRecordsRequest, _ownership_service_pb2.ListOwnershipRecordsResponse]
     """Lists recorded contests, newest first."""
     FitModel: _grpc.UnaryStreamMultiCallable[_ownership_service_pb2.FitModelRequest, _ownership_service_pb2.FitModelResponse]
@@ -60,7 +64,11 @@ class OwnershipServiceAsyncStub(OwnershipServiceStub):
     scenarios, INVALID_ARGUMENT for overrides that no legal field can have.
     """
     RecordOwnership: _aio.UnaryUnaryMultiCallable[_ownership_service_pb2.RecordOwnershipRequest, _ownership_service_pb2.RecordOwnershipResponse]  # type: ignore[assignment]
-    """Stores the actual ownership of a contest. INVALID_ARGUMENT for unknown drivers or sums far off; nothing is stored then."""
+    """Stores the actual ownership of a contest. INVALID_ARGUMENT for unknown drivers, sums far off, or a contest that is
+    recorded for another race; nothing is stored then.
+    """
+    DeleteOwnershipRecord: _aio.UnaryUnaryMultiCallable[_ownership_service_pb2.DeleteOwnershipRecordRequest, _ownership_service_pb2.DeleteOwnershipRecordResponse]  # type: ignore[assignment]
+    """Deletes a recorded contest; fitted models stay as they are. NOT_FOUND for the contest."""
     ListOwnershipRecords: _aio.UnaryUnaryMultiCallable[_ownership_service_pb2.ListOwnershipRecordsRequest, _ownership_service_pb2.ListOwnershipRecordsResponse]  # type: ignore[assignment]
     """Lists recorded contests, newest first."""
     FitModel: _aio.UnaryStreamMultiCallable[_ownership_service_pb2.FitModelRequest, _ownership_service_pb2.FitModelResponse]  # type: ignore[assignment]
@@ -91,7 +99,17 @@ class OwnershipServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ownership_service_pb2.RecordOwnershipRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ownership_service_pb2.RecordOwnershipResponse, _abc.Awaitable[_ownership_service_pb2.RecordOwnershipResponse]]:
-        """Stores the actual ownership of a contest. INVALID_ARGUMENT for unknown drivers or sums far off; nothing is stored then."""
+        """Stores the actual ownership of a contest. INVALID_ARGUMENT for unknown drivers, sums far off, or a contest that is
+        recorded for another race; nothing is stored then.
+        """
+
+    @_abc_1.abstractmethod
+    def DeleteOwnershipRecord(
+        self,
+        request: _ownership_service_pb2.DeleteOwnershipRecordRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ownership_service_pb2.DeleteOwnershipRecordResponse, _abc.Awaitable[_ownership_service_pb2.DeleteOwnershipRecordResponse]]:
+        """Deletes a recorded contest; fitted models stay as they are. NOT_FOUND for the contest."""
 
     @_abc_1.abstractmethod
     def ListOwnershipRecords(

@@ -6,6 +6,7 @@ isort:skip_file
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from pitwall.common.v1 import progress_pb2 as _progress_pb2
 from pitwall.common.v1 import site_pb2 as _site_pb2
@@ -88,6 +89,7 @@ class ImportRaceRequest(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     ACCEPT_GUESSES_FIELD_NUMBER: _builtins.int
     WITHDRAW_UNLISTED_FIELD_NUMBER: _builtins.int
+    START_TIME_FIELD_NUMBER: _builtins.int
     race_id: _builtins.str
     """Required. Id under which the race is stored."""
     scheduled_laps: _builtins.int
@@ -120,6 +122,10 @@ class ImportRaceRequest(_message.Message):
     def rules(self) -> _site_pb2.SiteRules:
         """Optional. Rules. Default: DraftKings Classic."""
 
+    @_builtins.property
+    def start_time(self) -> _timestamp_pb2.Timestamp:
+        """Optional. When the race starts. Default: what the salary file says, if it does."""
+
     def __init__(
         self,
         *,
@@ -134,10 +140,11 @@ class ImportRaceRequest(_message.Message):
         name: _builtins.str = ...,
         accept_guesses: _builtins.bool = ...,
         withdraw_unlisted: _builtins.bool = ...,
+        start_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["race_sheet", b"race_sheet", "rules", b"rules", "salaries", b"salaries", "track", b"track"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["race_sheet", b"race_sheet", "rules", b"rules", "salaries", b"salaries", "start_time", b"start_time", "track", b"track"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accept_guesses", b"accept_guesses", "name", b"name", "race_id", b"race_id", "race_sheet", b"race_sheet", "rules", b"rules", "salaries", b"salaries", "scheduled_laps", b"scheduled_laps", "series", b"series", "stage_laps", b"stage_laps", "track", b"track", "withdraw_unlisted", b"withdraw_unlisted"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accept_guesses", b"accept_guesses", "name", b"name", "race_id", b"race_id", "race_sheet", b"race_sheet", "rules", b"rules", "salaries", b"salaries", "scheduled_laps", b"scheduled_laps", "series", b"series", "stage_laps", b"stage_laps", "start_time", b"start_time", "track", b"track", "withdraw_unlisted", b"withdraw_unlisted"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
