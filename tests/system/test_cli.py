@@ -388,7 +388,8 @@ def test_a_slate_without_a_legal_lineup_is_refused_and_writes_nothing(cli, chang
         (("optimize", "sample", "--lock", "Nobody"), "lock"),
         (("optimize", "sample", "--exclude", "Preston Langly"), "Preston Langley?"),
         (("run", "--salaries", "missing.csv", "--track", "Phenix"), "Phoenix Raceway?"),
-        (("optimize", "sample", "--stack", "two"), "stack"),
+        *((("optimize", "sample", "--stack", text), "--stack") for text in ("two", "3-2", "0-2", "2-11", "2-", "-1-2")),
+        *((("run", *SLATE, "--track", "phoenix", "--stack", text), "--stack") for text in ("two", "3-2")),
         (("optimize", "sample", "--format", "xml", "--out", "never.csv"), "format"),
         (("simulate", "sample", "--lineups", "missing.csv"), "missing.csv"),
         (("runs", "show", "nothing"), "nothing"),
@@ -464,6 +465,28 @@ def test_an_interrupt_is_code_130(monkeypatch):
     told = pitwall("run", *SLATE, "--track", "phoenix")
     assert told.code == 130
     assert told.err == "interrupted\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (("optimize", "sample", "--lineups", "many"), "--lineups"),
+        (("run", *SLATE, "--track", "phoenix", "--select", "luck"), "--select"),
+        (("optimze",), "optimize"),
+        (("doctor", "--all"), "--all"),
+        (("race", "show"), "race_id"),
+        (("ownership", "record", "--race", "sample"), "--standings"),
+    ],
+    ids=lambda value: value[-1] if isinstance(value, tuple) else "",
+)
+def test_arguments_that_cannot_be_read_are_told_to_programs_too(arguments, word):
+    told = pitwall(*arguments, "--json")
+    assert told.code == 2
+    assert word in told.violations["message"]
+    assert told.violations["violations"][0]["field"] == "arguments"
+    people = pitwall(*arguments)
+    assert people.code == 2
+    assert "Usage: pitwall" in people.err
 
 
 def test_a_service_that_is_not_there_is_code_3(tmp_path):

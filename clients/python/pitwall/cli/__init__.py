@@ -11,6 +11,7 @@ import sys
 from typing import Annotated
 
 import typer
+from typer.exceptions import TyperException
 
 from pitwall.cli import (
     _audit,
@@ -102,19 +103,29 @@ def main() -> None:
 
 def _run_app() -> int:
     """Run a verb; returns the exit code."""
+    as_json = "--json" in sys.argv
     try:
-        app()
+        # A standalone app tells of options that cannot be read itself, in a frame that no program reads.
+        code = app(standalone_mode=not as_json)
     except SystemExit as end:
         if isinstance(end.__context__, BrokenPipeError):
             raise end.__context__ from None
         return end.code if isinstance(end.code, int) else 0 if end.code is None else _stop(end.code)
     except PitwallError as error:
-        return report_error(error, as_json="--json" in sys.argv)
+        return report_error(error, as_json=as_json)
+    except TyperException as error:
+        return report_error(_usage_error(error), as_json=as_json)
     except BrokenPipeError:
         raise
     except OSError as error:
-        return report_error(_disk_error(error), as_json="--json" in sys.argv)
-    return 0
+        return report_error(_disk_error(error), as_json=as_json)
+    return code if isinstance(code, int) else 0
+
+
+def _usage_error(error: TyperException) -> PitwallError:
+    """Arguments that cannot be read, as an error that names them."""
+    problem = f"{error.format_message()}; see --help"
+    return InvalidInputError(problem, violations=[Violation("arguments", problem)])
 
 
 def _stop(reason: object) -> int:

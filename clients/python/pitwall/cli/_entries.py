@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from pitwall.cli._common import JsonOption, errors, output, print_json, print_table
+from pitwall.cli._ranges import within
 from pitwall.files import write_atomically
 from pitwall.sitefiles import EntriesTemplate, FillPlan, FillRule, fill_entries, read_entries, read_lineups
 from pitwall.sitefiles._problems import read_bytes
@@ -34,7 +35,7 @@ def fill(
     ] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Also entries that hold a lineup already.")] = False,
     repeat: Annotated[bool, typer.Option("--repeat", help="Repeat lineups in a contest with more entries.")] = False,
-    cap: Annotated[int, typer.Option(help="Salary cap in dollars.")] = 50_000,
+    cap: Annotated[int, typer.Option(help="Salary cap in dollars.", callback=within("cap", 1))] = 50_000,
     as_json: JsonOption = False,
 ) -> None:
     """Fill reserved entries with lineups; every byte that need not change stays.

@@ -31,6 +31,9 @@ from pitwall.sitefiles._problems import invalid
 from pitwall.types.portfolio import Portfolio
 from pitwall.types.race import Race
 
+_MAX_ROSTER = 10
+"""Drivers in the largest roster that a site's rules may ask for."""
+
 
 def known_format(layout: str) -> str:
     """The layout, if there is one of that name (or none is given).
@@ -113,14 +116,15 @@ def parse_stack(text: str) -> tuple[int, int] | None:
     Raises
     ------
     InvalidInputError
-        If the text has another form.
+        If the text has another form, or the range is turned round, empty or larger than a roster.
     """
     if not text:
         return None
     least, dash, most = text.partition("-")
-    if not (dash and least.isdigit() and most.isdigit()):
-        problem = f"write least-most, such as 2-3, not {text!r}"
-        raise InvalidInputError(f"stack: {problem}", violations=[Violation("stack", problem)])
+    if not (dash and least.isdecimal() and most.isdecimal()):
+        raise invalid("--stack", f"write least-most, such as 2-3, not {text!r}")
+    if not 1 <= int(least) <= int(most) <= _MAX_ROSTER:
+        raise invalid("--stack", f"must rise from at least 1 to at most {_MAX_ROSTER}, such as 2-3, not {text!r}")
     return int(least), int(most)
 
 
