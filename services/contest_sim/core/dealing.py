@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from services.common.blocks import cut
 from services.common.domain.work import Checkpoint, no_checkpoint
 from services.common.jit import njit
 
@@ -24,7 +25,10 @@ Ints = npt.NDArray[np.int64]
 Ticks = npt.NDArray[np.int16]
 
 SCENARIOS_AT_A_TIME = 10_000
-"""Races dealt together: memory is this many numbers per field, whatever the number of races."""
+"""Races dealt together at most."""
+
+PAIRS_AT_A_TIME = 2_000_000
+"""Races times fields looked at together: some tens of megabytes, and some hundredths of a second a pass."""
 
 GREATEST_STRENGTH = 500.0
 """Beyond it every race goes to the best aligned field that has room."""
@@ -71,15 +75,15 @@ def deal_by_insight(
     numbers = np.arange(len(ticks), dtype=np.int64)
     dealt = np.empty(len(ticks), dtype=np.int64)
     strength, total = -1.0, 0.0
-    for start in range(0, len(ticks), SCENARIOS_AT_A_TIME):
+    for start, stop in cut(len(ticks), min(SCENARIOS_AT_A_TIME, PAIRS_AT_A_TIME // len(surprises))):
         checkpoint()
-        rows = slice(start, start + SCENARIOS_AT_A_TIME)
+        rows = slice(start, stop)
         aligned = (_standardised(ticks[rows] - expected) @ towards.T).astype(np.float32)
         noise = rng.gumbel(size=aligned.shape).astype(np.float32)
         order = rng.permutation(len(aligned))
         sizes = np.bincount(numbers[rows] % len(surprises), minlength=len(surprises))
         if strength < 0.0:
-            strength = _strength(aligned, noise, order, sizes, insight)
+            strength = _strength(aligned, noise, order, sizes, insight, checkpoint)
         total += _deal(aligned, noise, order, sizes, strength, dealt[rows])
     return Dealing(dealt, total / len(ticks))
 
@@ -92,11 +96,14 @@ def _standardised(values: Floats) -> Floats:
     return scaled
 
 
-def _strength(aligned: Floats32, noise: Floats32, order: Ints, sizes: Ints, insight: float) -> float:
+def _strength(
+    aligned: Floats32, noise: Floats32, order: Ints, sizes: Ints, insight: float, checkpoint: Checkpoint
+) -> float:
     """The factor at which the mean alignment is ``insight``; the greatest where it cannot be reached."""
     dealt = np.empty(len(aligned), dtype=np.int64)
     low, high = 0.0, GREATEST_STRENGTH
     for _ in range(_BISECTIONS):
+        checkpoint()
         middle = (low + high) / 2
         if _deal(aligned, noise, order, sizes, middle, dealt) < insight * len(aligned):
             low = middle
