@@ -12,6 +12,7 @@ from services.ownership.core.projection import Projection
 from services.ownership.core.recording import shares_from_standings, shares_from_table
 from services.ownership.core.slate import Contest, Floats
 from services.ownership.core.standings import Standings
+from services.ownership.records import StoredRecord
 
 
 @dataclass(frozen=True)
@@ -38,11 +39,20 @@ class ProjectionAnswer:
 
 @dataclass(frozen=True, eq=False)
 class ActualOwnership:
-    """What a field did: shares and points per starter (NaN where not told), and the kind of contest."""
+    """What a field did: shares and points per starter (NaN where not told), the kind of contest, and when."""
 
     shares: Floats
     points: Floats
     contest: Contest
+    race_day: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Recorded:
+    """A record as stored, and what a careful user should know of it."""
+
+    record: StoredRecord
+    warnings: tuple[str, ...]
 
 
 def actual_from_table(

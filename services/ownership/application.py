@@ -10,16 +10,16 @@ from collections.abc import Callable
 from services.common.domain.errors import FailedPrecondition
 from services.common.domain.race import Race
 from services.common.rpc.calls import Call
-from services.ownership.answers import ActualOwnership, ProjectionAnswer, ProjectionQuery
+from services.ownership.answers import ActualOwnership, ProjectionAnswer, ProjectionQuery, Recorded
 from services.ownership.core.ensemble import OwnershipEnsemble, Work
 from services.ownership.core.evaluation import Accuracy, leave_one_race_out, summarise
 from services.ownership.core.inputs import race_day, slate_of
 from services.ownership.core.projection import Fixed, project
 from services.ownership.core.slate import PlayedSlate
+from services.ownership.dates import SECONDS_PER_DAY, RaceDay, date_text, day_of_record
 from services.ownership.facts import DEFAULT_MODEL, ModelShelf, ScenarioFacts
-from services.ownership.store import OwnershipStore, StoredModel, StoredRecord, record_id
-
-_SECONDS_PER_DAY = 86_400.0
+from services.ownership.records import StoredRecord, record_id
+from services.ownership.store import OwnershipStore, StoredModel
 
 
 class Ownership:
@@ -51,22 +51,30 @@ class Ownership:
         recorded = known if known is not None else self.store.day_of_race(race.race_id)
         return float("inf") if recorded is None else recorded
 
-    def record(self, race: Race, contest_id: str, actual: ActualOwnership, call: Call) -> StoredRecord:
-        """Store what a field did, with what was known of the race; a race without scenarios is stored without."""
+    def record(self, race: Race, contest_id: str, actual: ActualOwnership, call: Call) -> Recorded:
+        """Store what a field did, with what was known of the race; a race without scenarios is stored without.
+
+        Raises
+        ------
+        InvalidInput
+            If the race cannot have been run on that day, or the record cannot stand beside those there are.
+        """
         try:
             simulated = self.facts.simulated(race.race_id, "", call)[1]
         except FailedPrecondition:
             simulated = {}
         now = self._clock()
-        day = race_day(race)
-        recorded = self.store.day_of_race(race.race_id) if day is None else day
-        slate = slate_of(
-            race, simulated, contest=actual.contest, day=now / _SECONDS_PER_DAY if recorded is None else recorded
+        day = day_of_record(
+            race,
+            told=actual.race_day,
+            recorded=self.store.day_of_race(race.race_id),
+            today=now / SECONDS_PER_DAY,
         )
+        slate = slate_of(race, simulated, contest=actual.contest, day=day.day)
         played = PlayedSlate(slate, actual.shares, actual.points)
         record = StoredRecord(record_id(race.race_id, contest_id), contest_id, now, race.driver_ids, played)
         self.store.put_record(record)
-        return record
+        return Recorded(record, _record_warnings(race, day, has_scenarios=bool(simulated)))
 
     def fit(self, work: Work) -> StoredModel:
         """Fit on all records, then store the model and make it the active one.
@@ -97,3 +105,18 @@ class Ownership:
         fitted = self.store.models()
         active = not any(model.active for model in fitted)
         return [*fitted, StoredModel(DEFAULT_MODEL, 0.0, active, 0, OwnershipEnsemble().weights)]
+
+
+def _record_warnings(race: Race, day: RaceDay, *, has_scenarios: bool) -> tuple[str, ...]:
+    found = []
+    if day.guessed:
+        found.append(
+            f"nobody told when race {race.race_id!r} was run, so it counts as run on {date_text(day.day)}; record it "
+            "again with its date, or races learn from each other in the wrong order"
+        )
+    if not has_scenarios:
+        found.append(
+            f"race {race.race_id!r} has no scenarios, so no projected points are kept with the record; generate "
+            "scenarios and record it again, or the projection estimator learns nothing from it"
+        )
+    return tuple(found)

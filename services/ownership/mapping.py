@@ -19,7 +19,9 @@ from services.ownership.core.evaluation import Accuracy
 from services.ownership.core.inputs import Simulated
 from services.ownership.core.projection import Fixed, Projection
 from services.ownership.core.slate import Contest
-from services.ownership.store import StoredModel, StoredRecord
+from services.ownership.dates import SECONDS_PER_DAY
+from services.ownership.records import StoredRecord
+from services.ownership.store import StoredModel
 
 _CEILING_LEVEL = 95.0
 
@@ -133,7 +135,13 @@ def record_to_proto(record: StoredRecord) -> ownership_pb2.OwnershipRecord:
         ],
     )
     message.create_time.FromDatetime(datetime.fromtimestamp(record.created_at, UTC))
+    message.race_time.FromSeconds(round(record.played.slate.day * SECONDS_PER_DAY))
     return message
+
+
+def told_day(request: ownership_service_pb2.RecordOwnershipRequest) -> float | None:
+    """Days since 1970 at which the race was run, None where the request does not say."""
+    return request.race_time.ToSeconds() / SECONDS_PER_DAY if request.HasField("race_time") else None
 
 
 def model_to_proto(model: StoredModel) -> ownership_pb2.OwnershipModel:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import grpc
 
@@ -52,8 +53,19 @@ class OwnershipServicer(OwnershipServiceServicer):
         """Store what a field did."""
         call = open_call(context)
         race = self._ownership.facts.race(request.race_id, call)
-        record = self._ownership.record(race, request.contest_id, _actual(request, race), call)
-        return ownership_service_pb2.RecordOwnershipResponse(record=mapping.record_to_proto(record))
+        actual = replace(_actual(request, race), race_day=mapping.told_day(request))
+        done = self._ownership.record(race, request.contest_id, actual, call)
+        return ownership_service_pb2.RecordOwnershipResponse(
+            record=mapping.record_to_proto(done.record), warnings=done.warnings
+        )
+
+    def DeleteOwnershipRecord(
+        self, request: ownership_service_pb2.DeleteOwnershipRecordRequest, context: grpc.ServicerContext
+    ) -> ownership_service_pb2.DeleteOwnershipRecordResponse:
+        """Forget a contest."""
+        open_call(context).checkpoint()
+        self._ownership.store.delete_record(request.race_id, request.contest_id)
+        return ownership_service_pb2.DeleteOwnershipRecordResponse()
 
     def ListOwnershipRecords(
         self, request: ownership_service_pb2.ListOwnershipRecordsRequest, context: grpc.ServicerContext

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
 import sqlalchemy as sa
 
 from services.common.domain.errors import NotFound
-from services.ownership.core.slate import SLATE_ARRAYS, Contest, PlayedSlate, Slate
+from services.ownership.records import (
+    StoredRecord,
+    moved_to,
+    record_body,
+    record_from_body,
+    record_id,
+    refuse_conflicts,
+)
 
 _metadata = sa.MetaData()
 _records = sa.Table(
@@ -36,22 +41,6 @@ _models = sa.Table(
 )
 
 
-@dataclass(frozen=True, eq=False)
-class StoredRecord:
-    """Actual ownership of one contest with all that was known of the slate when it was recorded."""
-
-    record_id: str
-    contest_id: str
-    created_at: float
-    driver_ids: tuple[str, ...]
-    played: PlayedSlate
-
-    @property
-    def race_id(self) -> str:
-        """The race."""
-        return self.played.slate.race_id
-
-
 @dataclass(frozen=True)
 class StoredModel:
     """A fitted model without its parameters."""
@@ -63,50 +52,8 @@ class StoredModel:
     weights: Mapping[str, float]
 
 
-def record_id(race_id: str, contest_id: str) -> str:
-    """Id of the record of a contest: recording it again replaces it."""
-    return hashlib.sha256(f"{race_id}\n{contest_id}".encode()).hexdigest()[:16]
-
-
-def _plain(values: np.ndarray[Any, Any]) -> list[float | None]:
-    return [float(value) if np.isfinite(value) else None for value in values]
-
-
-def _array(values: list[float | None]) -> np.ndarray[Any, Any]:
-    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
-
-
-def _record_body(record: StoredRecord) -> str:
-    slate = record.played.slate
-    known = {name: _plain(getattr(slate, name)) for name in SLATE_ARRAYS}
-    body = known | {
-        "driver_ids": record.driver_ids,
-        "driver_keys": slate.driver_keys,
-        "roster_size": slate.roster_size,
-        "salary_cap_dollars": slate.salary_cap_dollars,
-        "track_type": slate.track_type,
-        "day": slate.day,
-        "contest": asdict(slate.contest),
-        "shares": _plain(record.played.shares),
-        "points": _plain(record.played.points),
-    }
-    return json.dumps(body)
-
-
 def _record(row: sa.Row[Any]) -> StoredRecord:
-    body = json.loads(row.body)
-    slate = Slate(
-        race_id=row.race_id,
-        driver_keys=tuple(body["driver_keys"]),
-        roster_size=body["roster_size"],
-        salary_cap_dollars=body["salary_cap_dollars"],
-        track_type=body["track_type"],
-        day=body["day"],
-        contest=Contest(**body["contest"]),
-        **{name: _array(body[name]) for name in SLATE_ARRAYS},
-    )
-    played = PlayedSlate(slate, _array(body["shares"]), _array(body["points"]))
-    return StoredRecord(row.record_id, row.contest_id, row.created_at, tuple(body["driver_ids"]), played)
+    return record_from_body(row.race_id, row.contest_id, row.created_at, row.body)
 
 
 class OwnershipStore:
@@ -121,17 +68,50 @@ class OwnershipStore:
         self._engine.dispose()
 
     def put_record(self, record: StoredRecord) -> None:
-        """Store a record in place of an earlier one of the same contest."""
+        """Store a record in place of an earlier one of the same contest; all records of a race have one day, the last.
+
+        Raises
+        ------
+        InvalidInput
+            If it cannot stand beside the others (`refuse_conflicts`); nothing is changed then.
+        """
         row = {
             "record_id": record.record_id,
             "race_id": record.race_id,
             "contest_id": record.contest_id,
             "created_at": record.created_at,
-            "body": _record_body(record),
+            "body": record_body(record),
         }
         with self._engine.begin() as connection:
+            # The delete comes first: it takes SQLite's write lock, so no other record comes in between.
             connection.execute(_records.delete().where(_records.c.record_id == record.record_id))
+            others = [_record(other) for other in connection.execute(_records.select())]
+            refuse_conflicts(record, others)
+            self._move_race(connection, record)
             connection.execute(_records.insert().values(row))
+
+    @staticmethod
+    def _move_race(connection: sa.Connection, record: StoredRecord) -> None:
+        of_race = _records.c.race_id == record.race_id
+        for other in connection.execute(_records.select().where(of_race)).all():
+            body = moved_to(record.played.slate.day, other.body)
+            connection.execute(_records.update().where(_records.c.record_id == other.record_id).values(body=body))
+
+    def delete_record(self, race_id: str, contest_id: str) -> None:
+        """Forget a contest.
+
+        Raises
+        ------
+        NotFound
+            If it was not recorded.
+        """
+        this = _records.c.record_id == record_id(race_id, contest_id)
+        with self._engine.begin() as connection:
+            if not connection.execute(_records.delete().where(this)).rowcount:
+                raise NotFound(
+                    f"contest {contest_id!r} is not recorded for race {race_id!r}; ListOwnershipRecords tells what is",
+                    metadata={"race_id": race_id, "contest_id": contest_id},
+                )
 
     def records(self) -> list[StoredRecord]:
         """All records, oldest race first."""

@@ -1,13 +1,16 @@
 """OwnershipService over a real loopback server."""
 
 import io
+import time
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import datetime
 
 import grpc
 import numpy as np
 import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
@@ -116,9 +119,11 @@ def field_of(race, seed):
     return [lineup_pb2.DriverValue(driver_id=d, value=100 * s) for d, s in zip(race.driver_ids, shares, strict=True)]
 
 
-def record(stub, scenario, race_id, contest_id="c1", **options):
-    options = options or {"table": pb.OwnershipTable(percent=field_of(scenario.races[race_id], len(race_id)))}
-    return stub.RecordOwnership(pb.RecordOwnershipRequest(race_id=race_id, contest_id=contest_id, **options)).record
+def record(stub, scenario, race_id, contest_id="", **options):
+    contest_id = contest_id or f"main-{race_id}"
+    options = options or {"table": pb.OwnershipTable(percent=field_of(scenario.races[race_id], sum(race_id.encode())))}
+    request = pb.RecordOwnershipRequest(race_id=race_id, contest_id=contest_id, **options)
+    return stub.RecordOwnership(request).record
 
 
 def standings_csv(race, names=None, *, bom=False, roster_column=True):
@@ -278,6 +283,63 @@ class TestRecordOwnership:
             assert code == grpc.StatusCode.INVALID_ARGUMENT
             assert says in " ".join(description for _, description in fields)
         assert not stub.ListOwnershipRecords(pb.ListOwnershipRecordsRequest()).records
+
+    def test_a_contest_belongs_to_one_race(self, stub, scenario):
+        record(stub, scenario, "race0", "123")
+        same_field = {"table": pb.OwnershipTable(percent=field_of(scenario.races["race0"], 7))}
+        record(stub, scenario, "race1", "124", **same_field)
+        for race_id, contest_id, options, field in (
+            ("race2", "123", {}, "contest_id"),
+            ("race2", "125", same_field, "standings"),
+        ):
+            with pytest.raises(grpc.RpcError) as excinfo:
+                record(stub, scenario, race_id, contest_id, **options)
+            code, _, fields = error_of(excinfo)
+            assert code == grpc.StatusCode.INVALID_ARGUMENT
+            assert fields[0][0] == field
+            assert ("race0" if field == "contest_id" else "race1") in fields[0][1]
+        assert len(stub.ListOwnershipRecords(pb.ListOwnershipRecordsRequest()).records) == 2
+        stub.DeleteOwnershipRecord(pb.DeleteOwnershipRecordRequest(race_id="race0", contest_id="123"))
+        assert record(stub, scenario, "race2", "123").race_id == "race2"
+        with pytest.raises(grpc.RpcError) as excinfo:
+            stub.DeleteOwnershipRecord(pb.DeleteOwnershipRecordRequest(race_id="race0", contest_id="123"))
+        assert excinfo.value.code() == grpc.StatusCode.NOT_FOUND
+
+    def test_the_day_of_a_race_is_its_start_else_what_is_told_else_today_with_a_warning(self, stub, scenario):
+        def recorded(race_id, contest_id, day=None):
+            percent = field_of(scenario.races[race_id], sum(contest_id.encode()))
+            request = pb.RecordOwnershipRequest(
+                race_id=race_id,
+                contest_id=contest_id,
+                table=pb.OwnershipTable(percent=percent),
+                race_time=None if day is None else Timestamp(seconds=day * 86_400),
+            )
+            response = stub.RecordOwnership(request)
+            return response.record.race_time.ToSeconds() / 86_400, " ".join(response.warnings)
+
+        start = datetime.fromisoformat(scenario.races["phoenix"].start_time).timestamp() / 86_400
+        assert recorded("phoenix", "a") == (pytest.approx(start, abs=1e-4), "")
+        guessed, warning = recorded("bare", "b")
+        assert guessed == pytest.approx(time.time() / 86_400, abs=0.1)
+        assert "nobody told when race 'bare' was run" in warning
+        assert "no projected points are kept" in warning
+        told, warning = recorded("bare", "c", 19_000)
+        assert told == 19_000
+        assert "nobody told" not in warning
+        assert recorded("bare", "d")[0] == 19_000
+        listed = stub.ListOwnershipRecords(pb.ListOwnershipRecordsRequest(race_id="bare")).records
+        assert {r.race_time.ToSeconds() / 86_400 for r in listed} == {19_000}
+        for race_id, day, says in (
+            ("phoenix", 19_000, "starts on 2023-03-12, not on 2022-01-08"),
+            ("bare", 99_000, "future"),
+        ):
+            with pytest.raises(grpc.RpcError) as excinfo:
+                recorded(race_id, "e", day)
+            code, _, fields = error_of(excinfo)
+            assert code == grpc.StatusCode.INVALID_ARGUMENT
+            assert fields[0][0] == "race_time"
+            assert says in fields[0][1]
+        assert not any(r.contest_id == "e" for r in stub.ListOwnershipRecords(pb.ListOwnershipRecordsRequest()).records)
 
     def test_pages(self, stub, scenario):
         for i in range(5):

@@ -12,20 +12,34 @@ from services.common.domain.race import Race
 from services.ownership.core.slate import Floats
 from services.ownership.core.standings import Standings
 
-UNFILLED_TOLERANCE = 0.05
-"""Share of the roster slots that may be missing: entries that were never filled (0.02-0.9 % in real contests)."""
+UNFILLED_TOLERANCE = 0.02
+"""Share of the roster slots that may be missing in a table: entries never filled (0.02-0.9 % in real contests)."""
 ROUNDING_TOLERANCE = 0.005
+_ROUNDED_PERCENT = 0.01
+"""The export has two decimals, rounded or cut off."""
 _OTHER_RACE = 0.5
 
 
-def check_total(shares: Floats, roster_size: int, *, field: str) -> None:
-    """Raise `InvalidInput` unless shares sum to the roster size, less what unfilled entries explain."""
-    total, full = 100.0 * float(shares.sum()), 100.0 * roster_size
+def check_table_total(total: float, roster_size: int, *, field: str) -> None:
+    """Raise `InvalidInput` unless percentages sum to the roster size, less what unfilled entries may explain."""
+    full = 100.0 * roster_size
     if not full * (1.0 - UNFILLED_TOLERANCE) <= total <= full * (1.0 + ROUNDING_TOLERANCE):
         raise InvalidInput.field(
             field,
             f"ownership sums to {total:.1f} %; {roster_size} drivers per lineup make {full:.0f} %, "
-            f"a few points less when entries were not filled",
+            f"a few points less when entries were not filled; name withdrawn drivers too if they were held",
+        )
+
+
+def check_standings_total(standings: Standings, roster_size: int, *, field: str) -> None:
+    """Raise `InvalidInput` unless the percentages sum to what the filled entries must hold, within rounding."""
+    total = sum(player.percent for player in standings.players)
+    due = 100.0 * roster_size * standings.filled_share
+    if abs(total - due) > _ROUNDED_PERCENT * len(standings.players):
+        raise InvalidInput.field(
+            field,
+            f"ownership sums to {total:.2f} %, but {standings.n_entries:,} entries, {standings.n_unfilled:,} of them "
+            f"without a lineup, hold {due:.2f} %; rows are missing or changed: export the standings again",
         )
 
 
@@ -44,6 +58,8 @@ def check_spending(shares: Floats, race: Race, *, field: str) -> None:
 def shares_from_table(driver_ids: Sequence[str], percents: Sequence[float], race: Race, *, field: str) -> Floats:
     """Shares per starter from percentages by site id; drivers not named count as never picked.
 
+    Picks of drivers that were withdrawn count like slots that were never filled.
+
     Raises
     ------
     InvalidInput
@@ -52,20 +68,21 @@ def shares_from_table(driver_ids: Sequence[str], percents: Sequence[float], race
     wrong = []
     shares = np.zeros(len(race.starters))
     seen: set[str] = set()
+    entered = {driver.driver_id for driver in race.drivers}
     for row, (driver_id, percent) in enumerate(zip(driver_ids, percents, strict=True)):
         path = f"{field}[{row}]"
-        if driver_id not in race.driver_index:
+        if driver_id not in entered:
             wrong.append(FieldViolation(f"{path}.driver_id", f"{driver_id!r} does not start in race {race.race_id!r}"))
         elif driver_id in seen:
             wrong.append(FieldViolation(f"{path}.driver_id", f"{driver_id!r} is named twice"))
         elif not 0.0 <= percent <= 100.0:
             wrong.append(FieldViolation(f"{path}.value", f"must lie between 0 and 100, is {percent:g}"))
-        else:
+        elif driver_id in race.driver_index:
             shares[race.driver_index[driver_id]] = percent / 100.0
         seen.add(driver_id)
     if wrong:
         raise InvalidInput.of(wrong)
-    check_total(shares, race.rules.roster_size, field=field)
+    check_table_total(sum(percents), race.rules.roster_size, field=field)
     check_spending(shares, race, field=field)
     return shares
 
@@ -94,7 +111,7 @@ def shares_from_standings(standings: Standings, race: Race) -> tuple[Floats, Flo
             shares[column] = player.percent / 100.0
             points[column] = np.nan if player.points is None else player.points
     field = f"{standings.file_name}: column %Drafted"
-    check_total(shares, race.rules.roster_size, field=field)
+    check_standings_total(standings, race.rules.roster_size, field=field)
     check_spending(shares, race, field=field)
     return shares, points
 

@@ -47,6 +47,11 @@ class Standings:
     n_unfilled: int
     max_entries_per_user: int
 
+    @property
+    def filled_share(self) -> float:
+        """Share of entries that have a lineup; the percentages are of all entries."""
+        return 1.0 - self.n_unfilled / self.n_entries
+
 
 def read_standings(file_name: str, content: bytes) -> Standings:
     """Read an export, plain or zipped, of the present or the older layout (without ``Roster Position``).

@@ -22,7 +22,7 @@ seeds = st.integers(0, 2**32 - 1)
 
 
 @given(seeds, st.floats(-3, 3))
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_every_field_sums_to_the_roster_and_fits_under_the_cap(seed, greed):
     rng = np.random.default_rng(seed)
     slate = a_slate(rng)
@@ -50,7 +50,7 @@ def test_money_is_spent_as_fields_do(rng, band):
 
 
 @given(seeds, st.integers(0, 10))
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 def test_the_least_cost_around_fixed_shares_is_that_of_a_linear_programme(seed, n_fixed):
     rng = np.random.default_rng(seed)
     slate = a_slate(rng)
@@ -62,7 +62,7 @@ def test_the_least_cost_around_fixed_shares_is_that_of_a_linear_programme(seed, 
 
 
 @given(seeds)
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 def test_fixed_shares_stand_and_the_rest_is_fitted_around_them(seed):
     rng = np.random.default_rng(seed)
     slate = a_slate(rng)

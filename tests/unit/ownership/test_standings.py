@@ -21,7 +21,7 @@ def a_race(names=NAMES, **changes):
     return Race("demo", Track(TrackType.SHORT), 100, DRAFTKINGS_CLASSIC, changes.get("drivers", drivers))
 
 
-def export(names=NAMES, percents=PERCENTS, entries=12, roster=True):
+def export(names=NAMES, percents=PERCENTS, entries=120, roster=True):
     """Rows as exported: the player block beside the first entries, entry 3 never filled, float noise in points."""
     lines = [HEADER if roster else HEADER.replace(",Roster Position", "")]
     for i in range(max(entries, len(names))):
@@ -46,7 +46,7 @@ def zipped(content, name="contest-standings-7.csv", **more):
 @pytest.mark.parametrize("roster", [True, False])
 def test_reads_both_tables_of_every_layout(wrap, roster):
     found = read_standings("s.csv", wrap(export(roster=roster)))
-    assert (found.n_entries, found.n_unfilled, found.max_entries_per_user) == (12, 1, 4)
+    assert (found.n_entries, found.n_unfilled, found.max_entries_per_user) == (120, 1, 4)
     assert [player.name for player in found.players] == list(NAMES)
     assert [player.percent for player in found.players] == list(PERCENTS)
     assert found.players[0].points == 30.85
@@ -68,10 +68,10 @@ def test_joins_names_by_rule_and_leaves_out_nobody():
 def test_picks_of_a_withdrawn_driver_count_as_unfilled():
     drivers = [Driver(f"id{i}", name, 6_000) for i, name in enumerate((*NAMES, "Late Scratch"))]
     drivers[-1] = Driver("id8", "Late Scratch", 6_000, withdrawn=True)
-    content = export((*NAMES, "Late Scratch"), (*PERCENTS[:-1], 50.0, 4.0))
+    content = export((*NAMES, "Late Scratch"), (*PERCENTS[:-1], 51.0, 4.0))
     shares, _ = shares_from_standings(read_standings("s.csv", content), a_race(drivers=tuple(drivers)))
     assert len(shares) == 8
-    assert shares.sum() == pytest.approx(5.90)
+    assert shares.sum() == pytest.approx(5.91)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,9 @@ def test_refuses_another_race_a_stray_name_and_wrong_totals():
         shares_from_standings(standings, a_race([f"Nobody Known{i}" for i in range(8)]))
     with pytest.raises(InvalidInput, match=r"row 9, column Player: 'Gus Poe' .*did you mean 'Gus Pow'"):
         shares_from_standings(standings, a_race((*NAMES[:-1], "Gus Pow")))
-    with pytest.raises(InvalidInput, match=r"sums to 300\.0 %"):
+    with pytest.raises(
+        InvalidInput, match=r"sums to 300\.00 %, but 120 entries, 1 of them without a lineup, hold 595\.00 %"
+    ):
         shares_from_standings(read_standings("s.csv", export(percents=(37.5,) * 8)), a_race())
 
 
@@ -133,3 +135,45 @@ def test_a_table_lists_every_complaint():
 def test_an_entry_name_that_looks_like_a_count_is_only_a_name(count):
     content = export().replace(b"(1/4)", f"(1/{count})".encode())
     assert read_standings("contest-standings-7.csv", content).max_entries_per_user == 4
+
+
+@pytest.mark.parametrize("unfilled", [0, 1, 7])
+def test_the_total_is_what_the_filled_entries_hold(unfilled):
+    """Each of 120 entries without a lineup takes five points; rounding may take 0.01 of each player."""
+    lines = export().decode().split("\r\n")
+    lines[4] = lines[4].replace(",,,", f",{LINEUP},,", 1)
+    for i in range(unfilled):
+        lines[20 + i] = lines[20 + i].replace(LINEUP, "")
+    content = "\r\n".join(lines)
+    due = 600.0 - 5.0 * unfilled
+
+    def total_of(total):
+        last = total - sum(PERCENTS[:-1])
+        return read_standings("s.csv", content.replace("55.00%", f"{last:.2f}%").encode())
+
+    for total in (due, due - 0.07, due + 0.07):
+        assert shares_from_standings(total_of(total), a_race())[0].sum() == pytest.approx(total / 100)
+    for total in (due - 0.1, due + 0.1):
+        with pytest.raises(InvalidInput, match=f"hold {due:.2f} %"):
+            shares_from_standings(total_of(total), a_race())
+
+
+def test_a_dropped_player_row_is_noticed():
+    """One that hardly anybody held: far less than the unfilled entries of a big contest might take."""
+    percents = (*PERCENTS[:-1], 54.6, 0.4)
+    names = (*NAMES, "Hal Ray")
+    race = a_race(names)
+    assert shares_from_standings(read_standings("s.csv", export(names, percents)), race)[0][-1] == 0.004
+    with pytest.raises(InvalidInput, match="rows are missing or changed"):
+        shares_from_standings(read_standings("s.csv", export(names[:-1], percents[:-1])), race)
+
+
+def test_a_table_may_name_who_was_withdrawn():
+    drivers = [Driver(f"id{i}", name, 6_000) for i, name in enumerate((*NAMES, "Late Scratch"))]
+    drivers[-1] = Driver("id8", "Late Scratch", 6_000, withdrawn=True)
+    ids = [driver.driver_id for driver in drivers]
+    race = a_race(drivers=tuple(drivers))
+    shares = shares_from_table(ids, [*PERCENTS[:-1], 30.0, 30.0], race, field="table.percent")
+    assert (len(shares), shares.sum()) == (8, pytest.approx(5.70))
+    with pytest.raises(InvalidInput, match="name withdrawn drivers too"):
+        shares_from_table(ids[:-1], [*PERCENTS[:-1], 30.0], race, field="table.percent")

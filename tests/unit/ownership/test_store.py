@@ -3,10 +3,11 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from services.common.domain.errors import NotFound
+from services.common.domain.errors import InvalidInput, NotFound
 from services.common.sql import open_engine
 from services.ownership.core.slate import SLATE_ARRAYS, Contest, PlayedSlate
-from services.ownership.store import OwnershipStore, StoredModel, StoredRecord, record_id
+from services.ownership.records import StoredRecord, record_id
+from services.ownership.store import OwnershipStore, StoredModel
 from tests.unit.ownership.slates import a_slate
 
 
@@ -17,11 +18,12 @@ def store(tmp_path):
     store.close()
 
 
-def a_record(rng, race_id="race", contest_id="c", created_at=1.0, day=5.0):
+def a_record(rng, race_id="race", contest_id="", created_at=1.0, day=5.0, shares=None, ids=None):
+    contest_id = contest_id or f"of-{race_id}"
     slate = a_slate(rng, race_id=race_id, day=day, contest=Contest(100, 8.0, 3), track_type="road")
     points = np.where(rng.random(38) < 0.2, np.nan, rng.normal(size=38))
-    played = PlayedSlate(slate, np.full(38, 6 / 38), points)
-    return StoredRecord(record_id(race_id, contest_id), contest_id, created_at, slate.driver_keys, played)
+    played = PlayedSlate(slate, rng.dirichlet(np.full(38, 30.0)) * 6 if shares is None else shares, points)
+    return StoredRecord(record_id(race_id, contest_id), contest_id, created_at, ids or slate.driver_keys, played)
 
 
 def test_a_record_comes_back_whole(store, rng):
@@ -65,3 +67,34 @@ def test_writers_do_not_lose_each_other(store, rng):
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(store.put_record, records))
     assert {r.race_id for r in store.records()} == {r.race_id for r in records}
+
+
+def test_all_contests_of_a_race_have_one_day_the_last_told(store, rng):
+    store.put_record(a_record(rng, contest_id="a", day=5.0))
+    store.put_record(a_record(rng, "other", day=6.0))
+    store.put_record(a_record(rng, contest_id="b", day=9.0))
+    assert [(r.contest_id, r.played.slate.day) for r in store.records()] == [("of-other", 6.0), ("a", 9.0), ("b", 9.0)]
+
+
+def test_what_cannot_stand_together_is_refused_and_nothing_changes(store, rng):
+    first = a_record(rng, "first", "123")
+    store.put_record(first)
+    conflicts = (
+        (a_record(rng, "second", "123"), r"contest '123' is recorded for race 'first'"),
+        (a_record(rng, "second", "124", shares=first.played.shares), r"contest '123' of race 'first'"),
+        (a_record(rng, "first", "125", ids=tuple(f"new{i}" for i in range(38))), r"of other drivers \(contest '123'\)"),
+    )
+    for record, says in conflicts:
+        with pytest.raises(InvalidInput, match=says):
+            store.put_record(record)
+    (kept,) = store.records()
+    assert kept.record_id == first.record_id
+    store.put_record(a_record(rng, "first", "124", shares=first.played.shares))
+
+
+def test_a_record_is_deleted_once(store, rng):
+    store.put_record(a_record(rng, "race", "c"))
+    store.delete_record("race", "c")
+    assert not store.records()
+    with pytest.raises(NotFound, match="'c' is not recorded for race 'race'"):
+        store.delete_record("race", "c")
