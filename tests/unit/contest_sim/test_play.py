@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.contest_sim.core import play
 from services.contest_sim.core.contest import Contest, Entries
 from services.contest_sim.core.field_plan import Drawn, KnownPlan
 from services.contest_sim.core.opponents import Opponents
@@ -148,3 +149,27 @@ def test_checkpoint_stops_the_work(small):
             n_fields=1,
             checkpoint=checkpoint,
         )
+
+
+@pytest.mark.parametrize(("n_entries", "n_scenarios"), [(2_000, 50_000), (900_000, 64)])
+def test_work_between_checkpoints_is_bounded(small, monkeypatch, n_entries, n_scenarios):
+    """A checkpoint before each block, and no block of more than some 50 ms: 20 million scores, or a single tile."""
+    blocks, checks = [], []
+
+    def counted(ticks, entries, own, *others):
+        blocks.append(len(ticks) * len(entries[1]))
+
+    monkeypatch.setattr(play, "settle", counted)
+    lineups = np.repeat(small.universe.lineups[:1], n_entries, axis=0)
+    everybody = Opponents(lineups, np.ones(n_entries, dtype=np.int64))
+    play_contests(
+        np.repeat(small.ticks[:1], n_scenarios, axis=0),
+        [Contest(n_entries + 1, 100, TABLE)],
+        Entries(small.universe.lineups[:1], np.ones(1, dtype=np.int64)),
+        KnownPlan(everybody, 1).draw,
+        n_fields=1,
+        checkpoint=lambda: checks.append(len(blocks)),
+    )
+    assert sum(blocks) == n_scenarios * (n_entries + 1)
+    assert max(blocks) <= play.SCORES_PER_BLOCK
+    assert len(checks) > len(blocks)
