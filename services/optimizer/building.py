@@ -50,7 +50,7 @@ class PortfolioJob:
             inputs = fetch(self._request, self._peers, self._call)
         spec, plan = self._spec(inputs)
         searches = Searches(self._search_plan(inputs), self._library, self._call)
-        builder = PortfolioBuilder(spec, plan, searches.for_lineup, self._should_stop)
+        builder = PortfolioBuilder(spec, plan, searches.for_lineup, self._should_stop, self._call.checkpoint)
         with self._stage("lineups"):
             report("lineups", 0, spec.n_lineups)
             for entry, seconds in _timed(builder.build()):

@@ -12,6 +12,7 @@ from pitwall.optimizer.v1 import portfolio_pb2
 from pitwall.scenario.v1 import scenario_set_pb2
 from services.common.domain.errors import FailedPrecondition, InvalidInput, ServiceError
 from services.common.domain.race import Race
+from services.common.domain.tail import MIN_TAIL_SAMPLES
 from services.common.matrix.scenario_matrix import ScenarioMatrix
 from services.common.rpc.calls import Call
 from services.common.rpc.peers import OwnershipPeer, ScenarioPeer
@@ -29,6 +30,9 @@ class Peers:
     scenario: ScenarioPeer
     ownership: OwnershipPeer
 
+
+MAX_SET_SCENARIOS = 1_000_000
+"""Scenarios of the largest set that the scenario service generates."""
 
 _BEARABLE = {"UNAVAILABLE", "NOT_FOUND", "FAILED_PRECONDITION", "UNIMPLEMENTED"}
 """Reasons for which a portfolio that has no rules on ownership is built without it."""
@@ -136,9 +140,7 @@ def _enough_scenarios(
     warnings: list[str],
 ) -> tuple[ScenarioMatrix, tuple[Term, ...], int]:
     """Apply the policy on sets that are too small for the tail: more scenarios, a lower level, or a refusal."""
-    for index, term in enumerate(terms):
-        if term.alpha is not None and not 0 < term.alpha < 1:
-            raise InvalidInput.field(f"objective.terms[{index}].cvar_alpha", "must lie between 0 and 1")
+    _check_levels(terms)
     needed = needed_scenarios(terms)
     if matrix.n_scenarios >= needed:
         return matrix, terms, 0
@@ -153,6 +155,7 @@ def _enough_scenarios(
         if found.source == scenario_set_pb2.SCENARIO_SOURCE_UPLOADED:
             warnings.append(f"{text}; an uploaded set cannot be enlarged")
         else:
+            _check_reach(terms)
             made = peers.scenario.generate(request.race_id, needed, found.recipe.seed, call)
             matrix = peers.scenario.get_scenarios(request.race_id, made.scenario_set_id, call)
             n_generations = 1
@@ -161,6 +164,27 @@ def _enough_scenarios(
         used = ", ".join("the mean" if term.alpha is None else f"{100 * term.alpha:g} %" for term in lowered)
         warnings.append(f"{text}; levels lowered to {used}")
     return matrix, lowered, n_generations
+
+
+def _check_levels(terms: tuple[Term, ...]) -> None:
+    for index, term in enumerate(terms):
+        if term.alpha is not None and not 0 < term.alpha < 1:
+            raise InvalidInput.field(
+                f"objective.terms[{index}].cvar_alpha", f"must lie between 0 and 1, is {term.alpha:g}"
+            )
+
+
+def _check_reach(terms: tuple[Term, ...]) -> None:
+    """Refuse levels that no scenario set could support."""
+    for index, term in enumerate(terms):
+        needed = needed_scenarios([term])
+        if needed > MAX_SET_SCENARIOS:
+            raise InvalidInput.field(
+                f"objective.terms[{index}].cvar_alpha",
+                f"is {term.alpha!r}, which needs {needed:,} scenarios for 100 samples in the tail; sets hold at most "
+                f"{MAX_SET_SCENARIOS:,}: ask for {1 - MIN_TAIL_SAMPLES / MAX_SET_SCENARIOS} or less, "
+                "or let levels fall back",
+            )
 
 
 def _ownership(
@@ -187,8 +211,8 @@ def _ownership(
 
 
 def _optimal_percent(inputs: Inputs, peers: Peers, call: Call) -> npt.NDArray[np.float64] | None:
-    """Share of scenarios whose best lineup holds each driver, when leverage is asked for."""
-    if not inputs.leverage.needs_ownership():
+    """Share of scenarios whose best lineup holds each driver; with known ownership it makes the leverage."""
+    if inputs.ownership_percent is None:
         return None
     race = inputs.race
     summary = peers.scenario.summarize(race.race_id, inputs.matrix.scenario_set_id, call, optimal_rates=True)

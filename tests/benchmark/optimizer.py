@@ -85,7 +85,7 @@ def build(slate, search, config, ownership_penalty):
     bounds = exposure_bounds(config, drivers, 13, N_LINEUPS, ())
     plan = ExposurePlan(bounds, drivers, [f"Team {team}" for team in range(13)], slate.salary_cap_dollars)
     spec = PortfolioSpec(N_LINEUPS, -ownership_penalty * 100 * ownership**2, [])
-    entries = PortfolioBuilder(spec, plan, lambda _index: (search, ""), lambda: False).build()
+    entries = PortfolioBuilder(spec, plan, lambda _index: (search, ""), never, no_checkpoint).build()
     return sum(entry.solution.proven for entry in entries)
 
 

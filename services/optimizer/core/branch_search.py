@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,17 +12,48 @@ import numpy.typing as npt
 from services.common.domain.work import Checkpoint
 from services.common.universe import count_lineups
 from services.common.universe.kernels import completion_salaries
-from services.common.universe.rules import LineupRules, to_bits
+from services.common.universe.rules import to_bits
 from services.optimizer.core import branch_kernels as kernels
 from services.optimizer.core.objective import Objective
 from services.optimizer.core.query import Query, Solution
-from services.optimizer.core.slate import Slate
+from services.optimizer.core.slate import Slate, lineup_units
 from services.optimizer.core.start import best_start, driver_strengths, greedy_start, strength_order
 
 Int64 = npt.NDArray[np.int64]
+Lineups = npt.NDArray[np.int8]
 
 _NODE_SECONDS_PER_SCENARIO = 2e-10
+_NODE_SECONDS = 1e-7
 _SLICE_SECONDS = 0.05
+_ORDERS_PER_DRIVER = 6
+
+
+@dataclass(frozen=True, eq=False)
+class _Tree:
+    """The slate with its drivers in the order in which walks take them.
+
+    ``blind`` trees know no scenarios: walks on them only ask what is allowed and what driver units add up to.
+    """
+
+    order: Int64
+    ticks: npt.NDArray[np.int16]
+    completions: npt.NDArray[np.int16]
+    salaries: Int64
+    cheapest: Int64
+    mean_units: Int64
+
+    @staticmethod
+    def of(slate: Slate, objective: Objective, order: Int64, *, blind: bool = False) -> _Tree:
+        ticks = np.ascontiguousarray(slate.ticks[order, : 0 if blind else slate.n_scenarios])
+        salaries = slate.salaries_dollars[order]
+        return _Tree(
+            order=order,
+            ticks=ticks,
+            completions=kernels.best_completions(ticks, slate.roster_size),
+            salaries=salaries,
+            cheapest=completion_salaries(salaries, slate.roster_size)[0],
+            mean_units=objective.mean_units(ticks),
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,12 +75,9 @@ class BranchSearch:
         self._slate = slate
         self._objective = objective
         self._checkpoint = checkpoint
-        self._order = strength_order(slate, objective)
-        self._ticks = np.ascontiguousarray(slate.ticks[self._order])
-        self._salaries = slate.salaries_dollars[self._order]
-        self._cheapest = completion_salaries(self._salaries, slate.roster_size)[0]
-        self._mean_units = objective.mean_units(self._ticks)
-        self._completions = kernels.best_completions(self._ticks, slate.roster_size)
+        order = strength_order(slate, objective)
+        self._tree = _Tree.of(slate, objective, order)
+        self._blind = _Tree.of(slate, objective, order, blind=True)
         self._sizes = np.array([tail.k for tail in objective.tails], dtype=np.int64)
         self._multipliers = np.array([tail.multiplier for tail in objective.tails], dtype=np.int64)
         self._n_legal = count_lineups(slate.salaries_dollars, slate.roster_size, slate.salary_cap_dollars)
@@ -64,9 +93,9 @@ class BranchSearch:
 
         When ``should_stop`` says so the walk ends, once there is a lineup, with the bound of what is left.
         """
-        walk = self._new_walk(self._thresholds.copy())
+        walk = self._new_walk(self._tree, self._thresholds.copy())
         upper = None
-        while self._advance(walk, query) != kernels.DONE:
+        while self._advance(self._tree, walk, query) != kernels.DONE:
             self._checkpoint()
             if walk.state[1] and should_stop():
                 upper = self._bound_left(walk, query)
@@ -75,7 +104,7 @@ class BranchSearch:
             return None
         value = int(walk.state[0])
         return Solution(
-            columns=tuple(sorted(int(column) for column in self._order[walk.best])),
+            columns=_columns(self._tree, walk.best),
             units=value,
             upper_bound_units=value if upper is None else max(value, upper),
             n_covered=self._n_legal,
@@ -83,14 +112,44 @@ class BranchSearch:
             method="branch_and_bound",
         )
 
+    def value(self, columns: tuple[int, ...]) -> int:
+        """Return what a lineup is worth by itself, in units of the objective."""
+        return lineup_units(self._slate, self._objective, columns)
+
     def allows_any(self, query: Query) -> bool:
         """Return whether any lineup is allowed."""
-        walk = self._new_walk(np.zeros(0, dtype=np.int64))
+        return self._first(self._blind, query) is not None
+
+    def sample(self, query: Query, n: int) -> tuple[Lineups, bool]:
+        """Return up to ``n`` allowed lineups: the first ones with the drivers in different orders."""
+        n_drivers = self._slate.n_drivers
+        found = set()
+        for turn in range(min(n, _ORDERS_PER_DRIVER * n_drivers)):
+            # Every driver is first in some orders, with others next to it.
+            start, step = turn % n_drivers, 1 + turn // n_drivers
+            order = np.argsort((np.arange(n_drivers) - start) * step % n_drivers, kind="stable")
+            tree = _Tree.of(self._slate, self._objective, order, blind=True)
+            if (columns := self._first(tree, query)) is None:
+                return np.zeros((0, self._slate.roster_size), dtype=np.int8), True
+            found.add(columns)
+        return np.array(sorted(found), dtype=np.int8), False
+
+    def heaviest(self, query: Query) -> Lineups:
+        """Return the allowed lineup of the greatest driver units less tolls, if any."""
+        walk = self._new_walk(self._blind, np.zeros(0, dtype=np.int64))
+        while self._advance(self._blind, walk, query) != kernels.DONE:
+            self._checkpoint()
+        found = [_columns(self._blind, walk.best)] if walk.state[1] else []
+        return np.array(found, dtype=np.int8).reshape(-1, self._slate.roster_size)
+
+    def _first(self, tree: _Tree, query: Query) -> tuple[int, ...] | None:
+        """The first allowed lineup that a walk comes to."""
+        walk = self._new_walk(tree, np.zeros(0, dtype=np.int64))
         while True:
-            outcome = self._advance(walk, query, first_only=True)
+            outcome = self._advance(tree, walk, query, first_only=True)
             self._checkpoint()
             if outcome != kernels.PAUSED:
-                return outcome == kernels.FOUND
+                return _columns(tree, walk.following - 1) if outcome == kernels.FOUND else None
 
     def count(self, query: Query) -> int:
         """Return how many lineups are allowed, -1 where only a listing could tell."""
@@ -99,64 +158,47 @@ class BranchSearch:
         return self._n_legal - len(query.earlier) if free and query.min_distinct == 1 else -1
 
     def _first_thresholds(self) -> Int64:
-        slate, strengths = self._slate, driver_strengths(self._ticks, self._objective)
-        means = self._ticks.sum(axis=1, dtype=np.int64)
-        starts = [
-            greedy_start(weights, self._salaries, slate.roster_size, slate.salary_cap_dollars)
-            for weights in (strengths, means)
-        ]
+        slate, tree = self._slate, self._tree
+        weights = driver_strengths(tree.ticks, self._objective), tree.ticks.sum(axis=1, dtype=np.int64)
         cap = slate.salary_cap_dollars
-        return best_start(self._ticks, self._salaries, cap, self._objective, starts, self._checkpoint).thresholds
+        starts = [greedy_start(weight, tree.salaries, slate.roster_size, cap) for weight in weights]
+        return best_start(tree.ticks, tree.salaries, cap, self._objective, starts, self._checkpoint).thresholds
 
-    def _new_walk(self, thresholds: Int64) -> _Walk:
-        size, n_scenarios = self._slate.roster_size, self._slate.n_scenarios
+    def _new_walk(self, tree: _Tree, thresholds: Int64) -> _Walk:
+        size = self._slate.roster_size
         return _Walk(
             following=np.zeros(size, dtype=np.int64),
             at=np.zeros(1, dtype=np.int64),
-            totals=np.zeros((size + 1, n_scenarios), dtype=np.int16),
+            totals=np.zeros((size + 1, tree.ticks.shape[1]), dtype=np.int16),
             thresholds=thresholds,
             best=np.zeros(size, dtype=np.int8),
             state=np.zeros(3, dtype=np.int64),
         )
 
-    def _advance(self, walk: _Walk, query: Query, *, first_only: bool = False) -> int:
+    def _advance(self, tree: _Tree, walk: _Walk, query: Query, *, first_only: bool = False) -> int:
         """Walk on for a twentieth of a second or so."""
         n_tails = len(walk.thresholds)
-        units = query.driver_units[self._order] + self._mean_units
-        blocked = (query.rules.excluded | query.momentary.excluded)[self._order]
-        near = np.array([np.isin(self._order, columns) for columns in query.earlier], dtype=np.bool_)
-        tolls = np.array([toll.drivers[self._order] for toll in query.tolls], dtype=np.bool_)
-        seconds = _NODE_SECONDS_PER_SCENARIO * self._slate.n_scenarios + 1e-7
-        outcome = kernels.walk(
+        units, blocked = _units(tree, query), _blocked(tree, query)
+        near = np.array([np.isin(tree.order, columns) for columns in query.earlier], dtype=np.bool_)
+        tolls = np.array([toll.drivers[tree.order] for toll in query.tolls], dtype=np.bool_)
+        return kernels.walk(
             (walk.following, walk.at, walk.totals),
-            (
-                self._ticks,
-                self._completions,
-                self._salaries,
-                self._cheapest,
-                self._slate.salary_cap_dollars,
-                self._order,
-            ),
+            (tree.ticks, tree.completions, tree.salaries, tree.cheapest, self._slate.salary_cap_dollars, tree.order),
             (self._sizes[:n_tails], self._multipliers[:n_tails], walk.thresholds),
             (units, kernels.greatest_sums(units, blocked, self._slate.roster_size)),
-            (self._arrays(query.rules), self._arrays(query.momentary), blocked),
+            (query.rules.reordered(tree.order).arrays(), query.momentary.reordered(tree.order).arrays(), blocked),
             (to_bits(near.reshape(-1, len(units))), query.min_distinct),
             (to_bits(tolls.reshape(-1, len(units))), np.array([toll.units for toll in query.tolls], dtype=np.int64)),
             (walk.best, walk.state),
-            int(_SLICE_SECONDS / seconds),
+            int(_SLICE_SECONDS / (_NODE_SECONDS_PER_SCENARIO * tree.ticks.shape[1] + _NODE_SECONDS)),
             first_only,
         )
-        return int(outcome)
-
-    def _arrays(self, rules: LineupRules) -> tuple[npt.NDArray[np.generic], ...]:
-        return rules.reordered(self._order).arrays()
 
     def _bound_left(self, walk: _Walk, query: Query) -> int:
         """What no lineup in the unvisited part of the tree exceeds."""
-        units = query.driver_units[self._order] + self._mean_units
-        blocked = (query.rules.excluded | query.momentary.excluded)[self._order]
-        size = self._slate.roster_size
-        greatest = kernels.greatest_sums(units, blocked, size)
+        tree, size = self._tree, self._slate.roster_size
+        units = _units(tree, query)
+        greatest = kernels.greatest_sums(units, _blocked(tree, query), size)
         chosen = [int(column) - 1 for column in walk.following]
         highest = int(walk.state[0])
         for depth in range(int(walk.at[0]) + 1):
@@ -164,8 +206,20 @@ class BranchSearch:
             if start + left > len(units):
                 continue
             bound = kernels.node_bound(
-                walk.totals[depth], self._completions[left, start], self._sizes, self._multipliers, walk.thresholds
+                walk.totals[depth], tree.completions[left, start], self._sizes, self._multipliers, walk.thresholds
             )
             value = int(units[chosen[:depth]].sum()) + int(greatest[left, start])
             highest = max(highest, int(bound) + value)
         return highest
+
+
+def _units(tree: _Tree, query: Query) -> Int64:
+    return np.asarray(query.driver_units[tree.order] + tree.mean_units)
+
+
+def _blocked(tree: _Tree, query: Query) -> npt.NDArray[np.bool_]:
+    return np.asarray((query.rules.excluded | query.momentary.excluded)[tree.order])
+
+
+def _columns(tree: _Tree, positions: npt.NDArray[np.integer[Any]]) -> tuple[int, ...]:
+    return tuple(sorted(int(column) for column in tree.order[positions]))

@@ -73,7 +73,8 @@ def exposure_bounds(
 ) -> ExposureBounds:
     """Return the bounds as whole lineups.
 
-    A locked driver is in all lineups, and so is the team: the general maxima do not bind them.
+    A locked driver is in all lineups, and so is the team: the general maxima do not bind them. Neither do they
+    stand against a driver's own min, for the driver or for the team.
 
     Raises
     ------
@@ -99,6 +100,8 @@ def exposure_bounds(
         if high is not None and low > high:
             violations.append(FieldViolation(f"{where}.min", f"is {low:g} for {name}, above max {high:g}"))
         most[column] = max(most[column], least[column]) if high is None else most[column]
+        if (team := drivers.team_index[column]) >= 0:
+            teams[team] = max(teams[team], least[column])
     if violations:
         raise InvalidInput.of(violations)
     return ExposureBounds(n_lineups, least, np.maximum(most, least), teams, config.spread)
@@ -111,10 +114,10 @@ class ExposurePlan:
         self, bounds: ExposureBounds, drivers: DriverTable, team_names: Sequence[str], salary_cap_dollars: int
     ) -> None:
         self.bounds = bounds
-        self._drivers = drivers
+        self.drivers = drivers
+        self.team_names = team_names
+        self.team_members = drivers.team_index == np.arange(len(team_names))[:, None]
         self._salary_cap = salary_cap_dollars
-        self._team_names = team_names
-        self._members = [drivers.team_index == team for team in range(len(team_names))]
         self.used: Counts = np.zeros(drivers.n_drivers, dtype=np.int64)
         self.team_used: Counts = np.zeros(len(team_names), dtype=np.int64)
         self.n_built = 0
@@ -122,24 +125,24 @@ class ExposurePlan:
     def add(self, columns: Sequence[int]) -> None:
         """Count one lineup."""
         self.used[list(columns)] += 1
-        for team in {int(self._drivers.team_index[column]) for column in columns} - {-1}:
+        for team in {int(self.drivers.team_index[column]) for column in columns} - {-1}:
             self.team_used[team] += 1
         self.n_built += 1
 
     def hard_rules(self) -> list[Rule]:
         """What the next lineup must keep for the bounds to hold in the end."""
-        bounds, names = self.bounds, self._drivers.names
+        bounds, names = self.bounds, self.drivers.names
         left = bounds.n_lineups - self.n_built
         rules = []
         for column in _where(self.used >= bounds.driver_max):
             name = f"exposure of {names[column]} at most {bounds.driver_max[column]} of {bounds.n_lineups}"
-            rules.append(Rule(name, excluded=self._drivers.mask([column])))
+            rules.append(Rule(name, excluded=self.drivers.mask([column])))
         for team in _where(self.team_used >= bounds.team_max):
-            name = f"exposure of team {self._team_names[team]} at most {bounds.team_max[team]} of {bounds.n_lineups}"
-            rules.append(Rule(name, excluded=self._members[team]))
+            name = f"exposure of team {self.team_names[team]} at most {bounds.team_max[team]} of {bounds.n_lineups}"
+            rules.append(Rule(name, excluded=self.team_members[team]))
         for column in _where(bounds.driver_min - self.used >= left):
             name = f"exposure of {names[column]} at least {bounds.driver_min[column]} of {bounds.n_lineups}"
-            rules.append(Rule(name, group=Group(self._drivers.mask([column]), 1)))
+            rules.append(Rule(name, group=Group(self.drivers.mask([column]), 1)))
         return rules
 
     def look_ahead(self) -> list[Rule]:
@@ -148,7 +151,7 @@ class ExposurePlan:
         Sufficient, not necessary: to be waived before a build is given up.
         """
         left = self.bounds.n_lineups - self.n_built
-        size = self._drivers.roster_size
+        size = self.drivers.roster_size
         rules = []
         short = np.maximum(self.bounds.driver_min - self.used, 0)
         due = int(short.sum()) - size * (left - 1)
@@ -174,7 +177,7 @@ class ExposurePlan:
         chosen now whose room shrinks by it is replaced by one of the next cheapest slots, at most the
         ``roster_size``-th of them, so the sum over a lineup never understates what its choice adds.
         """
-        salaries, size = self._drivers.salaries_dollars, self._drivers.roster_size
+        salaries, size = self.drivers.salaries_dollars, self.drivers.roster_size
         forced = np.minimum(short, left - 1)
         spare = np.minimum(room, left - 1) - forced
         order = np.argsort(salaries, kind="stable")
@@ -194,11 +197,11 @@ class ExposurePlan:
         ahead, behind = self._ahead(), self._behind()
         rules = [Rule("even spread of maxima", excluded=ahead)] if ahead.any() else []
         teams = _where(self.team_used >= _pace_cap(bounds.team_max, self.n_built, bounds.n_lineups))
-        rules += [Rule("even spread of teams", excluded=self._members[team]) for team in teams]
+        rules += [Rule("even spread of teams", excluded=self.team_members[team]) for team in teams]
         if behind.any():
             short = int(np.maximum(bounds.driver_min - self.used, 0).sum())
             due = min(int(behind.sum()), -(-short // (bounds.n_lineups - self.n_built)))
-            rules.append(Rule("even spread of minima", group=Group(behind, min(due, self._drivers.roster_size))))
+            rules.append(Rule("even spread of minima", group=Group(behind, min(due, self.drivers.roster_size))))
         return rules
 
     def _ahead(self) -> npt.NDArray[np.bool_]:
@@ -216,7 +219,7 @@ class ExposurePlan:
     def soft_tolls(self, price_units: int) -> tuple[Toll, ...]:
         """Price of one more lineup for teams that are above an even spread."""
         over = self.team_used >= _pace_cap(self.bounds.team_max, self.n_built, self.bounds.n_lineups)
-        return tuple(Toll(self._members[team], price_units) for team in _where(over))
+        return tuple(Toll(self.team_members[team], price_units) for team in _where(over))
 
 
 def _where(marked: npt.NDArray[np.bool_]) -> list[int]:

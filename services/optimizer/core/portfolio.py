@@ -10,13 +10,21 @@ import numpy as np
 import numpy.typing as npt
 
 from services.common.domain.errors import Infeasible
-from services.common.universe.rules import LineupRules, Rule, compile_rules
+from services.common.domain.work import Checkpoint
+from services.common.universe.rules import Group, LineupRules, Rule, compile_rules
+from services.optimizer.core.completion import Lister
+from services.optimizer.core.conflict import portfolio_conflict, smallest_conflict
+from services.optimizer.core.demand import BoundRule, bound_rules, demand_of
 from services.optimizer.core.exposure import ExposureMode, ExposurePlan
+from services.optimizer.core.finish_guard import FinishGuard
 from services.optimizer.core.objective import Objective
 from services.optimizer.core.query import Query, Solution, Toll
 
+_MAX_REFUSALS = 3
+"""Best lineups that may be refused, for leaving no way to finish, before one that is known to finish is taken."""
 
-class Search(Protocol):
+
+class Search(Lister, Protocol):
     """Finds the best lineup over some scenarios: a lineup table, or branch and bound without one."""
 
     @property
@@ -26,6 +34,10 @@ class Search(Protocol):
 
     def solve(self, query: Query, should_stop: Callable[[], bool]) -> Solution | None:
         """Return the best lineup that a query allows, None when it allows none."""
+        ...
+
+    def value(self, columns: tuple[int, ...]) -> int:
+        """Return what a lineup is worth by itself, in units of the objective."""
         ...
 
     def allows_any(self, query: Query) -> bool:
@@ -95,14 +107,18 @@ class PortfolioBuilder:
         plan: ExposurePlan,
         search_for: Callable[[int], tuple[Search, str]],
         should_stop: Callable[[], bool],
+        checkpoint: Checkpoint,
     ) -> None:
         self._spec = spec
         self._plan = plan
         self._search_for = search_for
         self._should_stop = should_stop
+        self._checkpoint = checkpoint
         self._n_drivers = len(spec.driver_points)
         self._rules = compile_rules(spec.rules, self._n_drivers)
         self._nothing = compile_rules([], self._n_drivers)
+        self.bounds = self._bound_rules()
+        self._guard = FinishGuard(demand_of(self.bounds, spec.n_lineups, plan.team_members), checkpoint)
         self.outcome = Outcome()
 
     def build(self) -> Iterator[Entry]:
@@ -115,32 +131,74 @@ class PortfolioBuilder:
         """
         for index in range(self._spec.n_lineups):
             search, regime = self._search_for(index)
+            if index == 0:
+                self._guard.start(self._later(), search)
             found = self._next(search)
             if found is None:
                 self.outcome.conflict = self._conflict(search)
                 return
             solution, momentary = found
             self._plan.add(solution.columns)
-            entry = Entry(index, solution, search.objective, regime, tuple(rule.name for rule in momentary))
+            names = tuple(dict.fromkeys(rule.name for rule in momentary))
+            entry = Entry(index, solution, search.objective, regime, names)
             self.outcome.entries.append(entry)
             yield entry
+
+    def _bound_rules(self) -> list[BoundRule]:
+        """What holds for the portfolio as a whole; exposures have a price instead in the soft mode."""
+        spec, plan = self._spec, self._plan
+        distinct = BoundRule(f"lineups differ in at least {spec.min_distinct} drivers", min_distinct=spec.min_distinct)
+        soft = spec.mode is ExposureMode.SOFT
+        return [*([] if soft else bound_rules(plan.bounds, plan.drivers, plan.team_names)), distinct]
 
     def _next(self, search: Search) -> tuple[Solution, list[Rule]] | None:
         """The best lineup under all rules, and the momentary ones among them.
 
-        Spread and look-ahead are waived before a bound is given up.
+        Spread and look-ahead are waived before a bound is given up. Where the best lineups would leave no way to
+        finish, the best of those known to finish is taken.
         """
-        if self._spec.mode is ExposureMode.SOFT:
-            solution = search.solve(self._query(search, self._nothing), self._should_stop)
-            return None if solution is None else (solution, [])
-        hard, ahead, pace = self._plan.hard_rules(), self._plan.look_ahead(), self._plan.pace_rules()
-        attempts = [[*hard, *ahead, *pace], [*hard, *ahead], hard]
+        attempts: list[list[Rule]] = [[]]
+        if self._spec.mode is ExposureMode.HARD:
+            hard, ahead, pace = self._plan.hard_rules(), self._plan.look_ahead(), self._plan.pace_rules()
+            attempts = [[*hard, *ahead, *pace], [*hard, *ahead], hard]
+        left = _MAX_REFUSALS
         for momentary in [attempt for at, attempt in enumerate(attempts) if attempt not in attempts[:at]]:
-            compiled = compile_rules(momentary, self._n_drivers)
-            solution = search.solve(self._query(search, compiled), self._should_stop)
-            if solution is not None:
-                return solution, momentary
-        return None
+            rules = list(momentary)
+            while left and (solution := self._best(search, rules)) is not None:
+                if self._admit(search, solution):
+                    return solution, rules
+                held = np.isin(np.arange(self._n_drivers), solution.columns)
+                rules.append(Rule("the portfolio can be finished", group=Group(held, 0, len(solution.columns) - 1)))
+                left -= 1
+        return self._held_ahead(search)
+
+    def _best(self, search: Search, momentary: Sequence[Rule]) -> Solution | None:
+        return search.solve(self._query(search, compile_rules(momentary, self._n_drivers)), self._should_stop)
+
+    def _admit(self, search: Search, solution: Solution) -> bool:
+        return self._guard.admit(solution.columns, lambda: self._later(solution.columns), search)
+
+    def _held_ahead(self, search: Search) -> tuple[Solution, list[Rule]] | None:
+        """The best of the lineups that are known to finish the portfolio."""
+        if self._guard.ahead is None:
+            return None
+        query = self._query(search, self._nothing)
+        lineups = [tuple(int(column) for column in lineup) for lineup in self._guard.ahead]
+        units = {columns: search.value(columns) + query.extra_units(columns) for columns in lineups}
+        best = min(lineups, key=lambda columns: (-units[columns], columns))
+        solution = Solution(best, units[best], units[best], len(lineups), len(lineups), "enumeration")
+        self._admit(search, solution)
+        return solution, [Rule("one of the lineups that finish the portfolio")]
+
+    def _later(self, *more: tuple[int, ...]) -> Query:
+        """What is allowed once ``more`` lineups are built, whatever it is worth."""
+        return Query(
+            driver_units=np.zeros(self._n_drivers, dtype=np.int64),
+            rules=self._rules,
+            momentary=self._nothing,
+            earlier=(*self._earlier(), *more),
+            min_distinct=self._spec.min_distinct,
+        )
 
     def _query(self, search: Search, momentary: LineupRules) -> Query:
         spec, plan = self._spec, self._plan
@@ -162,7 +220,22 @@ class PortfolioBuilder:
         return tuple(entry.solution.columns for entry in self.outcome.entries)
 
     def _conflict(self, search: Search) -> tuple[str, ...]:
-        """The names of a smallest set of rules that leaves no next lineup."""
+        """The names of a smallest set of rules that leaves no full portfolio, or else no next lineup."""
+        impossible = self._guard.impossible
+        names = self._conflict_of_all(search) if impossible else self._conflict_of_next(search)
+        if not self.outcome.entries:
+            what = f"portfolio of {self._spec.n_lineups} lineups" if impossible else "lineup"
+            raise Infeasible(
+                f"no {what} keeps all rules; these collide: {'; '.join(names)}. Loosen one of them", conflict=names
+            )
+        return names
+
+    def _conflict_of_all(self, search: Search) -> tuple[str, ...]:
+        return portfolio_conflict(
+            self._spec.rules, self.bounds, self._spec.n_lineups, self._plan.team_members, search, self._checkpoint
+        )
+
+    def _conflict_of_next(self, search: Search) -> tuple[str, ...]:
         hard = [] if self._spec.mode is ExposureMode.SOFT else self._plan.hard_rules()
         distinct = Rule(f"lineups differ in at least {self._spec.min_distinct} drivers")
         earlier = self._earlier()
@@ -178,19 +251,4 @@ class PortfolioBuilder:
             return search.allows_any(query)
 
         rules = [*hard, *([distinct] if earlier else []), *self._spec.rules]
-        names = tuple(rule.name for rule in smallest_conflict(rules, allowed))
-        if not earlier:
-            raise Infeasible(
-                f"no lineup keeps all rules; these collide: {'; '.join(names)}. Loosen one of them", conflict=names
-            )
-        return names
-
-
-def smallest_conflict(rules: Sequence[Rule], allowed: Callable[[Sequence[Rule]], bool]) -> list[Rule]:
-    """Return rules that collide, of which none can be dropped, from rules that do (deletion filter)."""
-    kept = list(rules)
-    for rule in rules:
-        without = [other for other in kept if other is not rule]
-        if not allowed(without):
-            kept = without
-    return kept
+        return tuple(rule.name for rule in smallest_conflict(rules, allowed))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,6 +43,12 @@ class Query:
     tolls: tuple[Toll, ...] = ()
     earlier: tuple[tuple[int, ...], ...] = ()
     min_distinct: int = 1
+
+    def extra_units(self, columns: Sequence[int]) -> int:
+        """What driver units and tolls make of a lineup, besides its own value."""
+        held = list(columns)
+        tolls = sum(toll.units for toll in self.tolls if toll.drivers[held].any())
+        return int(self.driver_units[held].sum()) - tolls
 
 
 @dataclass(frozen=True)

@@ -121,6 +121,10 @@ class TailTable:
         """Columns of the slate of a row, ascending."""
         return tuple(sorted(int(column) for column in self.order[self.lineups[row]]))
 
+    def columns_of(self, rows: Int64) -> npt.NDArray[np.int8]:
+        """Columns of the slate of some rows, ascending; shape (n_rows, roster_size)."""
+        return np.sort(self.order[self.lineups[rows]], axis=1).astype(np.int8)
+
 
 def build_table(slate: Slate, objective: Objective, checkpoint: Checkpoint, *, max_lineups: int) -> TailTable:
     """Return the table of a slate with the bounds of all prefixes.

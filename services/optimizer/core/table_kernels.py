@@ -330,6 +330,33 @@ def heaviest_row(lineups: Int8, weights: Int64) -> int:
 
 
 @njit(cache=True, nogil=True)
+def heaviest_allowed(
+    lineups: Int8,
+    allowed: npt.NDArray[np.bool_],
+    weights: Int64,
+    toll_drivers: npt.NDArray[np.uint64],
+    toll_units: Int64,
+) -> int:
+    """Return the first allowed row with the greatest sum of ``weights`` less tolls, -1 without any."""
+    best_row = -1
+    best = 0
+    for row in range(len(lineups)):
+        if not allowed[row]:
+            continue
+        total = 0
+        bits = np.uint64(0)
+        for driver in lineups[row]:
+            total += weights[driver]
+            bits |= np.uint64(1) << np.uint64(driver)
+        for toll in range(len(toll_units)):
+            if bits & toll_drivers[toll]:
+                total -= toll_units[toll]
+        if best_row < 0 or total > best:
+            best, best_row = total, row
+    return best_row
+
+
+@njit(cache=True, nogil=True)
 def climb(
     start: Int8,
     ticks: Ticks,

@@ -16,9 +16,11 @@ from services.common.universe.rules import LineupRules, to_bits
 from services.optimizer.core import table_kernels as kernels
 from services.optimizer.core.objective import Objective
 from services.optimizer.core.query import Query, Solution
+from services.optimizer.core.slate import lineup_units
 from services.optimizer.core.table import TailTable
 
 Int64 = npt.NDArray[np.int64]
+Lineups = npt.NDArray[np.int8]
 
 _LOWEST = -(1 << 62)
 _HIGHEST = 1 << 62
@@ -28,6 +30,7 @@ _LARGEST_BATCH_TOTALS = 4_000_000_000
 """Rows times scenarios between two looks at the clock: half a second or so."""
 _ROW_BLOCK = 512
 _MARK_BLOCK = 262_144
+_HEAVIEST_BLOCKS = 64
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,33 @@ class TableSearch:
         """
         with held(self._table.lock, self._checkpoint):
             return self._solve(query, should_stop)
+
+    def value(self, columns: tuple[int, ...]) -> int:
+        """Return what a lineup is worth by itself, in units of the objective."""
+        return lineup_units(self._table.slate, self._table.objective, columns)
+
+    def sample(self, query: Query, n: int) -> tuple[Lineups, bool]:
+        """Return ``n`` allowed lineups spread over all, and whether there are no others; momentary rules aside."""
+        self._mark(query)
+        rows = np.flatnonzero(self._allowed)
+        spread = np.linspace(0, len(rows) - 1, min(n, len(rows))).astype(np.int64)
+        return self._table.columns_of(rows[spread]), len(rows) <= n
+
+    def heaviest(self, query: Query) -> Lineups:
+        """Return allowed lineups of great driver units less tolls, the greatest of all among them."""
+        table = self._table
+        self._mark(query)
+        weights = np.asarray(table.driver_order(query.driver_units), dtype=np.int64)
+        tolls, toll_units = self._tolls(query)
+
+        def task(start: int, stop: int) -> int:
+            span = slice(start, stop)
+            row = kernels.heaviest_allowed(table.lineups[span], self._allowed[span], weights, tolls, toll_units)
+            return start + row if row >= 0 else -1
+
+        blocks = cut(table.n_lineups, max(1_024, -(-table.n_lineups // _HEAVIEST_BLOCKS)))
+        rows = [row for row in run_blocks(task, blocks, checkpoint=self._checkpoint) if row >= 0]
+        return table.columns_of(np.array(rows, dtype=np.int64))
 
     def allows_any(self, query: Query) -> bool:
         """Return whether any lineup is allowed."""
@@ -116,6 +146,12 @@ class TableSearch:
             method="table",
         )
 
+    def _tolls(self, query: Query) -> tuple[npt.NDArray[np.uint64], Int64]:
+        """Drivers of each toll as bits in the order of the table, and its units."""
+        drivers = np.array([self._table.driver_order(toll.drivers) for toll in query.tolls], dtype=np.bool_)
+        units = np.array([toll.units for toll in query.tolls], dtype=np.int64)
+        return to_bits(drivers.reshape(len(units), len(self._table.order))), units
+
     def _units(self, query: Query) -> Int64:
         return np.asarray(self._table.driver_order(query.driver_units), dtype=np.int64) + self._mean_units
 
@@ -161,8 +197,7 @@ class TableSearch:
         table = self._table
         self._mark(query)
         units = self._units(query)
-        tolls = np.array([table.driver_order(toll.drivers) for toll in query.tolls], dtype=np.bool_)
-        toll_units = np.array([toll.units for toll in query.tolls], dtype=np.int64)
+        tolls, toll_units = self._tolls(query)
         momentary = query.momentary.reordered(table.order)
         n_prefixes = len(table.prefix_bound)
         open_rows = np.empty(table.n_lineups, dtype=np.int64)
@@ -180,7 +215,7 @@ class TableSearch:
                 self._allowed,
                 units,
                 _best_two(units, momentary.excluded),
-                to_bits(tolls.reshape(len(toll_units), len(units))),
+                tolls,
                 toll_units,
                 table.order,
                 momentary.arrays(),

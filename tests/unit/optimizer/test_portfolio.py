@@ -9,9 +9,10 @@ from services.common.domain.errors import Infeasible, InvalidInput
 from services.common.domain.work import no_checkpoint
 from services.common.universe.rules import Group, Rule
 from services.optimizer.core.allocation import allocate, interleave
+from services.optimizer.core.conflict import smallest_conflict
 from services.optimizer.core.exposure import ExposureConfig, ExposureMode, ExposurePlan, at_most, exposure_bounds
 from services.optimizer.core.objective import Term, build_objective
-from services.optimizer.core.portfolio import PortfolioBuilder, PortfolioSpec, smallest_conflict
+from services.optimizer.core.portfolio import PortfolioBuilder, PortfolioSpec
 from services.optimizer.core.structure import DriverTable
 from services.optimizer.core.table import build_table
 from services.optimizer.core.table_search import TableSearch
@@ -36,7 +37,7 @@ def builder(slate, drivers, config, n_lineups, rules=(), **options):
     spec = PortfolioSpec(
         n_lineups, np.zeros(slate.n_drivers), rules, mode=config.mode, soft_price_points=5.0, **options
     )
-    return PortfolioBuilder(spec, plan, lambda _index: (search, ""), lambda: False), plan
+    return PortfolioBuilder(spec, plan, lambda _index: (search, ""), lambda: False, no_checkpoint), plan
 
 
 @given(st.integers(0, 2**32), st.integers(2, 12), st.sampled_from([0.4, 0.6, 1.0]), st.integers(1, 3))
