@@ -8,7 +8,7 @@ STUBS_OUT ?= clients/python
 
 .PHONY: run test test-all bench lint types proto proto-check format lock clean
 
-run: ARGS ?= --salaries examples/DKSalaries.csv --race-sheet examples/race_sheet.csv --track phoenix
+run: ARGS ?= --salaries examples/DKSalaries.csv --race-sheet examples/race_sheet.csv --track phoenix --race-id sample
 run: $(VENV)/.runtime  ## import the sample slate, build 20 lineups, simulate a contest, write out/
 	$(BIN)/pitwall run $(ARGS)
 
