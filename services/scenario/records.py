@@ -222,7 +222,7 @@ _SET_ORDER = (_SetRow.request_time, _SetRow.scenario_set_id)
 
 
 def _page(
-    session: Session, query: Select[tuple[_Row]], order: _Order, page_size: int, page_token: str
+    session: Session, query: Select[_Row], order: _Order, page_size: int, page_token: str
 ) -> tuple[list[_Row], str]:
     """Rows after those of the page that a token ends, and the token of this page if there are more."""
     query = query.order_by(*(column.desc() for column in order)).limit(page_size + 1)
