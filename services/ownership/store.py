@@ -109,7 +109,7 @@ class OwnershipStore:
         with self._engine.begin() as connection:
             if not connection.execute(_records.delete().where(this)).rowcount:
                 raise NotFound(
-                    f"contest {contest_id!r} is not recorded for race {race_id!r}; ListOwnershipRecords tells what is",
+                    f"contest {contest_id!r} is not recorded for race {race_id!r}; ListOwnershipRecords lists what is",
                     metadata={"race_id": race_id, "contest_id": contest_id},
                 )
 

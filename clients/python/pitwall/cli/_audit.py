@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -10,13 +11,14 @@ import typer
 from pitwall.audit import Audit, audit_run
 from pitwall.cli._common import JsonOption, client_of, errors, output, plural, print_json, print_table
 from pitwall.cli._contest_options import ContestOptions, PrizesOption, prize_text
+from pitwall.cli._ownership import RunOnOption
 from pitwall.cli._runs import store_of
 from pitwall.runs import Run
 from pitwall.sitefiles._problems import read_bytes
 from pitwall.sitefiles.history import read_entry_history
-from pitwall.sitefiles.standings import Standings, read_standings
+from pitwall.sitefiles.standings import read_standings
 from pitwall.types.contests import PrizeRow
-from pitwall.types.ownership import ContestProfile
+from pitwall.types.ownership import ContestProfile, OwnershipRecord
 
 
 def audit(
@@ -32,6 +34,7 @@ def audit(
     record: Annotated[
         str, typer.Option(help="Also add the real ownership to the history, under this contest id.")
     ] = "",
+    date: RunOnOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Compare a run with what happened: ranks, prizes, ownership, copies, points, best lineup in hindsight.
@@ -44,13 +47,17 @@ def audit(
     rows = None if prizes is None else _prize_rows(context, len(read.entries), fee_dollars, prizes)
     past = () if history is None else read_entry_history(history.name, read_bytes(history))
     found = audit_run(stored, read, user=user, history=past, prizes=rows, fee_cents=round(100 * fee_dollars))
-    recorded = _record(context, stored, read, record, standings, fee_dollars) if record else ""
+    profile = ContestProfile(n_entries=len(read.entries), entry_fee_cents=round(100 * fee_dollars))
+    recorded = _record(context, stored, record, standings, profile, date) if record else None
     if as_json:
-        print_json({"run_id": stored.run_id, "audit": found, "record_id": recorded})
+        record_id = recorded.record_id if recorded else ""
+        print_json({"run_id": stored.run_id, "audit": found, "record_id": record_id})
         return
     _print(found)
     if recorded:
-        output.print(f"recorded the ownership as {recorded}; `pitwall ownership fit` uses it", markup=False)
+        for warning in recorded.warnings:
+            errors.print(f"warning: {warning}", markup=False)
+        output.print(f"recorded the ownership as {recorded.record_id}; `pitwall ownership fit` uses it", markup=False)
 
 
 def _prize_rows(context: typer.Context, n_entries: int, fee: float, prizes: Path) -> tuple[PrizeRow, ...]:
@@ -59,10 +66,18 @@ def _prize_rows(context: typer.Context, n_entries: int, fee: float, prizes: Path
         return client.contests.resolve_prizes(contest).table.rows
 
 
-def _record(context: typer.Context, run: Run, standings: Standings, contest_id: str, path: Path, fee: float) -> str:
-    profile = ContestProfile(n_entries=len(standings.entries), entry_fee_cents=round(100 * fee))
+def _record(
+    context: typer.Context,
+    run: Run,
+    contest_id: str,
+    standings: Path,
+    profile: ContestProfile,
+    date: datetime | None,
+) -> OwnershipRecord:
     with client_of(context) as client:
-        return client.ownership.record(run.race.race_id, contest_id, standings=path, contest=profile).record_id
+        return client.ownership.record(
+            run.race.race_id, contest_id, standings=standings, contest=profile, race_time=date
+        )
 
 
 def _print(found: Audit) -> None:

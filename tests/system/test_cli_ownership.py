@@ -1,0 +1,107 @@
+"""``pitwall ownership`` on the sample slate: the learning loop, and what it says to input that is not right."""
+
+import numpy as np
+import pytest
+
+from tests.conftest import REPOSITORY
+from tests.system.command import pitwall, serving
+
+EXAMPLES = REPOSITORY / "examples"
+STANDINGS = EXAMPLES / "contest-standings-190000001.csv"
+SLATE = ("--salaries", EXAMPLES / "DKSalaries.csv", "--race-sheet", EXAMPLES / "race_sheet.csv", "--track", "phoenix")
+
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture(scope="module")
+def cli(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    with serving(folder / "served") as address:
+        options = ("--address", address, "--data-dir", folder / "client")
+        yield lambda *arguments: pitwall(*options, *arguments)
+
+
+@pytest.fixture(scope="module")
+def races(cli):
+    """Two races, one with a date; scenarios for the first."""
+    cli("race", "import", "undated", *SLATE, "--json")
+    cli("race", "import", "dated", *SLATE, "--date", "2026-03-08T19:30", "--json")
+    cli("scenarios", "generate", "undated", "--n", 1_000, "--json")
+
+
+def swapped(tmp_path, one, other):
+    """The standings with two percentages exchanged: another contest of the same entries."""
+    path = tmp_path / f"contest-standings-{one}{other}.csv".replace(".", "")
+    text = STANDINGS.read_text().replace(f"{one}%", "?").replace(f"{other}%", f"{one}%").replace("?", f"{other}%")
+    path.with_suffix(".csv").write_text(text)
+    return path.with_suffix(".csv")
+
+
+@pytest.mark.usefixtures("races")
+def test_the_date_is_told_with_the_race_or_with_the_record_or_is_missed(cli, tmp_path):
+    missed = cli("ownership", "record", "--race", "undated", "--standings", STANDINGS)
+    assert "nobody told when race 'undated' was run" in " ".join(missed.err.split())
+    told = cli("ownership", "record", "--race", "undated", "--standings", STANDINGS, "--date", "2026-02-15")
+    assert not told.err
+    assert "2026-02-15" in told.out
+    assert "Tyler Brandt" in told.out
+    dated = cli(
+        "ownership", "record", "--race", "dated", "--standings", swapped(tmp_path, "49.50", "46.00"), "--json"
+    ).json
+    assert dated["race_time"].startswith("2026-03-08T19:30")
+    assert "no projected points are kept" in dated["warnings"][0]
+    days = [record["race_time"][:10] for record in cli("ownership", "records", "--json").json]
+    assert sorted(days) == ["2026-02-15", "2026-03-08"]
+    wrong = cli("ownership", "record", "--race", "dated", "--standings", STANDINGS, "--date", "2026-02-15", "--json")
+    assert wrong.violations["violations"][0]["field"] == "race_time"
+
+
+@pytest.mark.usefixtures("races")
+def test_a_contest_of_another_race_is_refused_until_its_record_is_deleted(cli):
+    cli("ownership", "record", "--race", "undated", "--standings", STANDINGS)
+    refused = cli("ownership", "record", "--race", "dated", "--standings", STANDINGS)
+    assert refused.code == 2
+    assert "is recorded for race 'undated'" in refused.err
+    renamed = cli("ownership", "record", "--race", "dated", "--standings", STANDINGS, "--contest", "other")
+    assert renamed.code == 2
+    assert "contest '190000001' of race 'undated'" in renamed.err
+    assert cli("ownership", "delete", "--race", "undated", "--contest", "190000001").code == 0
+    assert cli("ownership", "record", "--race", "dated", "--standings", STANDINGS).code == 0
+    assert cli("ownership", "delete", "--race", "dated", "--contest", "190000001", "--json").json["race_id"] == "dated"
+    assert cli("ownership", "delete", "--race", "dated", "--contest", "190000001").code == 2
+
+
+@pytest.mark.usefixtures("races")
+def test_percentages_of_all_drivers_can_be_given_in_place_of_the_projection(cli, tmp_path):
+    projected = cli("ownership", "project", "undated", "--level", 0.5, "--json").json
+    percent = {driver["driver_id"]: driver["percent"] for driver in projected["drivers"]}
+    own = tmp_path / "own.csv"
+    own.write_text("id,ownership\n" + "\n".join(f"{name},{value!r}" for name, value in percent.items()))
+    replaced = cli("ownership", "project", "undated", "--ownership", own, "--json").json
+    found = {driver["driver_id"]: driver["percent"] for driver in replaced["drivers"]}
+    np.testing.assert_allclose([found[name] for name in percent], list(percent.values()), atol=1e-9)
+    assert all(component["estimator"] == "user" for d in replaced["drivers"] for component in d["components"])
+    wide = cli("ownership", "project", "undated", "--level", 0.9, "--json").json
+    for narrow_one, wide_one in zip(projected["drivers"], wide["drivers"], strict=True):
+        assert wide_one["lower_percent"] < narrow_one["lower_percent"] < narrow_one["upper_percent"]
+        assert narrow_one["upper_percent"] < wide_one["upper_percent"]
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--fee", "nan"),
+        ("--fee", "inf"),
+        ("--fee", "-1"),
+        ("--entries", "-1"),
+        ("--entries", "10000001"),
+        ("--max-entries", "100001"),
+        ("--level", "1"),
+        ("--level", "nan"),
+    ],
+)
+def test_numbers_out_of_range_are_refused_before_any_work(tmp_path, option, value):
+    told = pitwall("--data-dir", tmp_path, "ownership", "project", "nowhere", option, value, "--json")
+    assert told.code == 2
+    assert told.violations["violations"][0]["field"] == option
+    assert not list(tmp_path.iterdir())
