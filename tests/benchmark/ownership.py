@@ -21,13 +21,15 @@ from services.ownership.core.ensemble import OwnershipEnsemble
 from services.ownership.core.evaluation import leave_one_race_out, summarise
 from services.ownership.core.projection import project
 from services.ownership.settings import OwnershipSettings
-from tests.benchmark.mma_fields import read_mma_fields, with_salaries
+from tests.benchmark.mma_fields import SelfInformedEnsemble, read_mma_fields, with_salaries
 from tests.conftest import REPOSITORY
 from tests.contract.test_ownership import make_matrix, make_race
-from tests.unit.ownership.season import Season, Taste, play
+from tests.unit.ownership.season import TASTES, Season, Taste, play
 
 LEVEL = 0.8
 N_FIT_RACES = 200
+N_EVALUATED_RACES = 60
+N_SEASONS = 4
 
 
 def fitted_to(played):
@@ -44,8 +46,8 @@ def points_off(shares, actual):
     return 100 * np.abs(shares - actual).mean()
 
 
-def print_left_out(title, played):
-    rows = list(leave_one_race_out(OwnershipEnsemble(), played))
+def print_left_out(title, played, model):
+    rows = list(leave_one_race_out(model, played))
     print(f"{title}: {len(played)} contests, events left out in turn; errors in points of ownership")
     print("  model          MAE  +-SE  weighted   bias>=20%  recall>=20%  Spearman  coverage  skill")
     for row in summarise(rows, level=LEVEL):
@@ -57,21 +59,38 @@ def print_left_out(title, played):
     return rows
 
 
-def print_against_salary(rows):
-    """Paired difference to the salary-only baseline, by kind of contest and by event."""
-    mine, salary = ([row for row in rows if row.name == name] for name in ("ensemble", "salary_only"))
-    entries = np.array([row.residual.basis.n_entries for row in mine])
-    events = np.array([row.race_id for row in mine])
-    gain = np.array(
-        [
-            points_off(s.residual.projected, s.residual.actual) - points_off(m.residual.projected, m.residual.actual)
-            for m, s in zip(mine, salary, strict=True)
-        ]
+def errors_of(rows, name):
+    """Mean absolute error of a model per contest, in points."""
+    mine = [row.residual for row in rows if row.name == name]
+    return np.array([points_off(residual.projected, residual.actual) for residual in mine])
+
+
+def events_of(rows):
+    return np.array([row.race_id for row in rows if row.name == "ensemble"])
+
+
+def print_gain(rows):
+    """What is gained on equal ownership, paired by event."""
+    event, equal = events_of(rows), errors_of(rows, "uniform")
+    gain = equal - errors_of(rows, "ensemble")
+    gains = np.array([[gain[event == one].mean(), equal[event == one].mean()] for one in np.unique(event)])
+    mean, error = gains[:, 0].mean(), gains[:, 0].std(ddof=1) / np.sqrt(len(gains))
+    share = mean / gains[:, 1].mean()
+    print(
+        f"  gain on equal ownership {mean:.2f} +- {error:.2f} points over {len(gains)} events: {share:.1%} "
+        f"+- {error / gains[:, 1].mean():.1%} (at least 10)"
     )
+
+
+def print_against_salary(rows):
+    """Paired difference to the salary-only baseline, by kind of contest, by event, and in the worst contest."""
+    entries = np.array([row.residual.basis.n_entries for row in rows if row.name == "ensemble"])
+    gain, events = errors_of(rows, "salary_only") - errors_of(rows, "ensemble"), events_of(rows)
     groups = {"$8, 4,411 entries and more": entries >= 1_000, "$555, 170-375 entries": entries < 1_000}
     groups |= {str(event): events == event for event in np.unique(events)}
     for name, group in groups.items():
         print(f"  better than salary alone by {gain[group].mean():+.2f} points: {name} ({group.sum()} contests)")
+    print(f"  better than salary alone by {gain.min():+.3f} points in the worst contest")
 
 
 def print_mma():
@@ -80,41 +99,45 @@ def print_mma():
         print(f"MMA fields: skipped, no data at {folder}; set PITWALL_SHARED_DATA")
         return
     played = read_mma_fields(folder)
-    print_against_salary(print_left_out("MMA fields with salaries", with_salaries(played)))
-    print_left_out("MMA fields, salaries or not", played)
+    for title, model in (("defaults of the other events", SelfInformedEnsemble()), ("defaults", OwnershipEnsemble())):
+        rows = print_left_out(f"MMA fields with salaries, {title}", with_salaries(played), model)
+        print_gain(rows)
+        print_against_salary(rows)
+    print_left_out("MMA fields, salaries or not, defaults of the other events", played, SelfInformedEnsemble())
 
 
-def season_errors(seed):
+def season_errors(seed, taste):
     """Cold start, after 30 races, attainable, coverage; over the last six races of a season of 36."""
-    history, last = play(seed, Taste(), n_history=30, n_test=6)
+    history, last = play(seed, taste, n_history=30, n_test=6)
     cold, rows = OwnershipEnsemble(), []
     for race in last:
         actual = race.played.shares
         found = project(fitted_to(history), race.played.slate, level=LEVEL)
         guesses = (cold.predict([race.played.slate])[0], found.shares, race.attainable)
-        rows.append(
-            [
-                *(points_off(guess, actual) for guess in guesses),
-                ((found.lower <= actual) & (actual <= found.upper)).mean(),
-            ]
-        )
+        inside = ((found.lower <= actual) & (actual <= found.upper)).mean()
+        rows.append([*(points_off(guess, actual) for guess in guesses), 100 * inside])
         history = [*history, race.played]
     return np.mean(rows, axis=0), fitted_to(history).weights
 
 
 def print_seasons():
-    print("Synthetic seasons of 36 races, mean absolute error over the last six:")
-    means = []
-    for seed in range(4):
-        (cold, learnt, attainable, coverage), weights = season_errors(seed)
-        means.append((cold, learnt, attainable, coverage))
-        shown = ", ".join(f"{name} {weight:.2f}" for name, weight in weights.items())
-        print(f"  season {seed}: cold {cold:.2f}, learnt {learnt:.2f}, attainable {attainable:.2f}; {shown}")
-    cold, learnt, attainable, coverage = np.mean(means, axis=0)
+    """Crowds that differ in what moves them; errors are means over seasons, +- their standard errors."""
+    print(f"Synthetic seasons of 36 races, {N_SEASONS} per crowd, mean absolute error over the last six:")
     print(
-        f"  fall {1 - learnt / cold:.0%} (at least 40), above attainable {learnt / attainable - 1:.1%} (at most 15), "
-        f"80 % intervals cover {coverage:.1%} (75-85)"
+        "  crowd            cold  learnt  attainable  fall %  above attainable %  80 % intervals cover %  most weight"
     )
+    for name, taste in TASTES.items():
+        seasons = [season_errors(seed, taste) for seed in range(N_SEASONS)]
+        errors = np.array([row for row, _ in seasons])
+        cold, learnt, attainable, coverage = errors.mean(axis=0)
+        above = 100 * (errors[:, 1] / errors[:, 2] - 1)
+        spread = [values.std(ddof=1) / np.sqrt(N_SEASONS) for values in (above, errors[:, 3])]
+        weights = {member: np.mean([row[member] for _, row in seasons]) for member in seasons[0][1]}
+        best = max(weights, key=weights.get)
+        print(
+            f"  {name:15s}{cold:6.2f}{learnt:8.2f}{attainable:12.2f}{100 * (1 - learnt / cold):8.0f}"
+            f"{above.mean():14.1f} +- {spread[0]:.1f}{coverage:18.1f} +- {spread[1]:.1f}   {best} {weights[best]:.2f}"
+        )
 
 
 def wire_seconds():
@@ -137,10 +160,11 @@ def print_cost():
     upcoming = dataclasses.replace(played[-1].slate, day=float("inf"))
     project(model, upcoming)
     each = [clock(lambda: project(model, dataclasses.replace(upcoming)))[1] for _ in range(50)]
+    _, evaluation = clock(lambda: list(leave_one_race_out(OwnershipEnsemble(), played[:N_EVALUATED_RACES])))
     (wire, direct) = wire_seconds()
     print(
         f"fit on {N_FIT_RACES} races {seconds:.1f} s (limit 30); projection of {upcoming.n_drivers} drivers "
-        f"{1e3 * np.median(each):.1f} ms in the core"
+        f"{1e3 * np.median(each):.1f} ms in the core; evaluation of {N_EVALUATED_RACES} races {evaluation:.1f} s"
     )
     print(
         f"ProjectOwnership over loopback, summary cached: {1e3 * wire:.1f} ms (limit 20), "

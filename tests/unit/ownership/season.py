@@ -28,6 +28,21 @@ class Taste:
     own_sd: float = 14.0
 
 
+TASTES = {
+    "mixed": Taste(),
+    "of names": Taste(popularity_sd=10.0),
+    "of form": Taste(form=0.8),
+    "half informed": Taste(projection=0.5),
+    "noisy": Taste(own_sd=25.0),
+    "agreeing": Taste(own_sd=7.0),
+    "moody": Taste(consensus_sd=8.0),
+    "of little else": Taste(popularity_sd=2.0, form=0.1),
+    "of projections": Taste(popularity_sd=0.0, form=0.0),
+}
+"""Crowds to learn from. The last three leave little to learn: a mood that no input tells, or nothing but projections,
+which the defaults know."""
+
+
 @numba.njit(cache=True)
 def best_lineups(views, prices, budget):
     """Columns of the dearest-loved lineup of each row of ``views`` under ``budget`` price units; (n, 6)."""
