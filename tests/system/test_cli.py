@@ -199,9 +199,11 @@ def test_fewer_lineups_than_asked_for_are_written_and_end_with_code_2(cli, tmp_p
 
 
 @pytest.mark.usefixtures("sample")
-def test_a_matrix_goes_out_and_comes_back(cli, tmp_path):
-    written = cli("scenarios", "export", "sample", "--out", tmp_path / "points.csv", "--json").json
-    stored = cli("scenarios", "upload", "sample", tmp_path / "points.csv", "--json").json
+@pytest.mark.parametrize("suffix", ["csv", "npy", "parquet"])
+def test_a_matrix_goes_out_and_comes_back(cli, suffix, tmp_path):
+    path = tmp_path / f"points.{suffix}"
+    written = cli("scenarios", "export", "sample", "--out", path, "--json").json
+    stored = cli("scenarios", "upload", "sample", path, "--json").json
     assert stored["source"] == "uploaded"
     assert stored["n_scenarios"] == written["n_scenarios"]
     assert stored["driver_ids"] == written["driver_ids"]
@@ -265,15 +267,20 @@ def test_a_place_that_cannot_be_written_is_named(cli, sample, tmp_path):
 
 
 @pytest.mark.usefixtures("sample")
-@pytest.mark.parametrize("layout", ["ids", "names", "json"])
+@pytest.mark.parametrize("layout", ["ids", "names", "json", "parquet"])
 def test_lineups_in_other_layouts(cli, layout, tmp_path):
-    out = tmp_path / "lineups"
+    out = tmp_path / f"lineups.{layout}"
     answer = cli("optimize", "sample", "--lineups", 2, "--out", out, "--format", layout, "--json").json
     names = answer["lineups"][0]["drivers"]
     if layout == "json":
         assert [driver["name"] for driver in json.loads(out.read_text())[0]["drivers"]] == names
     elif layout == "names":
         assert next(csv.reader(io.StringIO(out.read_text()))) == names
+    filled = tmp_path / "DKEntries.csv"
+    plan = cli("entries", "fill", "--template", EXAMPLES / "DKEntries.csv", "--lineups", out, "--out", filled, "--json")
+    assert {item["lineup"] for item in plan.json["filled"]} == {1, 2}
+    first = next(row for row in csv.reader(filled.open(newline="")) if row[0] == "5100000001")
+    assert [cell.split(" (")[0] for cell in first[4:10]] == names
 
 
 @pytest.mark.usefixtures("sample")

@@ -5,7 +5,7 @@ import sys
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pitwall.errors import InvalidInputError
@@ -53,10 +53,11 @@ def test_other_layouts():
     }
 
 
-def test_parquet_reads_back():
+def test_a_row_of_parquet_holds_ids_names_and_the_salary():
     pytest.importorskip("pyarrow", reason="parquet is an optional extra")
     frame = pd.read_parquet(io.BytesIO(lineup_file(race(), LINEUPS, "parquet")))
-    assert list(frame["driver_2"]) == ["101", "102"]
+    assert list(frame.columns) == ["driver_1", "name_1", "driver_2", "name_2", "salary_dollars"]
+    assert frame.iloc[1].tolist() == ["100", "Kyle Larson", "102", NAMES[2], 20_000]
 
 
 def test_parquet_without_pyarrow_says_how_to_get_it(monkeypatch):
@@ -65,9 +66,11 @@ def test_parquet_without_pyarrow_says_how_to_get_it(monkeypatch):
         lineup_file(race(), LINEUPS, "parquet")
 
 
-@pytest.mark.parametrize("layout", [name for name in FORMATS if name not in ("parquet", "json")])
+@pytest.mark.parametrize("layout", FORMATS)
 def test_what_is_written_reads_back(layout, tmp_path):
-    path = tmp_path / "lineups.csv"
+    if layout == "parquet":
+        pytest.importorskip("pyarrow", reason="parquet is an optional extra")
+    path = tmp_path / f"lineups.{layout if layout in ('json', 'parquet') else 'csv'}"
     path.write_bytes(lineup_file(race(), LINEUPS, layout))
     assert read_lineups(path, pool_of_race(race())) == LINEUPS
 
@@ -112,6 +115,26 @@ def test_lineups_that_cannot_be_read_are_placed(text, place, tmp_path):
     assert place in caught.value.violations[0].field
 
 
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("", "l.json"),
+        ("[]", "l.json"),
+        ("{}", "l.json"),
+        ('{"drivers": []}', "l.json"),
+        ('[{"drivers": [{"id": 100}]}]', "l.json: lineup 1"),
+        ('[{"drivers": [{"id": 100}, {"id": 9}]}]', "l.json: lineup 1, driver 2"),
+        ("[" * 100_000, "l.json"),
+    ],
+)
+def test_json_that_holds_no_lineups_is_placed(text, place, tmp_path):
+    path = tmp_path / "l.json"
+    path.write_text(text)
+    with pytest.raises(InvalidInputError) as caught:
+        read_lineups(path, pool_of_race(race()))
+    assert caught.value.violations[0].field == place
+
+
 def refused_or(read):
     """What was read, nothing when the file was refused with its reasons."""
     try:
@@ -128,6 +151,22 @@ def test_any_bytes_give_lineups_or_a_refusal(tmp_path_factory, content):
     path.write_bytes(content)
     lineups = refused_or(lambda: read_lineups(path, pool_of_race(race())))
     assert all(len(lineup) == 2 for lineup in lineups)
+
+
+@settings(max_examples=150)
+@given(st.data(), st.sampled_from(["json", "parquet"]))
+def test_damaged_files_of_programs_give_lineups_or_a_refusal(tmp_path_factory, data, layout):
+    if layout == "parquet":
+        pytest.importorskip("pyarrow", reason="parquet is an optional extra")
+    content = bytearray(lineup_file(race(), LINEUPS, layout))
+    for _ in range(data.draw(st.integers(1, 3))):
+        start = data.draw(st.integers(0, len(content) - 1))
+        content[start : start + data.draw(st.integers(0, 20))] = data.draw(st.binary(max_size=8))
+    path = tmp_path_factory.getbasetemp() / f"damaged.{layout}"
+    path.write_bytes(content)
+    pool = pool_of_race(race())
+    lineups = refused_or(lambda: read_lineups(path, pool))
+    assert all(set(lineup) <= set(pool.by_id) and len(lineup) == 2 for lineup in lineups)
 
 
 def test_salary_files_of_both_sites_are_read():

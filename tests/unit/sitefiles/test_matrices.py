@@ -1,11 +1,13 @@
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pitwall.errors import InvalidInputError
+from pitwall.sitefiles._parquet import parquet_bytes
 from pitwall.sitefiles.matrices import read_matrix
 
 IDS = ("11", "12", "13")
@@ -25,6 +27,43 @@ def test_columns_of_a_csv_are_driver_ids(tmp_path):
     read, ids = read_matrix(tmp_path / "m.csv", IDS)
     assert ids == ("13", "11")
     assert read.tolist() == [[1.5, -2.0], [0.0, 3.0]]
+
+
+def parquet(frame):
+    pytest.importorskip("pyarrow", reason="parquet is an optional extra")
+    return parquet_bytes(frame)
+
+
+def test_columns_of_parquet_are_driver_ids(tmp_path):
+    frame = pd.DataFrame({"13": [1.5, 0.0], "11": np.array([-2, 3], dtype=np.int16)})
+    (tmp_path / "m.parquet").write_bytes(parquet(frame))
+    read, ids = read_matrix(tmp_path / "m.parquet", IDS)
+    assert ids == ("13", "11")
+    assert read.tolist() == [[1.5, -2.0], [0.0, 3.0]]
+
+
+def test_parquet_of_words_is_refused(tmp_path):
+    (tmp_path / "m.parquet").write_bytes(parquet(pd.DataFrame({"11": ["many"]})))
+    with pytest.raises(InvalidInputError, match=r"m\.parquet: must hold numbers"):
+        read_matrix(tmp_path / "m.parquet", IDS)
+
+
+@settings(max_examples=150)
+@given(st.data())
+def test_damaged_parquet_gives_a_matrix_or_a_refusal(tmp_path_factory, data):
+    content = bytearray(parquet(pd.DataFrame({"11": [1.0, 2.0], "12": [3.0, 4.0]})))
+    for _ in range(data.draw(st.integers(1, 3))):
+        start = data.draw(st.integers(0, len(content) - 1))
+        content[start : start + data.draw(st.integers(0, 20))] = data.draw(st.binary(max_size=8))
+    path = tmp_path_factory.getbasetemp() / "damaged.parquet"
+    path.write_bytes(content)
+    try:
+        points, ids = read_matrix(path, IDS)
+    except InvalidInputError as error:
+        points, ids = np.zeros((0, 0)), ()
+        assert_places(error)
+    assert points.ndim == 2
+    assert points.shape[1] == len(ids)
 
 
 def test_parquet_without_pyarrow_says_how_to_get_it(tmp_path, monkeypatch):

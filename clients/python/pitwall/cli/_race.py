@@ -98,7 +98,7 @@ def import_race(
 ) -> None:
     """Make a race of a salary file and a race sheet.
 
-    Example: `pitwall race import copper --salaries examples/DKSalaries.csv
+    Example: `pitwall race import sample --salaries examples/DKSalaries.csv
     --race-sheet examples/race_sheet.csv --track phoenix`
     """
     found, n_laps = find_track(track, laps)
@@ -148,7 +148,7 @@ def show_race(context: typer.Context, race_id: RaceArgument, as_json: JsonOption
 
 @app.command("delete")
 def delete_race(context: typer.Context, race_id: RaceArgument, as_json: JsonOption = False) -> None:
-    """Delete a race and its scenario sets. Example: `pitwall race delete old-race`"""
+    """Delete a race and its scenario sets. Example: `pitwall race delete sample`"""
     with client_of(context) as client:
         n_sets = client.races.delete(race_id)
     if as_json:

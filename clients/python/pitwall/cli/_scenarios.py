@@ -11,8 +11,9 @@ import typer
 
 from pitwall.cli._common import Bars, JsonOption, RaceArgument, client_of, output, print_json, print_table
 from pitwall.cli._ranges import MAX_SEED, within
-from pitwall.errors import InvalidInputError, Violation
 from pitwall.files import write_atomically
+from pitwall.sitefiles._parquet import parquet_bytes
+from pitwall.sitefiles._problems import invalid
 from pitwall.sitefiles.matrices import read_matrix
 from pitwall.types.scenarios import DriverSummary, ScenarioMatrix, ScenarioSet
 
@@ -100,17 +101,16 @@ def _summary_row(driver: DriverSummary) -> tuple[object, ...]:
 def export(
     context: typer.Context,
     race_id: RaceArgument,
-    out: Annotated[Path, typer.Option(help="File to write: .csv or .npy.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="File to write: .csv, .npy or .parquet.", show_default=False)],
     scenario_set: SetOption = "",
     as_json: JsonOption = False,
 ) -> None:
     """Write the simulated points to a file. Example: `pitwall scenarios export sample --out out/points.csv`"""
-    if out.suffix not in (".csv", ".npy"):
-        problem = f"{out.name} must end with .csv or .npy"
-        raise InvalidInputError(f"out: {problem}", violations=[Violation("out", problem)])
+    if out.suffix not in _WRITERS:
+        raise invalid("--out", f"{out.name} must end with {', '.join(_WRITERS)}")
     with client_of(context) as client, Bars(shown=not as_json) as bars:
         matrix = client.scenarios.matrix(race_id, scenario_set, on_progress=bars)
-    write_atomically(out, _file_bytes(matrix, out.suffix))
+    write_atomically(out, _WRITERS[out.suffix](matrix))
     n_rows, n_columns = matrix.points.shape
     if as_json:
         print_json({"file": str(out), "n_scenarios": n_rows, "driver_ids": matrix.driver_ids})
@@ -118,12 +118,21 @@ def export(
         output.print(f"wrote {out}: {n_rows:,} scenarios x {n_columns} drivers", markup=False)
 
 
-def _file_bytes(matrix: ScenarioMatrix, suffix: str) -> bytes:
-    if suffix == ".csv":
-        return matrix.frame().round(2).to_csv(index=False).encode()
+def _csv(matrix: ScenarioMatrix) -> bytes:
+    return matrix.frame().round(2).to_csv(index=False).encode()
+
+
+def _npy(matrix: ScenarioMatrix) -> bytes:
     buffer = io.BytesIO()
     np.save(buffer, matrix.points)
     return buffer.getvalue()
+
+
+def _parquet(matrix: ScenarioMatrix) -> bytes:
+    return parquet_bytes(matrix.frame())
+
+
+_WRITERS = {".csv": _csv, ".npy": _npy, ".parquet": _parquet}
 
 
 @app.command("upload")

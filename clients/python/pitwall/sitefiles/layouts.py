@@ -6,8 +6,9 @@ import csv
 import io
 from collections.abc import Callable, Iterable, Sequence
 
-from pitwall.errors import InvalidInputError, Violation
 from pitwall.files import to_json
+from pitwall.sitefiles._parquet import parquet_bytes
+from pitwall.sitefiles._problems import invalid
 from pitwall.sitefiles.legality import require_legal
 from pitwall.sitefiles.pool import PlayerPool, pool_of_race
 from pitwall.types.race import Race
@@ -39,8 +40,7 @@ def lineup_file(race: Race, lineups: Iterable[Sequence[str]], layout: str = "") 
     """
     layout = layout or ("fanduel" if race.rules.site == "fanduel" else "draftkings")
     if layout not in FORMATS:
-        problem = f"must be one of {', '.join(FORMATS)}, not {layout!r}"
-        raise InvalidInputError(f"format: {problem}", violations=[Violation("format", problem)])
+        raise invalid("format", f"must be one of {', '.join(FORMATS)}, not {layout!r}")
     pool, rows = pool_of_race(race), list(lineups)
     require_legal(pool, rows)
     return FORMATS[layout](pool, rows)
@@ -96,13 +96,7 @@ def _parquet(pool: PlayerPool, lineups: Lineups) -> bytes:
         for slot, player_id in enumerate(lineup, start=1):
             row |= {f"driver_{slot}": player_id, f"name_{slot}": pool.by_id[player_id].name}
         rows.append(row | {"salary_dollars": _salary(pool, lineup)})
-    buffer = io.BytesIO()
-    try:
-        pd.DataFrame(rows).to_parquet(buffer, engine="pyarrow", index=False)
-    except ImportError as error:
-        problem = "parquet needs pyarrow: pip install 'pitwall[parquet]', or choose another format"
-        raise InvalidInputError(f"format: {problem}", violations=[Violation("format", problem)]) from error
-    return buffer.getvalue()
+    return parquet_bytes(pd.DataFrame(rows))
 
 
 def _salary(pool: PlayerPool, lineup: Sequence[str]) -> int:

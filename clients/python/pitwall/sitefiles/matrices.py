@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pitwall.sitefiles._parquet import read_parquet
 from pitwall.sitefiles._problems import invalid, read_bytes
 
 
@@ -59,12 +60,8 @@ def _csv(path: Path, _starters: Sequence[str]) -> tuple[npt.NDArray[Any], tuple[
 
 
 def _parquet(path: Path, _starters: Sequence[str]) -> tuple[npt.NDArray[Any], tuple[str, ...]]:
-    import pandas as pd
-
+    frame = read_parquet(path.name, read_bytes(path))
     try:
-        frame = pd.read_parquet(path, engine="pyarrow")
         return frame.to_numpy(dtype=np.float64), tuple(map(str, frame.columns))
-    except ImportError as error:
-        raise invalid(path.name, "parquet needs pyarrow: pip install 'pitwall[parquet]', or use .csv") from error
-    except (OSError, ValueError, TypeError) as error:
-        raise invalid(path.name, f"is no parquet file of numbers under driver ids ({error})") from error
+    except (ValueError, TypeError) as error:
+        raise invalid(path.name, f"must hold numbers under driver ids ({error})") from error
