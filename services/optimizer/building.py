@@ -15,7 +15,6 @@ from pitwall.optimizer.v1 import portfolio_pb2
 from services.common.domain.errors import InvalidInput
 from services.common.domain.work import ReportProgress
 from services.common.rpc.calls import Call
-from services.common.universe import enumerate_lineups
 from services.common.universe.rules import Rule
 from services.optimizer import answers, mapping, reports
 from services.optimizer.core.duplicates import log_copies
@@ -120,9 +119,14 @@ class PortfolioJob:
         leverage, slate = inputs.leverage, inputs.slate
         if leverage.max_duplicates is None or inputs.ownership_percent is None:
             return None
-        universe = enumerate_lineups(slate.salaries_dollars, slate.roster_size, slate.salary_cap_dollars)
-        checkpoint = self._call.checkpoint
-        logs, deviation = log_copies(universe, inputs.ownership_percent, leverage.field_entries, checkpoint)
+        logs, deviation = log_copies(
+            slate.salaries_dollars,
+            slate.roster_size,
+            slate.salary_cap_dollars,
+            ownership_percent=inputs.ownership_percent,
+            field_entries=leverage.field_entries,
+            checkpoint=self._call.checkpoint,
+        )
         if deviation > 0.1:
             inputs.warnings.append(f"expected duplicates: ownership is met to {deviation:.1f} points only")
         return logs

@@ -10,6 +10,7 @@ from services.common.domain.race import Race
 from services.common.mapping import lineup_columns, lineup_to_proto
 from services.common.rpc.calls import Call
 from services.common.universe import count_lineups, enumerate_lineups
+from services.common.universe.counting import count_allowed
 from services.common.universe.rule_kernels import mark_allowed
 from services.common.universe.rules import compile_rules
 from services.optimizer import answers, mapping
@@ -76,12 +77,12 @@ def describe_universe(request: pb.DescribeUniverseRequest, peers: Peers, call: C
     race = peers.scenario.get_race(request.race_id, call)
     size, cap = race.rules.roster_size, race.rules.salary_cap_dollars
     structure = fetch_structure(race, request.structure, "", peers, call)
-    rules = structure_rules(structure, mapping.driver_table(race))
-    if not rules:
-        n_legal = count_lineups(race.salaries_dollars, size, cap)
-        if n_legal:
-            return pb.DescribeUniverseResponse(n_legal_lineups=n_legal, n_allowed_lineups=n_legal)
+    rules = compile_rules(structure_rules(structure, mapping.driver_table(race)), len(race.starters))
+    n_legal = count_lineups(race.salaries_dollars, size, cap)
+    n_allowed = count_allowed(race.salaries_dollars, size, cap, rules)
+    if n_legal and n_allowed is not None:
+        return pb.DescribeUniverseResponse(n_legal_lineups=n_legal, n_allowed_lineups=n_allowed)
     universe = enumerate_lineups(race.salaries_dollars, size, cap)
     allowed = np.empty(universe.n_lineups, dtype=np.bool_)
-    mark_allowed(universe.lineups, allowed, compile_rules(rules, len(race.starters)).arrays())
+    mark_allowed(universe.lineups, allowed, rules.arrays())
     return pb.DescribeUniverseResponse(n_legal_lineups=universe.n_lineups, n_allowed_lineups=int(allowed.sum()))

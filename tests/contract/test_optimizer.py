@@ -20,7 +20,6 @@ from services.common.domain.work import no_checkpoint
 from services.common.matrix.scenario_matrix import ScenarioMatrix
 from services.common.rpc.peers import ProjectedOwnership
 from services.common.rpc.testing import FakeOwnershipPeer, FakeScenarioPeer, serve
-from services.common.universe import enumerate_lineups
 from services.optimizer.__main__ import build
 from services.optimizer.core.duplicates import log_copies
 from services.optimizer.core.objective import DEFAULT_TERMS
@@ -351,8 +350,14 @@ def test_expected_duplicates_are_limited(stub, race):
     (free,), _ = built(stub, request(1))
     assert 0 < summary.n_allowed_lineups < summary.n_legal_lineups
     assert first.certificate.objective < free.certificate.objective
-    universe = enumerate_lineups(race.salaries_dollars, 6, 50_000)
-    logs, _ = log_copies(universe, make_ownership(race).percent, 20_000, no_checkpoint)
+    logs, _ = log_copies(
+        race.salaries_dollars,
+        6,
+        50_000,
+        ownership_percent=make_ownership(race).percent,
+        field_entries=20_000,
+        checkpoint=no_checkpoint,
+    )
     copies = [np.exp(logs[list(columns_of(race, message))].sum()) for message in (first, free)]
     assert copies[0] <= 2 < copies[1]
 

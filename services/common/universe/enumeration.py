@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from services.common.domain.errors import FailedPrecondition, Infeasible, InvalidInput
 from services.common.universe import kernels
+from services.common.universe.counting import SalarySteps
 
 MAX_DRIVERS = 64
 """Drivers of a slate: a set of drivers fits one 64-bit word."""
@@ -125,17 +126,16 @@ def count_lineups(
         If there are fewer drivers than roster slots, or more than 64.
     """
     salaries = _checked(salaries_dollars, roster_size)
-    step = max(1, int(np.gcd.reduce(salaries)))
-    top = min(salary_cap_dollars, int(np.sort(salaries)[-roster_size:].sum())) // step
-    if top < 0:
+    salary = SalarySteps.of(salaries, roster_size, salary_cap_dollars)
+    if salary.top < 0:
         return 0
-    if top * (roster_size + 1) > _MAX_COUNT_CELLS:
+    if salary.top * (roster_size + 1) > _MAX_COUNT_CELLS:
         limits = np.array([salary_floor_dollars, salary_cap_dollars], dtype=np.int64)
         cheapest, dearest = kernels.completion_salaries(salaries, roster_size)
         empty = np.empty((0, roster_size), dtype=np.int8), np.empty(0, dtype=np.int32)
         return int(kernels.walk(salaries, cheapest, dearest, limits, *empty, np.iinfo(np.int64).max))
-    ways = kernels.subset_counts(salaries // step, roster_size, top)
-    return int(ways[max(0, -(-salary_floor_dollars // step)) :].sum())
+    ways = kernels.subset_counts(salary.steps, roster_size, salary.top)
+    return int(ways[max(0, -(-salary_floor_dollars // salary.dollars)) :].sum())
 
 
 def _checked(salaries_dollars: npt.NDArray[np.int64], roster_size: int) -> npt.NDArray[np.int64]:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.common.domain.errors import InvalidInput
+from services.common.domain.errors import FailedPrecondition, InvalidInput
 from services.common.domain.work import no_checkpoint
 from services.common.universe import enumerate_lineups
 from services.optimizer.core.diversity import diversity
@@ -92,12 +92,27 @@ def test_expected_copies_meet_ownership_and_sum_to_the_field():
     salaries = rng.integers(50, 100, 12) * 100
     universe = enumerate_lineups(salaries, 4, 30_000)
     own = rng.dirichlet(np.full(12, 20.0)) * 400
-    logs, deviation = log_copies(universe, own, 5_000, no_checkpoint)
+    logs, deviation = log_copies(
+        salaries, 4, 30_000, ownership_percent=own, field_entries=5_000, checkpoint=no_checkpoint
+    )
     copies = np.exp(logs[universe.lineups].sum(axis=1))
     assert deviation < 0.02
     assert copies.sum() == pytest.approx(5_000, rel=1e-3)
     held = np.array([copies[(universe.lineups == driver).any(axis=1)].sum() for driver in range(12)])
     assert held / 5_000 * 100 == pytest.approx(own, abs=0.05)
+
+
+def test_copies_of_salaries_without_a_common_step_are_refused_with_a_way_out():
+    salaries = np.arange(40) * 7_919 + 4_000_001
+    with pytest.raises(FailedPrecondition, match="steps of"):
+        log_copies(
+            salaries,
+            6,
+            10**8,
+            ownership_percent=np.full(40, 15.0),
+            field_entries=5_000,
+            checkpoint=no_checkpoint,
+        )
 
 
 def test_the_bootstrap_of_constant_scenarios_never_moves():
