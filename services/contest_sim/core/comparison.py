@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from services.common.domain.errors import Infeasible
 from services.common.domain.tail import tail_size
 from services.common.domain.work import Checkpoint, no_checkpoint
+from services.contest_sim.core.completion import complete_choice
 from services.contest_sim.core.gain_tiles import GainTiles
 from services.contest_sim.core.outcome import Outcome
 from services.contest_sim.core.selection_rules import Chosen, SelectionRules
@@ -52,7 +55,8 @@ def plain_choices(
 ) -> dict[str, Lineups]:
     """What one would enter without looking at entries together: best single returns, best upper tails.
 
-    ``payouts[row]`` is what each lineup of ``pool[row, slot]`` would win alone.
+    ``payouts[row]`` is what each lineup of ``pool[row, slot]`` would win alone. Where the best from the top down
+    do not make up a whole choice under the rules, it is completed by payout, if that can be done.
     """
     k = tail_size(COMPARED_TAIL, tiles.n_scenarios)
 
@@ -65,11 +69,14 @@ def plain_choices(
         promising, n = pool[by_payout(rows)], min(len(rows), N_BY_TAIL)
         return rows[rank_by_tail(tiles, pool[rows], promising, k, n, checkpoint=checkpoint)]
 
-    rankings = {"best_single_roi": by_payout, "best_cvar_99": by_tail}
-    return {
-        name: take_best(pool, rules, ranked, n_drivers=n_drivers, checkpoint=checkpoint)
-        for name, ranked in rankings.items()
-    }
+    def whole(ranked: Callable[[Rows], Rows]) -> Lineups:
+        rows = take_best(pool, rules, ranked, n_drivers=n_drivers, checkpoint=checkpoint)
+        if len(rows) < rules.n_entries:
+            with suppress(Infeasible):
+                rows = complete_choice(pool, payouts, rows.tolist(), rules, checkpoint=checkpoint)
+        return pool[rows]
+
+    return {"best_single_roi": whole(by_payout), "best_cvar_99": whole(by_tail)}
 
 
 def take_best(
@@ -79,22 +86,22 @@ def take_best(
     *,
     n_drivers: int,
     checkpoint: Checkpoint = no_checkpoint,
-) -> Lineups:
-    """Lineups of ``pool[row, slot]`` from the best down, each that keeps the rules with those before it.
+) -> Rows:
+    """Rows of ``pool[row, slot]`` from the best down, each that keeps the rules with those before it.
 
     ``ranked`` gives the best of some rows, best first. What the rules exclude once stays excluded, so the rest
-    is ranked anew until the choice is complete or nothing is left. Shape (at most n_entries, slots).
+    is ranked anew until the choice is complete or nothing is left. Shape (at most n_entries,).
     """
     chosen = Chosen(rules, n_drivers)
     left = np.arange(len(pool), dtype=np.int64)
-    while len(left):
-        for lineup in pool[ranked(left)]:
-            if chosen.complete:
-                return np.array(chosen.lineups, dtype=np.int8)
-            if chosen.allows(lineup[None])[0]:
-                chosen.add(lineup)
+    taken: list[int] = []
+    while len(left) and not chosen.complete:
+        for row in ranked(left).tolist():
+            if not chosen.complete and chosen.allows(pool[row][None])[0]:
+                chosen.add(pool[row])
+                taken.append(row)
         left = chosen.still_allowed(pool, left, checkpoint=checkpoint)
-    return np.array(chosen.lineups, dtype=np.int8).reshape(-1, pool.shape[1])
+    return np.array(taken, dtype=np.int64)
 
 
 def compare(outcomes: Mapping[str, Outcome], sizes: Mapping[str, int], entry_fee_cents: int) -> list[ComparedChoice]:

@@ -10,18 +10,20 @@ as bounds too; they can be passed where a prize table has cliffs, which the swap
 from __future__ import annotations
 
 import heapq
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from services.common.domain.errors import Infeasible
 from services.common.domain.work import Checkpoint, ReportProgress, no_checkpoint, no_progress
+from services.contest_sim.core.completion import complete_choice
 from services.contest_sim.core.gain_tiles import GainTiles
 from services.contest_sim.core.selection_rules import Chosen, SelectionRules
 
 Floats = npt.NDArray[np.float64]
 Lineups = npt.NDArray[np.int8]
+Rows = npt.NDArray[np.int64]
 
 BATCH = 256
 """Candidates valued at a time: enough to use the tables while they are in cache."""
@@ -119,29 +121,34 @@ def choose_greedily(
 ) -> npt.NDArray[np.int64]:
     """Add entries of ``pool[row, slot]`` to ``chosen`` and ``tiles`` until all are chosen, by expected money.
 
-    ``payouts[row]`` is what each would win alone. Returns the rows that were in reach, best first.
+    ``payouts[row]`` is what each would win alone. Where the best one after the other leave no candidate that
+    keeps the rules, as few as need be are exchanged. Returns the rows that were in reach, best first.
 
     Raises
     ------
     Infeasible
-        If no candidate is left that keeps the rules.
+        If no choice keeps the rules.
     """
     candidates = LazyCandidates(payouts)
+    picked: list[int] = []
     while not chosen.complete:
         row = candidates.best(Valuer(tiles, pool, chosen, checkpoint))
         if row is None:
-            raise _exhausted(rules, len(chosen.lineups))
-        tiles.add(pool[row])
-        chosen.add(pool[row])
+            _exchange(tiles, pool, picked, complete_choice(pool, payouts, picked, rules, checkpoint=checkpoint), chosen)
+        else:
+            tiles.add(pool[row])
+            chosen.add(pool[row])
+            picked.append(row)
         progress("select", len(chosen.lineups), rules.n_entries)
     return candidates.in_reach()
 
 
-def _exhausted(rules: SelectionRules, n_chosen: int) -> Infeasible:
-    conflict = [f"min_distinct_drivers {max(1, rules.min_distinct_drivers)}"]
-    if rules.max_driver_exposure < 1.0:
-        conflict.append(f"max_driver_exposure {rules.max_driver_exposure:g} ({rules.max_per_driver} entries a driver)")
-    return Infeasible(
-        f"after {n_chosen} of {rules.n_entries} entries no candidate keeps all rules; relax one or enlarge the pool",
-        conflict=conflict,
-    )
+def _exchange(tiles: GainTiles, pool: Lineups, picked: Sequence[int], wanted: Rows, chosen: Chosen) -> None:
+    """Replace the entries ``picked`` by those ``wanted``; what is in both stays where it is."""
+    for position in reversed(range(len(picked))):
+        if picked[position] not in wanted:
+            tiles.remove(position)
+            chosen.remove(position)
+    for row in np.setdiff1d(wanted, picked):
+        tiles.add(pool[row])
+        chosen.add(pool[row])

@@ -1,11 +1,14 @@
 """Choices beside the selection: filled as far as the rules let them, and compared scenario by scenario."""
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 
-from services.contest_sim.core.comparison import SELECTION, compare, take_best
+from services.contest_sim.core.comparison import SELECTION, compare, plain_choices, take_best
 from services.contest_sim.core.contest import Contest, Entries
 from services.contest_sim.core.field_plan import Drawn
+from services.contest_sim.core.gain_tiles import build_gain_tiles
 from services.contest_sim.core.opponents import Opponents
 from services.contest_sim.core.play import play_contests
 from services.contest_sim.core.prizes import PrizeRow, PrizeTable
@@ -42,15 +45,32 @@ def test_choice_goes_on_below_the_first_ranked_until_it_is_full(small, rng, rule
         return rows[np.argsort(-values[rows], kind="stable")[:5]]
 
     taken = take_best(pool, rules, ranked, n_drivers=12)
-    assert [set(lineup) for lineup in taken.tolist()] == best_first(pool, values, rules)
+    assert [set(lineup) for lineup in pool[taken].tolist()] == best_first(pool, values, rules)
 
 
 def test_choice_is_short_only_where_nothing_is_left(small):
     pool = small.universe.lineups[:30]
     taken = take_best(pool, SelectionRules(9, max_driver_exposure=0.12), lambda rows: rows, n_drivers=12)
     assert 1 <= len(taken) < 9
-    used = set(taken.ravel().tolist())
+    used = set(pool[taken].ravel().tolist())
     assert all(used & set(lineup) for lineup in pool.tolist())
+
+
+def test_plain_choices_are_whole_where_rules_allow_it(small):
+    """Pools in which the best from the top down end too early; every plain choice has as many entries as wanted."""
+    field = Opponents.compress(small.universe.lineups[::7])
+    contest, rules = Contest(60, 600, TABLE), SelectionRules(5, max_driver_exposure=0.4, min_distinct_drivers=2)
+    tiles = build_gain_tiles(small.ticks, contest, lambda _index: [Drawn(field)], n_own=5, n_fields=1, roster_size=4)
+    ended_early = 0
+    for seed in range(25):
+        pool = small.universe.lineups[np.random.default_rng(seed).choice(small.universe.n_lineups, 90, replace=False)]
+        payouts = tiles.values(pool)
+        ended_early += len(best_first(pool, payouts, rules)) < 5
+        for lineups in plain_choices(tiles, pool, payouts, rules, n_drivers=12).values():
+            assert len(lineups) == 5
+            assert np.bincount(lineups.ravel()).max() <= 2
+            assert all(len(set(a) - set(b)) >= 2 for a, b in combinations(lineups.tolist(), 2))
+    assert ended_early > 0
 
 
 def test_lead_is_the_difference_of_profits_with_the_error_of_the_differences(small, rng):

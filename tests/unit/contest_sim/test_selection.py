@@ -175,6 +175,58 @@ def test_rules_that_cannot_hold_are_named(small, draw):
     assert "max_driver_exposure" in " ".join(caught.value.conflict)
 
 
+@pytest.mark.parametrize(
+    "rules",
+    [
+        SelectionRules(4, max_driver_exposure=0.5),
+        SelectionRules(4, max_driver_exposure=0.5, min_distinct_drivers=2),
+        SelectionRules(4, min_distinct_drivers=3),
+        SelectionRules(5, max_driver_exposure=0.4, min_distinct_drivers=2),
+    ],
+)
+def test_a_choice_is_found_exactly_where_there_is_one(small, draw, tiles, rules):
+    """Of 60 small pools, looked through whole, some hold a choice that taking the best first misses, some none."""
+    greedy_misses = none = 0
+    for seed in range(60):
+        rows = np.random.default_rng(seed).choice(small.universe.n_lineups, 11, replace=False)
+        pool = small.universe.lineups[np.sort(rows)]
+        possible = any(keeps(pool[list(some)].tolist(), rules) for some in combinations(range(11), rules.n_entries))
+        payouts = tiles.values(pool)
+        fits = best_first(pool[np.argsort(-payouts, kind="stable")].tolist(), rules)
+        chosen = Chosen(rules, 12)
+        if possible:
+            choose_greedily(tiles, pool, payouts, chosen, rules)
+            found = [lineup.tolist() for lineup in chosen.lineups]
+            assert len(found) == rules.n_entries
+            assert keeps(found, rules)
+            assert tiles.moments()[0] == pytest.approx(money(small, draw, found), rel=1e-5)
+            greedy_misses += not fits
+        else:
+            with pytest.raises(Infeasible, match=f"no {rules.n_entries} of the 11 candidates"):
+                choose_greedily(tiles, pool, payouts, chosen, rules)
+            none += 1
+        while tiles.tiles[0].own.size:
+            tiles.remove(0)
+    assert greedy_misses > 0
+    assert none > 0
+
+
+def keeps(lineups, rules):
+    """Whether lineups keep the rules, pair by pair and driver by driver."""
+    sets = [set(lineup) for lineup in lineups]
+    apart = all(len(a - b) >= rules.min_distinct_drivers for a, b in combinations(sets, 2))
+    return apart and max(sum(driver in item for item in sets) for driver in range(12)) <= rules.max_per_driver
+
+
+def best_first(lineups, rules):
+    """Whether lineups in this order, each that keeps the rules with those taken, are enough."""
+    taken = []
+    for lineup in lineups:
+        if len(taken) < rules.n_entries and keeps([*taken, lineup], rules):
+            taken.append(lineup)
+    return len(taken) == rules.n_entries
+
+
 def test_risk_aversion_trades_mean_for_spread(small, draw, tiles):
     """The blend of the risk-averse choice is the better one by its own measure, and its spread is smaller."""
     blends, spreads = {}, {}

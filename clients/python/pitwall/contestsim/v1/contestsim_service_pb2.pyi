@@ -401,8 +401,8 @@ class ComparedChoice(_message.Message):
     under the rules of the request.
     """
     n_entries: _builtins.int
-    """Output only. Entries of the choice: as many as wanted, or fewer where taking the best first leads to no more that
-    keep the rules.
+    """Output only. Entries of the choice: as many as wanted. Fewer only where the best from the top down make up no whole
+    choice under the rules and none was found by exchanging some for the best payouts.
     """
     @_builtins.property
     def profit_cents(self) -> _lineup_pb2.Estimate:
