@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from services.common.domain.errors import InvalidInput
 from services.common.domain.race import Driver, Race, Track, TrackType
 from services.common.domain.site_rules import DRAFTKINGS_CLASSIC
+from services.ownership.core.dispersion import DEFAULT_CONCENTRATION
 from services.ownership.core.ensemble import OwnershipEnsemble
 from services.ownership.core.features import contest_features, liking, residual_on, standardise, strength
 from services.ownership.core.inputs import Simulated, race_day, slate_of
@@ -46,7 +47,7 @@ def test_missing_inputs_widen_the_intervals_and_are_told(rng):
     rich, poor = project(OwnershipEnsemble(), slate), project(OwnershipEnsemble(), poorer)
     assert poor.warnings == ("5 of 38 drivers have no simulated points; their intervals are wider",)
     assert not rich.warnings
-    assert poor.concentration < rich.concentration < 30.0
+    assert poor.concentration < rich.concentration < DEFAULT_CONCENTRATION
     wide, narrow = (found.upper - found.lower for found in (poor, rich))
     assert (wide[blind] > narrow[blind]).all()
 

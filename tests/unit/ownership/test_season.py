@@ -9,7 +9,7 @@ import pytest
 from services.ownership.core.dispersion import interval
 from services.ownership.core.ensemble import OwnershipEnsemble
 from services.ownership.core.projection import project
-from tests.unit.ownership.season import CAP, Taste, best_lineups, play
+from tests.unit.ownership.season import CAP, TASTES, Taste, best_lineups, play
 
 SEEDS = (0, 1, 2)
 
@@ -59,6 +59,19 @@ def test_thirty_races_teach_what_can_be_learnt():
     assert found.learnt <= 0.60 * found.cold
     assert found.learnt <= 1.15 * found.attainable
     assert 0.75 <= found.coverage <= 0.85
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("name", TASTES)
+def test_whatever_moves_the_crowd_is_learnt(name):
+    """As near to the attainable as asked for; where that is 40 % below a cold start, so is what was learnt."""
+    found = outcome_of(TASTES[name], SEEDS, 6)
+    assert found.learnt <= 1.15 * found.attainable
+    assert 0.75 <= found.coverage <= 0.85
+    if found.attainable <= 0.55 * found.cold:
+        assert found.learnt <= 0.60 * found.cold
+    assert found.learnt <= found.cold
 
 
 @pytest.mark.parametrize("taste", [Taste(), Taste(popularity_sd=0.0, form=0.0)])
