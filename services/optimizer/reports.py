@@ -26,6 +26,12 @@ from services.optimizer.core.slate import lineup_units
 from services.optimizer.inputs import Inputs, Peers
 from services.optimizer.searches import Searches
 
+_WORTH_PLAYING = 0.75
+"""Share of the best lineup's objective below which a lineup is thrown away.
+
+On full slates all stay above 0.8, even at exposures of 25 %.
+"""
+
 
 @dataclass(frozen=True, eq=False)
 class Context:
@@ -63,7 +69,7 @@ def summarize(context: Context) -> portfolio_pb2.PortfolioSummary:
         baseline=_baseline(context, search),
         **asked,
         n_generations=inputs.n_generations,
-        warnings=_warnings(context),
+        warnings=_warnings(context, search),
         conflicting_rules=outcome.conflict,
     )
 
@@ -135,10 +141,23 @@ def _stack_cost(context: Context, search: Search) -> float:
     return search.objective.points(free.units - stacked.units)
 
 
-def _warnings(context: Context) -> list[str]:
+def _throw_away(lineups: Sequence[tuple[int, ...]], search: Search) -> list[str]:
+    """A warning about lineups that are only there to make up the number."""
+    values = [search.value(columns) for columns in lineups]
+    least = _WORTH_PLAYING * max(values, default=0)
+    n_poor = sum(value < least for value in values)
+    if not n_poor:
+        return []
+    return [
+        f"{n_poor} of {len(lineups)} lineups reach less than {100 * _WORTH_PLAYING:g} % of the best one's objective: "
+        "the slate and the rules leave too few good lineups; ask for fewer or loosen exposures"
+    ]
+
+
+def _warnings(context: Context, search: Search) -> list[str]:
     """What the inputs warned of, and what the build fell short of."""
-    warnings = list(context.inputs.warnings)
     entries = context.outcome.entries
+    warnings = [*context.inputs.warnings, *_throw_away([entry.solution.columns for entry in entries], search)]
     open_gaps = [entry for entry in entries if not entry.solution.proven]
     if open_gaps:
         gap = max(e.objective.points(e.solution.upper_bound_units - e.solution.units) for e in open_gaps)

@@ -19,6 +19,7 @@ from services.optimizer.core.objective import Objective
 from services.optimizer.core.query import Query, Solution
 from services.optimizer.core.slate import Slate, lineup_units
 from services.optimizer.core.start import best_start, driver_strengths, greedy_start, strength_order
+from services.optimizer.core.tail_kernels import tail_threshold, top_sum
 
 Int64 = npt.NDArray[np.int64]
 Lineups = npt.NDArray[np.int8]
@@ -209,12 +210,18 @@ class BranchSearch:
             start, left = int(walk.following[depth]), size - depth
             if start + left > len(units):
                 continue
-            bound = kernels.node_bound(
-                walk.totals[depth], tree.completions[left, start], self._sizes, self._multipliers, walk.thresholds
-            )
+            bound = self._tail_units(walk.totals[depth] + tree.completions[left, start])
             value = int(units[chosen[:depth]].sum()) + int(greatest[left, start])
-            highest = max(highest, int(bound) + value)
+            highest = max(highest, bound + value)
         return highest
+
+    def _tail_units(self, totals: npt.NDArray[np.int16]) -> int:
+        """Exact value of the tails of some totals: of best completions, the least bound that they give."""
+        guess = int(totals.mean())
+        return sum(
+            tail.multiplier * top_sum(totals, tail.k, tail_threshold(totals, tail.k, guess))
+            for tail in self._objective.tails
+        )
 
 
 def _units(tree: _Tree, query: Query) -> Int64:

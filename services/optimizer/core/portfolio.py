@@ -147,9 +147,13 @@ class PortfolioBuilder:
     def _bound_rules(self) -> list[BoundRule]:
         """What holds for the portfolio as a whole; exposures have a price instead in the soft mode."""
         spec, plan = self._spec, self._plan
-        distinct = BoundRule(f"lineups differ in at least {spec.min_distinct} drivers", min_distinct=spec.min_distinct)
+        distinct = BoundRule(self._distance_name(), min_distinct=spec.min_distinct)
         soft = spec.mode is ExposureMode.SOFT
         return [*([] if soft else bound_rules(plan.bounds, plan.drivers, plan.team_names)), distinct]
+
+    def _distance_name(self) -> str:
+        least = self._spec.min_distinct
+        return "no lineup twice" if least == 1 else f"lineups differ in at least {least} drivers"
 
     def _next(self, search: Search) -> tuple[Solution, list[Rule]] | None:
         """The best lineup under all rules, and the momentary ones among them.
@@ -237,7 +241,7 @@ class PortfolioBuilder:
 
     def _conflict_of_next(self, search: Search) -> tuple[str, ...]:
         hard = [] if self._spec.mode is ExposureMode.SOFT else self._plan.hard_rules()
-        distinct = Rule(f"lineups differ in at least {self._spec.min_distinct} drivers")
+        distinct = Rule(self._distance_name())
         earlier = self._earlier()
 
         def allowed(rules: Sequence[Rule]) -> bool:

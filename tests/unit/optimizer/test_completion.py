@@ -233,4 +233,4 @@ def test_in_the_soft_mode_only_the_number_of_lineups_can_run_out():
     assert not conflict
     entries, conflict = Case(slate, drivers, soft, (), 7, 1).build()
     assert len(entries) == 6
-    assert conflict == ("lineups differ in at least 1 drivers",)
+    assert conflict == ("no lineup twice",)
