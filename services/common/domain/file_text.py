@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import zipfile
 import zlib
 
@@ -39,5 +40,5 @@ def _unzip(file_name: str, content: bytes) -> bytes:
             if members[0].file_size > MAX_TEXT_BYTES:
                 raise InvalidInput.field(file_name, "the archived file is larger than 256 MiB")
             return archive.read(members[0])
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, RuntimeError, ValueError) as error:
         raise InvalidInput.field(file_name, f"the archive cannot be read ({error}); export it again") from error

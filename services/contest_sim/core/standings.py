@@ -45,7 +45,7 @@ def standings_lineups(
         Naming file, row and driver of what cannot be read, ``own_user`` when nobody has that name, or the file when
         no entry is left.
     """
-    rows = list(csv.reader(io.StringIO(file_text(file_name, content))))
+    rows = _rows(file_name, file_text(file_name, content))
     column = _columns(file_name, rows[0] if rows else [])
     if own_user:
         users = {_user(row[column["entryname"]]) for row in rows[1:] if len(row) > column["entryname"]}
@@ -71,6 +71,13 @@ def standings_lineups(
     if not lineups:
         raise InvalidInput.field(file_name, "holds no opponent's lineup; export the standings after the lock")
     return np.array(lineups, dtype=np.int8)
+
+
+def _rows(file_name: str, text: str) -> list[list[str]]:
+    try:
+        return list(csv.reader(io.StringIO(text, newline="")))
+    except csv.Error as error:
+        raise InvalidInput.field(file_name, f"is no CSV file that can be read ({error}); export it again") from error
 
 
 def _columns(file_name: str, header: Sequence[str]) -> dict[str, int]:

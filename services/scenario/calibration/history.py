@@ -19,20 +19,22 @@ from services.common.domain.errors import InvalidInput
 from services.common.domain.names import name_key
 from services.common.domain.race import Series, TrackType
 from services.common.domain.site_rules import DRAFTKINGS_CLASSIC, ScoringRules
+from services.scenario.calibration.history_files import TableColumns, read_tables
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 OVERTIME_LAPS = 20
 UNQUALIFIED_SEASON = 2020
-_ALIASES = {
-    "race": "race_num",
-    "length": "track_length_mi",
-    "car": "car_number",
-    "led": "laps_led",
-    "rating": "driver_rating",
-}
-_REQUIRED = ("season", "race_num", "track", "finish", "start", "driver", "team", "laps", "laps_led", "status")
+_RESULTS = TableColumns(
+    numbers=("finish", "start", "laps", "laps_led"),
+    texts=("track", "team", "status"),
+    name="driver",
+    optional=("track_length_mi", "driver_rating"),
+)
+_LOOP = TableColumns(numbers=("fastest_laps",), name="driver_name", optional=("exhibition",))
+_PRACTICE = TableColumns(numbers=("rank",), name="driver")
+_NOTES = TableColumns(numbers=("cautions", "caution_laps"), optional=("pole_speed_mph",))
 _CRASH_WORDS = ("accident", "crash", "dvp", "damage")
 _SUPERSPEEDWAYS = ("daytona international speedway", "talladega superspeedway")
 _MAX_UNMATCHED = 2
@@ -111,44 +113,28 @@ def read_history(folder: Path, series: Series = Series.CUP) -> tuple[HistoricRac
     Raises
     ------
     InvalidInput
-        If there is no results file, or one lacks columns.
+        If there is no results file; naming file, row and column of what cannot be read.
     """
-    results = _read(folder, f"*{series.value}*results*.csv*")
+    results = read_tables(folder, f"*{series.value}*results*.csv*", _RESULTS)
     if results is None:
         raise InvalidInput.field(
             str(folder), f"holds no file like {series.value}_results_2010_2023.csv.gz; see history"
         )
-    missing = [column for column in _REQUIRED if column not in results.columns]
-    if missing:
-        raise InvalidInput.field(f"{series.value} results", f"lack the column {missing[0]!r}")
     results = results.assign(key=results["driver"].map(name_key))
-    frame = _with_loop(results, _read(folder, f"*{series.value}*loop*.csv*"))
-    frame = _with_practice(frame, _read(folder, f"*{series.value}*practice*.csv*"))
-    notes = _race_notes(_read(folder, f"*{series.value}*race_meta*.csv*"))
+    frame = _with_loop(results, read_tables(folder, f"*{series.value}*loop*.csv*", _LOOP))
+    frame = _with_practice(frame, read_tables(folder, f"*{series.value}*practice*.csv*", _PRACTICE))
+    notes = _race_notes(read_tables(folder, f"*{series.value}*race_meta*.csv*", _NOTES))
     distances = _distances(frame)
     groups = frame.groupby(["season", "race_num"], sort=True)
     races = (_race(series, group, notes, distances) for _, group in groups)
     return tuple(race for race in races if race is not None)
 
 
-def _read(folder: Path, pattern: str) -> pd.DataFrame | None:
-    paths = sorted(path for path in folder.rglob(pattern) if path.is_file())
-    if not paths:
-        return None
-    frames = [pd.read_csv(path, dtype={"car_number": str, "Car": str}) for path in paths]
-    for frame in frames:
-        names = [str(name).strip().lower().replace(" ", "_") for name in frame.columns]
-        frame.columns = pd.Index([_ALIASES.get(name, name) if name not in ("race_name",) else name for name in names])
-    return pd.concat(frames, ignore_index=True)
-
-
 def _with_loop(results: pd.DataFrame, loop: pd.DataFrame | None) -> pd.DataFrame:
     """Results with fastest laps, matched by driver within a race."""
     if loop is None:
         return results.assign(fastest_laps=np.nan)
-    points = loop[loop["race_num"].notna()]
-    if "exhibition" in points.columns:
-        points = points[points["exhibition"] != 1]
+    points = loop[loop["exhibition"] != 1] if "exhibition" in loop.columns else loop
     points = points.assign(key=points["driver_name"].map(name_key)).drop_duplicates(["season", "race_num", "key"])
     return results.merge(
         points[["season", "race_num", "key", "fastest_laps"]], on=["season", "race_num", "key"], how="left"

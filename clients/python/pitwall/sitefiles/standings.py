@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import re
+import struct
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -53,7 +55,7 @@ def read_standings(file_name: str, content: bytes) -> Standings:
     InvalidInputError
         Naming file, row and column of everything that cannot be read.
     """
-    rows = list(csv.reader(io.StringIO(_text(file_name, content), newline="")))
+    rows = _rows(file_name, _text(file_name, content))
     if not rows:
         raise invalid(file_name, "the file is empty; export the standings again")
     column = _columns(file_name, rows[0])
@@ -66,6 +68,13 @@ def read_standings(file_name: str, content: bytes) -> Standings:
     return Standings(tuple(entries), tuple(players))
 
 
+def _rows(file_name: str, text: str) -> list[list[str]]:
+    try:
+        return list(csv.reader(io.StringIO(text, newline="")))
+    except csv.Error as error:
+        raise invalid(file_name, f"is no CSV file that can be read ({error}); export it again") from error
+
+
 def _text(file_name: str, content: bytes) -> str:
     try:
         if content.startswith(b"PK\x03\x04"):
@@ -74,7 +83,7 @@ def _text(file_name: str, content: bytes) -> str:
     except UnicodeDecodeError as error:
         row = content[: error.start].count(b"\n") + 1
         raise invalid(f"{file_name}: row {row}", "the file is not UTF-8; give it as downloaded") from error
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, OSError) as error:
+    except (zipfile.BadZipFile, zlib.error, struct.error, RuntimeError, ValueError, EOFError, OSError) as error:
         raise invalid(file_name, f"the archive cannot be read ({error}); download it again") from error
     if "\0" in text:
         raise invalid(file_name, "the file is not text; give the CSV file or its zip archive")
