@@ -17,6 +17,7 @@ _OPTIONAL_NUMBERS = (
     "rating",
     "projected_ownership_percent",
     "site_average_points",
+    "practice_rank",
 )
 _DRIVER_FIELDS = (
     "driver_id",

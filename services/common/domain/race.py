@@ -61,6 +61,7 @@ class Driver:
     projected_ownership_percent: float | None = None
     site_average_points: float | None = None
     withdrawn: bool = False
+    practice_rank: float | None = None
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ _SHEET_FIELDS = (
     "decimal_win_odds",
     "rating",
     "projected_ownership_percent",
+    "practice_rank",
     "withdrawn",
 )
 

@@ -16,7 +16,20 @@ from services.scenario.core.csv_table import Row, Table, parse_number, read_tabl
 MAX_START = 60
 WITHDRAWN_WORDS = frozenset({"out", "withdrawn", "wd", "dnq", "dns"})
 STARTING_WORDS = frozenset({"", "in", "active", "starting", "ok"})
-COLUMNS = ("name", "start", "team", "make", "car", "projection", "sd", "odds", "rating", "ownership", "status")
+COLUMNS = (
+    "name",
+    "start",
+    "team",
+    "make",
+    "car",
+    "projection",
+    "sd",
+    "odds",
+    "rating",
+    "practice",
+    "ownership",
+    "status",
+)
 _ALIASES = {
     "driver": "name",
     "starting pos": "start",
@@ -34,6 +47,8 @@ _ALIASES = {
     "projected_points": "projection",
     "projected_points_sd": "sd",
     "decimal_win_odds": "odds",
+    "practice rank": "practice",
+    "practice_rank": "practice",
     "projected_ownership_percent": "ownership",
 }
 
@@ -52,6 +67,7 @@ class SheetRow:
     projected_points_sd: float | None = None
     decimal_win_odds: float | None = None
     rating: float | None = None
+    practice_rank: float | None = None
     projected_ownership_percent: float | None = None
     withdrawn: bool = False
 
@@ -80,6 +96,7 @@ _NUMBERS = (
     _NumberColumn("sd", "projected_points_sd", lambda x: 0 < x <= 500, "points above 0, at most 500"),
     _NumberColumn("odds", "decimal_win_odds", lambda x: 1 < x <= 100_000, "decimal odds above 1, or American +1200"),
     _NumberColumn("rating", "rating", lambda _: True, "a number"),
+    _NumberColumn("practice", "practice_rank", lambda x: 1 <= x <= MAX_START, f"a rank from 1 to {MAX_START}"),
     _NumberColumn("ownership", "projected_ownership_percent", lambda x: 0 <= x <= 100, "a per cent from 0 to 100"),
 )
 

@@ -136,7 +136,15 @@ def test_faults_of_the_sheet_name_row_and_column():
 
 @pytest.mark.parametrize(
     ("column", "text"),
-    [("odds", "1"), ("odds", "+50"), ("projection", "many"), ("sd", "0"), ("ownership", "101"), ("status", "maybe")],
+    [
+        ("odds", "1"),
+        ("odds", "+50"),
+        ("projection", "many"),
+        ("sd", "0"),
+        ("ownership", "101"),
+        ("practice", "0"),
+        ("status", "maybe"),
+    ],
 )
 def test_bad_numbers_of_the_sheet_are_refused(column, text):
     rows = [f"{name},{text if k == 0 else ''}" for k, name in enumerate(NAMES)]

@@ -139,3 +139,12 @@ def test_documents_of_another_layout_are_refused(tmp_path):
         calibration_from_document({"format": 1, "series": {"cup": {"tracks": {"short": {}}}}})
     with pytest.raises(InvalidInput, match="cannot be read"):
         read_calibration(tmp_path / "none.json")
+
+
+def test_practice_moves_those_who_took_part_a_little(calibration):
+    race = make_race(12)
+    ranks = [None, 12.0, 1.0, *map(float, range(2, 8)), None, None, None]
+    practised = driver_skill(with_numbers(race, practice_rank=ranks), calibration) - driver_skill(race, calibration)
+    assert practised[2] > practised[0] > practised[1]
+    assert np.abs(practised).max() < 0.4
+    assert np.ptp(practised[[0, 9, 10, 11]]) == pytest.approx(0.0, abs=1e-12)

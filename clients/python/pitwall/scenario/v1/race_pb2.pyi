@@ -149,6 +149,7 @@ class Driver(_message.Message):
     PROJECTED_OWNERSHIP_PERCENT_FIELD_NUMBER: _builtins.int
     SITE_AVERAGE_POINTS_FIELD_NUMBER: _builtins.int
     WITHDRAWN_FIELD_NUMBER: _builtins.int
+    PRACTICE_RANK_FIELD_NUMBER: _builtins.int
     driver_id: _builtins.str
     """Required. The site's id of the driver on this slate. Letters, digits, `_`, `.`, `-`; at most 64."""
     name: _builtins.str
@@ -177,6 +178,8 @@ class Driver(_message.Message):
     """Optional. The site's average points per race, a weak signal."""
     withdrawn: _builtins.bool
     """Optional. The driver is listed but does not start: never simulated, never in a lineup."""
+    practice_rank: _builtins.float
+    """Optional. Rank by best lap in practice, 1 the fastest."""
     def __init__(
         self,
         *,
@@ -194,13 +197,16 @@ class Driver(_message.Message):
         projected_ownership_percent: _builtins.float | None = ...,
         site_average_points: _builtins.float | None = ...,
         withdrawn: _builtins.bool = ...,
+        practice_rank: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_decimal_win_odds", b"_decimal_win_odds", "_projected_ownership_percent", b"_projected_ownership_percent", "_projected_points", b"_projected_points", "_projected_points_sd", b"_projected_points_sd", "_rating", b"_rating", "_site_average_points", b"_site_average_points", "decimal_win_odds", b"decimal_win_odds", "projected_ownership_percent", b"projected_ownership_percent", "projected_points", b"projected_points", "projected_points_sd", b"projected_points_sd", "rating", b"rating", "site_average_points", b"site_average_points"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_decimal_win_odds", b"_decimal_win_odds", "_practice_rank", b"_practice_rank", "_projected_ownership_percent", b"_projected_ownership_percent", "_projected_points", b"_projected_points", "_projected_points_sd", b"_projected_points_sd", "_rating", b"_rating", "_site_average_points", b"_site_average_points", "decimal_win_odds", b"decimal_win_odds", "practice_rank", b"practice_rank", "projected_ownership_percent", b"projected_ownership_percent", "projected_points", b"projected_points", "projected_points_sd", b"projected_points_sd", "rating", b"rating", "site_average_points", b"site_average_points"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_decimal_win_odds", b"_decimal_win_odds", "_projected_ownership_percent", b"_projected_ownership_percent", "_projected_points", b"_projected_points", "_projected_points_sd", b"_projected_points_sd", "_rating", b"_rating", "_site_average_points", b"_site_average_points", "car_number", b"car_number", "decimal_win_odds", b"decimal_win_odds", "driver_id", b"driver_id", "make", b"make", "name", b"name", "projected_ownership_percent", b"projected_ownership_percent", "projected_points", b"projected_points", "projected_points_sd", b"projected_points_sd", "rating", b"rating", "salary_dollars", b"salary_dollars", "site_average_points", b"site_average_points", "start_position", b"start_position", "team", b"team", "withdrawn", b"withdrawn"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_decimal_win_odds", b"_decimal_win_odds", "_practice_rank", b"_practice_rank", "_projected_ownership_percent", b"_projected_ownership_percent", "_projected_points", b"_projected_points", "_projected_points_sd", b"_projected_points_sd", "_rating", b"_rating", "_site_average_points", b"_site_average_points", "car_number", b"car_number", "decimal_win_odds", b"decimal_win_odds", "driver_id", b"driver_id", "make", b"make", "name", b"name", "practice_rank", b"practice_rank", "projected_ownership_percent", b"projected_ownership_percent", "projected_points", b"projected_points", "projected_points_sd", b"projected_points_sd", "rating", b"rating", "salary_dollars", b"salary_dollars", "site_average_points", b"site_average_points", "start_position", b"start_position", "team", b"team", "withdrawn", b"withdrawn"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__decimal_win_odds: _TypeAlias = _typing.Literal["decimal_win_odds"]  # noqa: Y015
     _WhichOneofArgType__decimal_win_odds: _TypeAlias = _typing.Literal["_decimal_win_odds", b"_decimal_win_odds"]  # noqa: Y015
+    _WhichOneofReturnType__practice_rank: _TypeAlias = _typing.Literal["practice_rank"]  # noqa: Y015
+    _WhichOneofArgType__practice_rank: _TypeAlias = _typing.Literal["_practice_rank", b"_practice_rank"]  # noqa: Y015
     _WhichOneofReturnType__projected_ownership_percent: _TypeAlias = _typing.Literal["projected_ownership_percent"]  # noqa: Y015
     _WhichOneofArgType__projected_ownership_percent: _TypeAlias = _typing.Literal["_projected_ownership_percent", b"_projected_ownership_percent"]  # noqa: Y015
     _WhichOneofReturnType__projected_points: _TypeAlias = _typing.Literal["projected_points"]  # noqa: Y015
@@ -213,6 +219,8 @@ class Driver(_message.Message):
     _WhichOneofArgType__site_average_points: _TypeAlias = _typing.Literal["_site_average_points", b"_site_average_points"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__decimal_win_odds) -> _WhichOneofReturnType__decimal_win_odds | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__practice_rank) -> _WhichOneofReturnType__practice_rank | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__projected_ownership_percent) -> _WhichOneofReturnType__projected_ownership_percent | None: ...
     @_typing.overload
