@@ -155,6 +155,17 @@ def test_simulate_takes_the_shape_the_overlay_and_the_part_of_kelly(cli, folder)
 
 
 @pytest.mark.usefixtures("sample")
+def test_a_field_that_knows_nothing_is_easier_to_beat(cli, folder):
+    options = ("--lineups", folder / "lineups.csv", "--opponents", 2_000, "--json")
+    knowing, ignorant = (cli("simulate", "sample", *options, "--insight", insight).json for insight in (0.29, 0))
+    assert knowing["insight"] == pytest.approx(0.29, abs=0.03)
+    assert ignorant["insight"] == 0.0
+    profits = [result["contests"][0]["portfolio"]["profit_cents"]["value"] for result in (knowing, ignorant)]
+    assert profits[0] < profits[1]
+    assert cli("simulate", "sample", *options, "--insight", 2).code == 2
+
+
+@pytest.mark.usefixtures("sample")
 def test_simulate_plays_several_contests_of_a_file(cli, folder):
     path = folder / "contests.toml"
     path.write_text('[[contest]]\nname = "flat"\nentries = 300\n[[contest]]\nname = "steep"\nprizes = "1st $900"\n')

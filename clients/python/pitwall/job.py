@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pitwall._groups.base import OnProgress
 from pitwall.client import Client
-from pitwall.config import Contest, PortfolioConfig
+from pitwall.config import Contest, FieldConfig, PortfolioConfig
 from pitwall.types.contests import ContestResult, EntrySelection, SimulationResult
 from pitwall.types.ownership import ContestProfile, OwnershipProjection
 from pitwall.types.portfolio import Portfolio
@@ -55,8 +55,8 @@ class JobConfig:
         The site's salary file; who starts where for whom.
     track, laps
         Where the race is run, and how far.
-    contest
-        The contest to simulate.
+    contest, insight
+        The contest to simulate, and how much its field knows that you do not: see ``FieldConfig``.
     portfolio
         How to build the lineups.
     series, site
@@ -84,6 +84,7 @@ class JobConfig:
     accept_guesses: bool = False
     withdraw_unlisted: bool = False
     start_time: datetime | None = None
+    insight: float | None = None
     select: SelectRule = SelectRule.TAIL
 
     @property
@@ -194,6 +195,7 @@ class _Stages:
                 min(wanted.n_lineups, len(pool.lineups)),
                 self._config.contest,
                 pool=[item.driver_ids for item in pool.lineups],
+                field=FieldConfig(insight=self._config.insight),
                 max_driver_exposure=wanted.max_driver_exposure or 0.0,
                 min_distinct_drivers=max(1, wanted.min_distinct_drivers),
                 scenario_set_id=scenarios.scenario_set_id,
@@ -211,6 +213,7 @@ class _Stages:
                 fresh.race_id,
                 [item.driver_ids for item in portfolio.lineups],
                 self._config.contest,
+                field=FieldConfig(insight=self._config.insight),
                 scenario_set_id=fresh.scenario_set_id,
                 seed=self._config.seed,
                 on_progress=self._on_progress,

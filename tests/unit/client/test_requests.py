@@ -87,3 +87,8 @@ def test_known_opponents_replace_the_model():
     standings = _requests.field(FieldConfig(standings=b"Rank,EntryId", own_user="me")).known
     assert (standings.standings.content, standings.own_user) == (b"Rank,EntryId", "me")
     assert _requests.field(FieldConfig(redraw_ownership=False)).model.redraw_ownership is False
+
+
+def test_insight_is_sent_when_given_and_left_to_the_service_otherwise():
+    assert _requests.field(FieldConfig(insight=0.0)).model.HasField("insight")
+    assert not _requests.field(FieldConfig()).model.HasField("insight")

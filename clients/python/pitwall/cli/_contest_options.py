@@ -54,6 +54,13 @@ MaxEntriesOption = Annotated[
         help="Entries the contest allows per user: 1, 3, 20, 150 ...", callback=within("max-entries", 1, 100_000)
     ),
 ]
+InsightOption = Annotated[
+    float | None,
+    typer.Option(
+        help="How much the field knows that you do not, from 0 (nothing). Default: 0.29, as real fields show.",
+        callback=within("insight", 0, 0.9),
+    ),
+]
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from pitwall.cli._contest_options import (
     ContestOptions,
     FeeOption,
     FirstShareOption,
+    InsightOption,
     MaxEntriesOption,
     MinCashOption,
     OverlayOption,
@@ -173,9 +174,10 @@ def simulate(
         typer.Option(help="Part of the Kelly stake to advise.", callback=within("kelly", 0, 1, above_low=True)),
     ] = DEFAULT_KELLY,
     scenario_set: SetOption = "",
+    insight: InsightOption = None,
     n_fields: Annotated[
         int, typer.Option(help="Fields of opponents drawn.", callback=within("n-fields", 1, 1000))
-    ] = 10,
+    ] = 40,
     seed: Annotated[int, typer.Option(help="Seed of the fields.", callback=within("seed", 0, MAX_SEED))] = 1,
     as_json: JsonOption = False,
 ) -> None:
@@ -208,7 +210,7 @@ def simulate(
             race_id,
             entries,
             asked,
-            field=FieldConfig(standings=standings, own_user=own_user),
+            field=FieldConfig(standings=standings, own_user=own_user, insight=insight),
             scenario_set_id=set_id,
             n_fields=n_fields,
             seed=seed,

@@ -23,6 +23,7 @@ from pitwall.cli._contest_options import (
     ContestOptions,
     FeeOption,
     FirstShareOption,
+    InsightOption,
     MaxEntriesOption,
     MinCashOption,
     OpponentsOption,
@@ -97,6 +98,7 @@ def run(
     overlay: OverlayOption = ContestOptions.overlay,
     max_entries: MaxEntriesOption = ContestOptions.max_entries,
     prizes: PrizesOption = None,
+    insight: InsightOption = None,
     seed: Annotated[int, typer.Option(help="Seed of everything random.", callback=within("seed", 0, MAX_SEED))] = 1,
     out: Annotated[Path, typer.Option(help="Folder for lineups.csv, result.json and report.html.")] = Path("out"),
     layout: FormatOption = "",
@@ -130,6 +132,7 @@ def run(
         series=series,
         site=site,
         contest=contest.contest(opponents, lineups),
+        insight=insight,
         portfolio=PortfolioConfig(
             n_lineups=lineups,
             max_driver_exposure=max_exposure,
