@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from services.common.jit import njit
 from services.common.universe.rule_kernels import keeps_groups, keeps_limits, keeps_stack, popcount, precedes
+from services.common.universe.rules import LIMIT_TOLERANCE
 from services.optimizer.core.tail_kernels import add_into, excess, joint_excess, tail_threshold
 
 Int64 = npt.NDArray[np.int64]
@@ -66,6 +67,23 @@ def node_bound(total: Ticks, completion: Ticks, sizes: Int64, multipliers: Int64
 
 
 @njit(cache=True, nogil=True)
+def least_sums(values: npt.NDArray[np.float64], roster_size: int) -> npt.NDArray[np.float64]:
+    """Return ``result[limit, r, start]``: the least sum of ``values[limit]`` over ``r`` drivers from ``start`` on.
+
+    Where fewer than ``r`` drivers are left the entry is never read.
+    """
+    n_limits, n_drivers = values.shape
+    result = np.zeros((n_limits, roster_size + 1, n_drivers + 1))
+    for limit in range(n_limits):
+        for start in range(n_drivers - 1, -1, -1):
+            for r in range(1, min(roster_size, n_drivers - start) + 1):
+                result[limit, r, start] = result[limit, r - 1, start + 1] + values[limit, start]
+                if r <= n_drivers - start - 1:
+                    result[limit, r, start] = min(result[limit, r, start], result[limit, r, start + 1])
+    return result
+
+
+@njit(cache=True, nogil=True)
 def _can_keep_groups(bits: Any, left: int, later: Any, members: Any, bounds: Int64, only_with: Any) -> bool:
     """Return whether some choice of ``left`` drivers out of ``later`` could keep all unconditional groups."""
     for group in range(len(members)):
@@ -78,12 +96,52 @@ def _can_keep_groups(bits: Any, left: int, later: Any, members: Any, bounds: Int
 
 
 @njit(cache=True, nogil=True)
+def _can_keep_limits(lineup: Any, depth: int, left: int, values: Any, limits: Any, least: Any) -> bool:
+    """Return whether the ``left`` drivers after the one at ``depth`` could keep all limits."""
+    for limit in range(len(limits)):
+        total = least[limit, left, lineup[0, depth] + 1]
+        for slot in range(depth + 1):
+            total += values[limit, lineup[0, slot]]
+        if total > limits[limit] + LIMIT_TOLERANCE:
+            return False
+    return True
+
+
+@njit(cache=True, nogil=True)
+def _can_keep(lineup: Any, depth: int, bits: Any, rules: Any, least: Any, n_drivers: int, roster_size: int) -> bool:
+    """Return whether some lineup that begins so could keep groups and limits."""
+    left = roster_size - depth - 1
+    first = np.uint64(lineup[0, depth] + 1)
+    # Shifts by a whole word would do nothing: there is no driver after the last one anyway.
+    later = np.uint64(0)
+    if lineup[0, depth] + 1 < n_drivers:
+        later = (~np.uint64(0) >> np.uint64(64 - n_drivers)) & (~np.uint64(0) << first)
+    if not _can_keep_groups(bits, left, later, rules[1], rules[2], rules[3]):
+        return False
+    return _can_keep_limits(lineup, depth, left, rules[4], rules[5], least)
+
+
+@njit(cache=True, nogil=True)
+def _choose(following: Int64, depth: int, lineup: Any, salaries: Int64, driver_units: Int64) -> tuple[Any, int, int]:
+    """Write the drivers down to ``depth``; return them as bits, their salary and their units."""
+    bits, spent, value = np.uint64(0), 0, 0
+    for slot in range(depth + 1):
+        driver = following[slot] - 1
+        lineup[0, slot] = driver
+        bits |= np.uint64(1) << np.uint64(driver)
+        spent += salaries[driver]
+        value += driver_units[driver]
+    return bits, spent, value
+
+
+@njit(cache=True, nogil=True)
 def walk(
     node: tuple[Int64, Int64, npt.NDArray[np.int16]],
     slate: tuple[Ticks, npt.NDArray[np.int16], Int64, Int64, int, Int64],
     tails: tuple[Int64, Int64, Int64],
     units: tuple[Int64, Int64],
     rules: tuple[Any, Any, Any],
+    least: tuple[Any, Any],
     nearness: tuple[npt.NDArray[np.uint64], int],
     tolls: tuple[npt.NDArray[np.uint64], Int64],
     incumbent: tuple[npt.NDArray[np.int8], Int64],
@@ -93,17 +151,15 @@ def walk(
     """Visit up to ``max_nodes`` nodes; return whether the walk is done, paused or, ``first_only``, has found.
 
     ``node`` is where the walk stands: the next column per depth, [depth], and the totals per depth.
-    ``incumbent`` holds the best lineup and [its value, whether there is one, leaves evaluated]; thresholds of
-    ``tails`` follow it. Only nodes whose bound is below the best value are left, so all ties are seen.
+    ``least`` are the ``least_sums`` of the limits of both rules. ``incumbent`` holds the best lineup and [its
+    value, whether there is one, leaves evaluated]; thresholds of ``tails`` follow it. Only nodes whose bound is
+    below the best value are left, so all ties are seen.
     """
     following, at, totals = node
     ticks, completions, salaries, cheapest, salary_cap, order = slate
-    sizes, multipliers, thresholds = tails
-    driver_units, greatest = units
     shared, momentary, blocked = rules
-    lineup = np.zeros((1, len(following)), dtype=np.int8)
-    roster_size = len(following)
-    n_drivers = len(salaries)
+    roster_size, n_drivers = len(following), len(salaries)
+    lineup = np.zeros((1, roster_size), dtype=np.int8)
     for _ in range(max_nodes):
         depth = at[0]
         if depth < 0:
@@ -116,29 +172,18 @@ def walk(
         following[depth] = driver + 1
         if blocked[driver]:
             continue
-        bits = np.uint64(0)
-        spent, value = 0, 0
-        for slot in range(depth):
-            lineup[0, slot] = following[slot] - 1
-        lineup[0, depth] = driver
-        for slot in range(depth + 1):
-            bits |= np.uint64(1) << np.uint64(lineup[0, slot])
-            spent += salaries[lineup[0, slot]]
-            value += driver_units[lineup[0, slot]]
+        bits, spent, value = _choose(following, depth, lineup, salaries, units[0])
         if spent + cheapest[left, driver + 1] > salary_cap:
             continue
-        later = np.uint64(0)
-        for other in range(driver + 1, n_drivers):
-            later |= np.uint64(1) << np.uint64(other)
-        if not _can_keep_groups(bits, left, later, shared[1], shared[2], shared[3]):
+        if not _can_keep(lineup, depth, bits, shared, least[0], n_drivers, roster_size):
             continue
-        if not _can_keep_groups(bits, left, later, momentary[1], momentary[2], momentary[3]):
+        if not _can_keep(lineup, depth, bits, momentary, least[1], n_drivers, roster_size):
             continue
         total = totals[depth + 1]
         add_into(total, totals[depth], ticks[driver])
         if left > 0:
-            reach = value + greatest[left, driver + 1]
-            reach += node_bound(total, completions[left, driver + 1], sizes, multipliers, thresholds)
+            reach = value + units[1][left, driver + 1]
+            reach += node_bound(total, completions[left, driver + 1], tails[0], tails[1], tails[2])
             if incumbent[1][1] == 0 or reach >= incumbent[1][0]:
                 at[0] += 1
                 following[depth + 1] = driver + 1
@@ -147,13 +192,20 @@ def walk(
             _keeps(lineup, bits, shared) and _keeps(lineup, bits, momentary) and _is_far(bits, nearness, roster_size)
         ):
             continue
-        for toll in range(len(tolls[1])):
-            if bits & tolls[0][toll]:
-                value -= tolls[1][toll]
         if first_only:
             return FOUND
-        _evaluate_leaf(lineup, total, value, tails, incumbent, order)
+        _evaluate_leaf(lineup, total, value - _due(bits, tolls), tails, incumbent, order)
     return PAUSED
+
+
+@njit(cache=True, nogil=True)
+def _due(bits: Any, tolls: tuple[npt.NDArray[np.uint64], Int64]) -> int:
+    """Return the tolls that a lineup pays."""
+    units = 0
+    for toll in range(len(tolls[1])):
+        if bits & tolls[0][toll]:
+            units += tolls[1][toll]
+    return units
 
 
 @njit(cache=True, nogil=True)

@@ -183,15 +183,17 @@ class BranchSearch:
     def _advance(self, tree: _Tree, walk: _Walk, query: Query, *, first_only: bool = False) -> int:
         """Walk on for some hundredths of a second."""
         n_tails = len(walk.thresholds)
-        units, blocked = _units(tree, query), _blocked(tree, query)
+        units, blocked, size = _units(tree, query), _blocked(tree, query), self._slate.roster_size
+        shared, momentary = query.rules.reordered(tree.order), query.momentary.reordered(tree.order)
         near = np.array([np.isin(tree.order, columns) for columns in query.earlier], dtype=np.bool_)
         tolls = np.array([toll.drivers[tree.order] for toll in query.tolls], dtype=np.bool_)
         return kernels.walk(
             (walk.following, walk.at, walk.totals),
             (tree.ticks, tree.completions, tree.salaries, tree.cheapest, self._slate.salary_cap_dollars, tree.order),
             (self._sizes[:n_tails], self._multipliers[:n_tails], walk.thresholds),
-            (units, kernels.greatest_sums(units, blocked, self._slate.roster_size)),
-            (query.rules.reordered(tree.order).arrays(), query.momentary.reordered(tree.order).arrays(), blocked),
+            (units, kernels.greatest_sums(units, blocked, size)),
+            (shared.arrays(), momentary.arrays(), blocked),
+            (kernels.least_sums(shared.values, size), kernels.least_sums(momentary.values, size)),
             (to_bits(near.reshape(-1, len(units))), query.min_distinct),
             (to_bits(tolls.reshape(-1, len(units))), np.array([toll.units for toll in query.tolls], dtype=np.int64)),
             (walk.best, walk.state),
