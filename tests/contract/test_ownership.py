@@ -331,7 +331,9 @@ class TestRecordOwnership:
         assert {r.race_time.ToSeconds() / 86_400 for r in listed} == {19_000}
         for race_id, day, says in (
             ("phoenix", 19_000, "starts on 2023-03-12, not on 2022-01-08"),
-            ("bare", 99_000, "future"),
+            ("bare", 30_000, "future"),
+            ("bare", -20_000, "greater than or equal to 1948"),
+            ("bare", 10**10, "less than 2100"),
         ):
             with pytest.raises(grpc.RpcError) as excinfo:
                 recorded(race_id, "e", day)

@@ -30,7 +30,7 @@ from pitwall.ownership.v1 import ownership_pb2 as pitwall_dot_ownership_dot_v1_d
 from pitwall.scenario.v1 import race_pb2 as pitwall_dot_scenario_dot_v1_dot_race__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,pitwall/ownership/v1/ownership_service.proto\x12\x14pitwall.ownership.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1epitwall/common/v1/lineup.proto\x1a pitwall/common/v1/progress.proto\x1a$pitwall/ownership/v1/ownership.proto\x1a\x1epitwall/scenario/v1/race.proto\"\xd0\x02\n\x17ProjectOwnershipRequest\x12\x32\n\x07race_id\x18\x01 \x01(\tB!\xbaH\x1er\x1c\x32\x1a^[a-z0-9][a-z0-9_-]{0,63}$\x12\x34\n\x0fscenario_set_id\x18\x02 \x01(\tB\x1b\xbaH\x18r\x16\x32\x14^([0-9a-f]{16,64})?$\x12\x1e\n\rmodel_version\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x35\n\x07\x63ontest\x18\x04 \x01(\x0b\x32$.pitwall.ownership.v1.ContestProfile\x12\x43\n\x11overrides_percent\x18\x05 \x03(\x0b\x32\x1e.pitwall.common.v1.DriverValueB\x08\xbaH\x05\x92\x01\x02\x10<\x12/\n\x0einterval_level\x18\x06 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x11\x00\x00\x00\x00\x00\x00\xf0?)\x00\x00\x00\x00\x00\x00\x00\x00\"Y\n\x18ProjectOwnershipResponse\x12=\n\nprojection\x18\x01 \x01(\x0b\x32).pitwall.ownership.v1.OwnershipProjection\"M\n\x0eOwnershipTable\x12;\n\x07percent\x18\x01 \x03(\x0b\x32\x1e.pitwall.common.v1.DriverValueB\n\xbaH\x07\x92\x01\x04\x08\x01\x10<\"\xe2\x02\n\x16RecordOwnershipRequest\x12\x32\n\x07race_id\x18\x01 \x01(\tB!\xbaH\x1er\x1c\x32\x1a^[a-z0-9][a-z0-9_-]{0,63}$\x12\x31\n\ncontest_id\x18\x02 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[A-Za-z0-9_.-]{1,64}$\x12\x35\n\x07\x63ontest\x18\x03 \x01(\x0b\x32$.pitwall.ownership.v1.ContestProfile\x12\x33\n\tstandings\x18\x04 \x01(\x0b\x32\x1e.pitwall.scenario.v1.InputFileH\x00\x12\x35\n\x05table\x18\x05 \x01(\x0b\x32$.pitwall.ownership.v1.OwnershipTableH\x00\x12-\n\trace_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x0f\n\x06source\x12\x05\xbaH\x02\x08\x01\"b\n\x17RecordOwnershipResponse\x12\x35\n\x06record\x18\x01 \x01(\x0b\x32%.pitwall.ownership.v1.OwnershipRecord\x12\x10\n\x08warnings\x18\x02 \x03(\t\"\x85\x01\n\x1c\x44\x65leteOwnershipRecordRequest\x12\x32\n\x07race_id\x18\x01 \x01(\tB!\xbaH\x1er\x1c\x32\x1a^[a-z0-9][a-z0-9_-]{0,63}$\x12\x31\n\ncontest_id\x18\x02 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[A-Za-z0-9_.-]{1,64}$\"\x1f\n\x1d\x44\x65leteOwnershipRecordResponse\"\x91\x01\n\x1bListOwnershipRecordsRequest\x12\x35\n\x07race_id\x18\x01 \x01(\tB$\xbaH!r\x1f\x32\x1d^([a-z0-9][a-z0-9_-]{0,63})?$\x12\x1d\n\tpage_size\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xf4\x03(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\"o\n\x1cListOwnershipRecordsResponse\x12\x36\n\x07records\x18\x01 \x03(\x0b\x32%.pitwall.ownership.v1.OwnershipRecord\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x1f\n\x0f\x46itModelRequest\x12\x0c\n\x04seed\x18\x01 \x01(\x04\"\x83\x01\n\x10\x46itModelResponse\x12/\n\x08progress\x18\x01 \x01(\x0b\x32\x1b.pitwall.common.v1.ProgressH\x00\x12\x35\n\x05model\x18\x02 \x01(\x0b\x32$.pitwall.ownership.v1.OwnershipModelH\x00\x42\x07\n\x05\x65vent\"G\n\x14\x45valuateModelRequest\x12/\n\x0einterval_level\x18\x01 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x11\x00\x00\x00\x00\x00\x00\xf0?)\x00\x00\x00\x00\x00\x00\x00\x00\"]\n\x13OwnershipEvaluation\x12\x35\n\x04rows\x18\x01 \x03(\x0b\x32\'.pitwall.ownership.v1.OwnershipAccuracy\x12\x0f\n\x07n_races\x18\x02 \x01(\x05\"\x92\x01\n\x15\x45valuateModelResponse\x12/\n\x08progress\x18\x01 \x01(\x0b\x32\x1b.pitwall.common.v1.ProgressH\x00\x12?\n\nevaluation\x18\x02 \x01(\x0b\x32).pitwall.ownership.v1.OwnershipEvaluationH\x00\x42\x07\n\x05\x65vent\"\x13\n\x11ListModelsRequest\"J\n\x12ListModelsResponse\x12\x34\n\x06models\x18\x01 \x03(\x0b\x32$.pitwall.ownership.v1.OwnershipModel2\xa1\x06\n\x10OwnershipService\x12q\n\x10ProjectOwnership\x12-.pitwall.ownership.v1.ProjectOwnershipRequest\x1a..pitwall.ownership.v1.ProjectOwnershipResponse\x12n\n\x0fRecordOwnership\x12,.pitwall.ownership.v1.RecordOwnershipRequest\x1a-.pitwall.ownership.v1.RecordOwnershipResponse\x12\x80\x01\n\x15\x44\x65leteOwnershipRecord\x12\x32.pitwall.ownership.v1.DeleteOwnershipRecordRequest\x1a\x33.pitwall.ownership.v1.DeleteOwnershipRecordResponse\x12}\n\x14ListOwnershipRecords\x12\x31.pitwall.ownership.v1.ListOwnershipRecordsRequest\x1a\x32.pitwall.ownership.v1.ListOwnershipRecordsResponse\x12[\n\x08\x46itModel\x12%.pitwall.ownership.v1.FitModelRequest\x1a&.pitwall.ownership.v1.FitModelResponse0\x01\x12j\n\rEvaluateModel\x12*.pitwall.ownership.v1.EvaluateModelRequest\x1a+.pitwall.ownership.v1.EvaluateModelResponse0\x01\x12_\n\nListModels\x12\'.pitwall.ownership.v1.ListModelsRequest\x1a(.pitwall.ownership.v1.ListModelsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,pitwall/ownership/v1/ownership_service.proto\x12\x14pitwall.ownership.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1epitwall/common/v1/lineup.proto\x1a pitwall/common/v1/progress.proto\x1a$pitwall/ownership/v1/ownership.proto\x1a\x1epitwall/scenario/v1/race.proto\"\xd0\x02\n\x17ProjectOwnershipRequest\x12\x32\n\x07race_id\x18\x01 \x01(\tB!\xbaH\x1er\x1c\x32\x1a^[a-z0-9][a-z0-9_-]{0,63}$\x12\x34\n\x0fscenario_set_id\x18\x02 \x01(\tB\x1b\xbaH\x18r\x16\x32\x14^([0-9a-f]{16,64})?$\x12\x1e\n\rmodel_version\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x35\n\x07\x63ontest\x18\x04 \x01(\x0b\x32$.pitwall.ownership.v1.ContestProfile\x12\x43\n\x11overrides_percent\x18\x05 \x03(\x0b\x32\x1e.pitwall.common.v1.DriverValueB\x08\xbaH\x05\x92\x01\x02\x10<\x12/\n\x0einterval_level\x18\x06 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x11\x00\x00\x00\x00\x00\x00\xf0?)\x00\x00\x00\x00\x00\x00\x00\x00\"Y\n\x18ProjectOwnershipResponse\x12=\n\nprojection\x18\x01 \x01(\x0b\x32).pitwall.ownership.v1.OwnershipProjection\"M\n\x0eOwnershipTable\x12;\n\x07percent\x18\x01 \x03(\x0b\x32\x1e.pitwall.common.v1.DriverValueB\n\xbaH\x07\x92\x01\x04\x08\x01\x10<\"\xff\x02\n\x16RecordOwnershipRequest\x12\x32\n\x07race_id\x18\x01 \x01(\tB!\xbaH\x1er\x1c\x32\x1a^[a-z0-9][a-z0-9_-]{0,63}$\x12\x31\n\ncontest_id\x18\x02 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[A-Za-z0-9_.-]{1,64}$\x12\x35\n\x07\x63ontest\x18\x03 \x01(\x0b\x32$.pitwall.ownership.v1.ContestProfile\x12\x33\n\tstandings\x18\x04 \x01(\x0b\x32\x1e.pitwall.scenario.v1.InputFileH\x00\x12\x35\n\x05table\x18\x05 \x01(\x0b\x32$.pitwall.ownership.v1.OwnershipTableH\x00\x12J\n\trace_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x1b\xbaH\x18\xb2\x01\x15\x1a\x06\x08\x80\xae\x99\xa4\x0f\x32\x0b\x08\x80\xd4\xf6\xb4\xfd\xff\xff\xff\xff\x01\x42\x0f\n\x06source\x12\x05\xbaH\x02\x08\x01\"b\n\x17RecordOwnershipResponse\x12\x35\n\x06record\x18\x01 \x01(\x0b\x32%.pitwall.ownership.v1.OwnershipRecord\x12\x10\n\x08warnings\x18\x02 \x03(\t\"\x85\x01\n\x1c\x44\x65leteOwnershipRecordRequest\x12\x32\n\x07race_id\x18\x01 \x01(\tB!\xbaH\x1er\x1c\x32\x1a^[a-z0-9][a-z0-9_-]{0,63}$\x12\x31\n\ncontest_id\x18\x02 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[A-Za-z0-9_.-]{1,64}$\"\x1f\n\x1d\x44\x65leteOwnershipRecordResponse\"\x91\x01\n\x1bListOwnershipRecordsRequest\x12\x35\n\x07race_id\x18\x01 \x01(\tB$\xbaH!r\x1f\x32\x1d^([a-z0-9][a-z0-9_-]{0,63})?$\x12\x1d\n\tpage_size\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xf4\x03(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\"o\n\x1cListOwnershipRecordsResponse\x12\x36\n\x07records\x18\x01 \x03(\x0b\x32%.pitwall.ownership.v1.OwnershipRecord\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x1f\n\x0f\x46itModelRequest\x12\x0c\n\x04seed\x18\x01 \x01(\x04\"\x83\x01\n\x10\x46itModelResponse\x12/\n\x08progress\x18\x01 \x01(\x0b\x32\x1b.pitwall.common.v1.ProgressH\x00\x12\x35\n\x05model\x18\x02 \x01(\x0b\x32$.pitwall.ownership.v1.OwnershipModelH\x00\x42\x07\n\x05\x65vent\"G\n\x14\x45valuateModelRequest\x12/\n\x0einterval_level\x18\x01 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x11\x00\x00\x00\x00\x00\x00\xf0?)\x00\x00\x00\x00\x00\x00\x00\x00\"]\n\x13OwnershipEvaluation\x12\x35\n\x04rows\x18\x01 \x03(\x0b\x32\'.pitwall.ownership.v1.OwnershipAccuracy\x12\x0f\n\x07n_races\x18\x02 \x01(\x05\"\x92\x01\n\x15\x45valuateModelResponse\x12/\n\x08progress\x18\x01 \x01(\x0b\x32\x1b.pitwall.common.v1.ProgressH\x00\x12?\n\nevaluation\x18\x02 \x01(\x0b\x32).pitwall.ownership.v1.OwnershipEvaluationH\x00\x42\x07\n\x05\x65vent\"\x13\n\x11ListModelsRequest\"J\n\x12ListModelsResponse\x12\x34\n\x06models\x18\x01 \x03(\x0b\x32$.pitwall.ownership.v1.OwnershipModel2\xa1\x06\n\x10OwnershipService\x12q\n\x10ProjectOwnership\x12-.pitwall.ownership.v1.ProjectOwnershipRequest\x1a..pitwall.ownership.v1.ProjectOwnershipResponse\x12n\n\x0fRecordOwnership\x12,.pitwall.ownership.v1.RecordOwnershipRequest\x1a-.pitwall.ownership.v1.RecordOwnershipResponse\x12\x80\x01\n\x15\x44\x65leteOwnershipRecord\x12\x32.pitwall.ownership.v1.DeleteOwnershipRecordRequest\x1a\x33.pitwall.ownership.v1.DeleteOwnershipRecordResponse\x12}\n\x14ListOwnershipRecords\x12\x31.pitwall.ownership.v1.ListOwnershipRecordsRequest\x1a\x32.pitwall.ownership.v1.ListOwnershipRecordsResponse\x12[\n\x08\x46itModel\x12%.pitwall.ownership.v1.FitModelRequest\x1a&.pitwall.ownership.v1.FitModelResponse0\x01\x12j\n\rEvaluateModel\x12*.pitwall.ownership.v1.EvaluateModelRequest\x1a+.pitwall.ownership.v1.EvaluateModelResponse0\x01\x12_\n\nListModels\x12\'.pitwall.ownership.v1.ListModelsRequest\x1a(.pitwall.ownership.v1.ListModelsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -55,6 +55,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RECORDOWNERSHIPREQUEST'].fields_by_name['race_id']._serialized_options = b'\272H\036r\0342\032^[a-z0-9][a-z0-9_-]{0,63}$'
   _globals['_RECORDOWNERSHIPREQUEST'].fields_by_name['contest_id']._loaded_options = None
   _globals['_RECORDOWNERSHIPREQUEST'].fields_by_name['contest_id']._serialized_options = b'\272H\032r\0302\026^[A-Za-z0-9_.-]{1,64}$'
+  _globals['_RECORDOWNERSHIPREQUEST'].fields_by_name['race_time']._loaded_options = None
+  _globals['_RECORDOWNERSHIPREQUEST'].fields_by_name['race_time']._serialized_options = b'\272H\030\262\001\025\032\006\010\200\256\231\244\0172\013\010\200\324\366\264\375\377\377\377\377\001'
   _globals['_DELETEOWNERSHIPRECORDREQUEST'].fields_by_name['race_id']._loaded_options = None
   _globals['_DELETEOWNERSHIPRECORDREQUEST'].fields_by_name['race_id']._serialized_options = b'\272H\036r\0342\032^[a-z0-9][a-z0-9_-]{0,63}$'
   _globals['_DELETEOWNERSHIPRECORDREQUEST'].fields_by_name['contest_id']._loaded_options = None
@@ -74,31 +76,31 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_OWNERSHIPTABLE']._serialized_start=698
   _globals['_OWNERSHIPTABLE']._serialized_end=775
   _globals['_RECORDOWNERSHIPREQUEST']._serialized_start=778
-  _globals['_RECORDOWNERSHIPREQUEST']._serialized_end=1132
-  _globals['_RECORDOWNERSHIPRESPONSE']._serialized_start=1134
-  _globals['_RECORDOWNERSHIPRESPONSE']._serialized_end=1232
-  _globals['_DELETEOWNERSHIPRECORDREQUEST']._serialized_start=1235
-  _globals['_DELETEOWNERSHIPRECORDREQUEST']._serialized_end=1368
-  _globals['_DELETEOWNERSHIPRECORDRESPONSE']._serialized_start=1370
-  _globals['_DELETEOWNERSHIPRECORDRESPONSE']._serialized_end=1401
-  _globals['_LISTOWNERSHIPRECORDSREQUEST']._serialized_start=1404
-  _globals['_LISTOWNERSHIPRECORDSREQUEST']._serialized_end=1549
-  _globals['_LISTOWNERSHIPRECORDSRESPONSE']._serialized_start=1551
-  _globals['_LISTOWNERSHIPRECORDSRESPONSE']._serialized_end=1662
-  _globals['_FITMODELREQUEST']._serialized_start=1664
-  _globals['_FITMODELREQUEST']._serialized_end=1695
-  _globals['_FITMODELRESPONSE']._serialized_start=1698
-  _globals['_FITMODELRESPONSE']._serialized_end=1829
-  _globals['_EVALUATEMODELREQUEST']._serialized_start=1831
-  _globals['_EVALUATEMODELREQUEST']._serialized_end=1902
-  _globals['_OWNERSHIPEVALUATION']._serialized_start=1904
-  _globals['_OWNERSHIPEVALUATION']._serialized_end=1997
-  _globals['_EVALUATEMODELRESPONSE']._serialized_start=2000
-  _globals['_EVALUATEMODELRESPONSE']._serialized_end=2146
-  _globals['_LISTMODELSREQUEST']._serialized_start=2148
-  _globals['_LISTMODELSREQUEST']._serialized_end=2167
-  _globals['_LISTMODELSRESPONSE']._serialized_start=2169
-  _globals['_LISTMODELSRESPONSE']._serialized_end=2243
-  _globals['_OWNERSHIPSERVICE']._serialized_start=2246
-  _globals['_OWNERSHIPSERVICE']._serialized_end=3047
+  _globals['_RECORDOWNERSHIPREQUEST']._serialized_end=1161
+  _globals['_RECORDOWNERSHIPRESPONSE']._serialized_start=1163
+  _globals['_RECORDOWNERSHIPRESPONSE']._serialized_end=1261
+  _globals['_DELETEOWNERSHIPRECORDREQUEST']._serialized_start=1264
+  _globals['_DELETEOWNERSHIPRECORDREQUEST']._serialized_end=1397
+  _globals['_DELETEOWNERSHIPRECORDRESPONSE']._serialized_start=1399
+  _globals['_DELETEOWNERSHIPRECORDRESPONSE']._serialized_end=1430
+  _globals['_LISTOWNERSHIPRECORDSREQUEST']._serialized_start=1433
+  _globals['_LISTOWNERSHIPRECORDSREQUEST']._serialized_end=1578
+  _globals['_LISTOWNERSHIPRECORDSRESPONSE']._serialized_start=1580
+  _globals['_LISTOWNERSHIPRECORDSRESPONSE']._serialized_end=1691
+  _globals['_FITMODELREQUEST']._serialized_start=1693
+  _globals['_FITMODELREQUEST']._serialized_end=1724
+  _globals['_FITMODELRESPONSE']._serialized_start=1727
+  _globals['_FITMODELRESPONSE']._serialized_end=1858
+  _globals['_EVALUATEMODELREQUEST']._serialized_start=1860
+  _globals['_EVALUATEMODELREQUEST']._serialized_end=1931
+  _globals['_OWNERSHIPEVALUATION']._serialized_start=1933
+  _globals['_OWNERSHIPEVALUATION']._serialized_end=2026
+  _globals['_EVALUATEMODELRESPONSE']._serialized_start=2029
+  _globals['_EVALUATEMODELRESPONSE']._serialized_end=2175
+  _globals['_LISTMODELSREQUEST']._serialized_start=2177
+  _globals['_LISTMODELSREQUEST']._serialized_end=2196
+  _globals['_LISTMODELSRESPONSE']._serialized_start=2198
+  _globals['_LISTMODELSRESPONSE']._serialized_end=2272
+  _globals['_OWNERSHIPSERVICE']._serialized_start=2275
+  _globals['_OWNERSHIPSERVICE']._serialized_end=3076
 # @@protoc_insertion_point(module_scope)

@@ -147,8 +147,8 @@ class RecordOwnershipRequest(_message.Message):
 
     @_builtins.property
     def race_time(self) -> _timestamp_pb2.Timestamp:
-        """Optional. When the race was run, in UTC; needed for a race without a start time. Default: the start of the race,
-        else what was told before for it, else now, with a warning.
+        """Optional. When the race was run, in UTC, 1948-2099; needed for a race without a start time. Default: the start of
+        the race, else what was told before for it, else now, with a warning.
         """
 
     def __init__(

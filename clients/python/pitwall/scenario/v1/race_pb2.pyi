@@ -280,7 +280,7 @@ class Race(_message.Message):
 
     @_builtins.property
     def start_time(self) -> _timestamp_pb2.Timestamp:
-        """Optional. When the race starts."""
+        """Optional. When the race starts, 1948-2099."""
 
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:

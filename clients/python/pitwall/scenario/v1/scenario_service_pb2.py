@@ -31,7 +31,7 @@ from pitwall.scenario.v1 import scenario_set_pb2 as pitwall_dot_scenario_dot_v1_
 from pitwall.scenario.v1 import summary_pb2 as pitwall_dot_scenario_dot_v1_dot_summary__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*pitwall/scenario/v1/scenario_service.proto\x12\x13pitwall.scenario.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a pitwall/common/v1/progress.proto\x1a\x1cpitwall/common/v1/site.proto\x1a\x1epitwall/scenario/v1/race.proto\x1a&pitwall/scenario/v1/scenario_set.proto\x1a!pitwall/scenario/v1/summary.proto\"A\n\x0ePutRaceRequest\x12/\n\x04race\x18\x01 \x01(\x0b\x32\x19.pitwall.scenario.v1.RaceB\x06\xbaH\x03\xc8\x01\x01\":\n\x0fPutRaceResponse\x12\'\n\x04race\x18\x01 \x01(\x0b\x32\x19.pitwall.scenario.v1.Race\"\x89\x04\n\x11ImportRaceRequest\x12\x32\n\x07race_id\x18\x01 \x01(\tB!\xbaH\x1er\x1c\x32\x1a^[a-z0-9][a-z0-9_-]{0,63}$\x12\x38\n\x08salaries\x18\x02 \x01(\x0b\x32\x1e.pitwall.scenario.v1.InputFileB\x06\xbaH\x03\xc8\x01\x01\x12\x32\n\nrace_sheet\x18\x03 \x01(\x0b\x32\x1e.pitwall.scenario.v1.InputFile\x12\x31\n\x05track\x18\x04 \x01(\x0b\x32\x1a.pitwall.scenario.v1.TrackB\x06\xbaH\x03\xc8\x01\x01\x12\"\n\x0escheduled_laps\x18\x05 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\n\x12\x1c\n\nstage_laps\x18\x06 \x03(\x05\x42\x08\xbaH\x05\x92\x01\x02\x10\x05\x12\x35\n\x06series\x18\x07 \x01(\x0e\x32\x1b.pitwall.scenario.v1.SeriesB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12+\n\x05rules\x18\x08 \x01(\x0b\x32\x1c.pitwall.common.v1.SiteRules\x12\x16\n\x04name\x18\t \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x16\n\x0e\x61\x63\x63\x65pt_guesses\x18\n \x01(\x08\x12\x19\n\x11withdraw_unlisted\x18\x0b \x01(\x08\x12.\n\nstart_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"p\n\x12ImportRaceResponse\x12\'\n\x04race\x18\x01 \x01(\x0b\x32\x19.pitwall.scenario.v1.Race\x12\x31\n\x06report\x18\x02 \x01(\x0b\x32!.pitwall.scenario.v1.ImportReport\"D\n\x0eGetRaceRequest\x12\x32\n\x07race_id\x18\x01 \x01(\tB!\xbaH\x1er\x1c\x32\x1a^[a-z0-9][a-z0-9_-]{0,63}$\":\n\x0fGetRaceResponse\x12\'\n\x04race\x18\x01 \x01(\x0b\x32\x19.pitwall.scenario.v1.Race\"O\n\x10ListRacesRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xf4\x03(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\"V\n\x11ListRacesResponse\x12(\n\x05races\x18\x01 \x03(\x0b\x32\x19.pitwall.scenario.v1.Race\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"G\n\x11\x44\x65leteRaceRequest\x12\x32\n\x07race_id\x18\x01 \x01(\tB!\xbaH\x1er\x1c\x32\x1a^[a-z0-9][a-z0-9_-]{0,63}$\"-\n\x12\x44\x65leteRaceResponse\x12\x17\n\x0fn_scenario_sets\x18\x01 \x01(\x05\"~\n\x18GenerateScenariosRequest\x12\x32\n\x07race_id\x18\x01 \x01(\tB!\xbaH\x1er\x1c\x32\x1a^[a-z0-9][a-z0-9_-]{0,63}$\x12 \n\x0bn_scenarios\x18\x02 \x01(\x03\x42\x0b\xbaH\x08\"\x06\x18\xc0\x84=(d\x12\x0c\n\x04seed\x18\x03 \x01(\x04\"\x8f\x01\n\x19GenerateScenariosResponse\x12/\n\x08progress\x18\x01 \x01(\x0b\x32\x1b.pitwall.common.v1.ProgressH\x00\x12\x38\n\x0cscenario_set\x18\x02 \x01(\x0b\x32 .pitwall.scenario.v1.ScenarioSetH\x00\x42\x07\n\x05\x65vent\"\x81\x01\n\x15GetScenarioSetRequest\x12\x32\n\x07race_id\x18\x01 \x01(\tB!\xbaH\x1er\x1c\x32\x1a^[a-z0-9][a-z0-9_-]{0,63}$\x12\x34\n\x0fscenario_set_id\x18\x02 \x01(\tB\x1b\xbaH\x18r\x16\x32\x14^([0-9a-f]{16,64})?$\"P\n\x16GetScenarioSetResponse\x12\x36\n\x0cscenario_set\x18\x01 \x01(\x0b\x32 .pitwall.scenario.v1.ScenarioSet\"\x8a\x01\n\x17ListScenarioSetsRequest\x12\x32\n\x07race_id\x18\x01 \x01(\tB!\xbaH\x1er\x1c\x32\x1a^[a-z0-9][a-z0-9_-]{0,63}$\x12\x1d\n\tpage_size\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xf4\x03(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\"l\n\x18ListScenarioSetsResponse\x12\x37\n\rscenario_sets\x18\x01 \x03(\x0b\x32 .pitwall.scenario.v1.ScenarioSet\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x90\x02\n\x13StreamMatrixRequest\x12\x32\n\x07race_id\x18\x01 \x01(\tB!\xbaH\x1er\x1c\x32\x1a^[a-z0-9][a-z0-9_-]{0,63}$\x12\x34\n\x0fscenario_set_id\x18\x02 \x01(\tB\x1b\xbaH\x18r\x16\x32\x14^([0-9a-f]{16,64})?$\x12\x1a\n\tstart_row\x18\x03 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12\x18\n\x07\x65nd_row\x18\x04 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12\x1e\n\ndriver_ids\x18\x05 \x03(\tB\n\xbaH\x07\x92\x01\x04\x10<\x18\x01\x12\x39\n\x05\x64type\x18\x06 \x01(\x0e\x32 .pitwall.scenario.v1.MatrixDtypeB\x08\xbaH\x05\x82\x01\x02\x10\x01\"\x86\x01\n\x14StreamMatrixResponse\x12\x33\n\x06header\x18\x01 \x01(\x0b\x32!.pitwall.scenario.v1.MatrixHeaderH\x00\x12\x31\n\x05\x63hunk\x18\x02 \x01(\x0b\x32 .pitwall.scenario.v1.MatrixChunkH\x00\x42\x06\n\x04part\"\x8c\x01\n\x13UploadMatrixRequest\x12\x33\n\x06header\x18\x01 \x01(\x0b\x32!.pitwall.scenario.v1.MatrixHeaderH\x00\x12\x31\n\x05\x63hunk\x18\x02 \x01(\x0b\x32 .pitwall.scenario.v1.MatrixChunkH\x00\x42\r\n\x04part\x12\x05\xbaH\x02\x08\x01\"N\n\x14UploadMatrixResponse\x12\x36\n\x0cscenario_set\x18\x01 \x01(\x0b\x32 .pitwall.scenario.v1.ScenarioSet\"\xfd\x01\n\x19SummarizeScenariosRequest\x12\x32\n\x07race_id\x18\x01 \x01(\tB!\xbaH\x1er\x1c\x32\x1a^[a-z0-9][a-z0-9_-]{0,63}$\x12\x34\n\x0fscenario_set_id\x18\x02 \x01(\tB\x1b\xbaH\x18r\x16\x32\x14^([0-9a-f]{16,64})?$\x12\x39\n\x11percentile_levels\x18\x03 \x03(\x01\x42\x1e\xbaH\x1b\x92\x01\x18\x10\x15\"\x14\x12\x12\x11\x00\x00\x00\x00\x00\x00Y@!\x00\x00\x00\x00\x00\x00\x00\x00\x12\x1d\n\x15include_optimal_rates\x18\x04 \x01(\x08\x12\x1c\n\x14include_correlations\x18\x05 \x01(\x08\"\xc7\x01\n\x1aSummarizeScenariosResponse\x12\x36\n\x0cscenario_set\x18\x01 \x01(\x0b\x32 .pitwall.scenario.v1.ScenarioSet\x12\x33\n\x07\x64rivers\x18\x02 \x03(\x0b\x32\".pitwall.scenario.v1.DriverSummary\x12<\n\x0c\x63orrelations\x18\x03 \x01(\x0b\x32&.pitwall.scenario.v1.CorrelationMatrix2\xee\x08\n\x0fScenarioService\x12T\n\x07PutRace\x12#.pitwall.scenario.v1.PutRaceRequest\x1a$.pitwall.scenario.v1.PutRaceResponse\x12]\n\nImportRace\x12&.pitwall.scenario.v1.ImportRaceRequest\x1a\'.pitwall.scenario.v1.ImportRaceResponse\x12T\n\x07GetRace\x12#.pitwall.scenario.v1.GetRaceRequest\x1a$.pitwall.scenario.v1.GetRaceResponse\x12Z\n\tListRaces\x12%.pitwall.scenario.v1.ListRacesRequest\x1a&.pitwall.scenario.v1.ListRacesResponse\x12]\n\nDeleteRace\x12&.pitwall.scenario.v1.DeleteRaceRequest\x1a\'.pitwall.scenario.v1.DeleteRaceResponse\x12t\n\x11GenerateScenarios\x12-.pitwall.scenario.v1.GenerateScenariosRequest\x1a..pitwall.scenario.v1.GenerateScenariosResponse0\x01\x12i\n\x0eGetScenarioSet\x12*.pitwall.scenario.v1.GetScenarioSetRequest\x1a+.pitwall.scenario.v1.GetScenarioSetResponse\x12o\n\x10ListScenarioSets\x12,.pitwall.scenario.v1.ListScenarioSetsRequest\x1a-.pitwall.scenario.v1.ListScenarioSetsResponse\x12\x65\n\x0cStreamMatrix\x12(.pitwall.scenario.v1.StreamMatrixRequest\x1a).pitwall.scenario.v1.StreamMatrixResponse0\x01\x12\x65\n\x0cUploadMatrix\x12(.pitwall.scenario.v1.UploadMatrixRequest\x1a).pitwall.scenario.v1.UploadMatrixResponse(\x01\x12u\n\x12SummarizeScenarios\x12..pitwall.scenario.v1.SummarizeScenariosRequest\x1a/.pitwall.scenario.v1.SummarizeScenariosResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*pitwall/scenario/v1/scenario_service.proto\x12\x13pitwall.scenario.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a pitwall/common/v1/progress.proto\x1a\x1cpitwall/common/v1/site.proto\x1a\x1epitwall/scenario/v1/race.proto\x1a&pitwall/scenario/v1/scenario_set.proto\x1a!pitwall/scenario/v1/summary.proto\"A\n\x0ePutRaceRequest\x12/\n\x04race\x18\x01 \x01(\x0b\x32\x19.pitwall.scenario.v1.RaceB\x06\xbaH\x03\xc8\x01\x01\":\n\x0fPutRaceResponse\x12\'\n\x04race\x18\x01 \x01(\x0b\x32\x19.pitwall.scenario.v1.Race\"\xa6\x04\n\x11ImportRaceRequest\x12\x32\n\x07race_id\x18\x01 \x01(\tB!\xbaH\x1er\x1c\x32\x1a^[a-z0-9][a-z0-9_-]{0,63}$\x12\x38\n\x08salaries\x18\x02 \x01(\x0b\x32\x1e.pitwall.scenario.v1.InputFileB\x06\xbaH\x03\xc8\x01\x01\x12\x32\n\nrace_sheet\x18\x03 \x01(\x0b\x32\x1e.pitwall.scenario.v1.InputFile\x12\x31\n\x05track\x18\x04 \x01(\x0b\x32\x1a.pitwall.scenario.v1.TrackB\x06\xbaH\x03\xc8\x01\x01\x12\"\n\x0escheduled_laps\x18\x05 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\n\x12\x1c\n\nstage_laps\x18\x06 \x03(\x05\x42\x08\xbaH\x05\x92\x01\x02\x10\x05\x12\x35\n\x06series\x18\x07 \x01(\x0e\x32\x1b.pitwall.scenario.v1.SeriesB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12+\n\x05rules\x18\x08 \x01(\x0b\x32\x1c.pitwall.common.v1.SiteRules\x12\x16\n\x04name\x18\t \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x16\n\x0e\x61\x63\x63\x65pt_guesses\x18\n \x01(\x08\x12\x19\n\x11withdraw_unlisted\x18\x0b \x01(\x08\x12K\n\nstart_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x1b\xbaH\x18\xb2\x01\x15\x1a\x06\x08\x80\xae\x99\xa4\x0f\x32\x0b\x08\x80\xd4\xf6\xb4\xfd\xff\xff\xff\xff\x01\"p\n\x12ImportRaceResponse\x12\'\n\x04race\x18\x01 \x01(\x0b\x32\x19.pitwall.scenario.v1.Race\x12\x31\n\x06report\x18\x02 \x01(\x0b\x32!.pitwall.scenario.v1.ImportReport\"D\n\x0eGetRaceRequest\x12\x32\n\x07race_id\x18\x01 \x01(\tB!\xbaH\x1er\x1c\x32\x1a^[a-z0-9][a-z0-9_-]{0,63}$\":\n\x0fGetRaceResponse\x12\'\n\x04race\x18\x01 \x01(\x0b\x32\x19.pitwall.scenario.v1.Race\"O\n\x10ListRacesRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xf4\x03(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\"V\n\x11ListRacesResponse\x12(\n\x05races\x18\x01 \x03(\x0b\x32\x19.pitwall.scenario.v1.Race\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"G\n\x11\x44\x65leteRaceRequest\x12\x32\n\x07race_id\x18\x01 \x01(\tB!\xbaH\x1er\x1c\x32\x1a^[a-z0-9][a-z0-9_-]{0,63}$\"-\n\x12\x44\x65leteRaceResponse\x12\x17\n\x0fn_scenario_sets\x18\x01 \x01(\x05\"~\n\x18GenerateScenariosRequest\x12\x32\n\x07race_id\x18\x01 \x01(\tB!\xbaH\x1er\x1c\x32\x1a^[a-z0-9][a-z0-9_-]{0,63}$\x12 \n\x0bn_scenarios\x18\x02 \x01(\x03\x42\x0b\xbaH\x08\"\x06\x18\xc0\x84=(d\x12\x0c\n\x04seed\x18\x03 \x01(\x04\"\x8f\x01\n\x19GenerateScenariosResponse\x12/\n\x08progress\x18\x01 \x01(\x0b\x32\x1b.pitwall.common.v1.ProgressH\x00\x12\x38\n\x0cscenario_set\x18\x02 \x01(\x0b\x32 .pitwall.scenario.v1.ScenarioSetH\x00\x42\x07\n\x05\x65vent\"\x81\x01\n\x15GetScenarioSetRequest\x12\x32\n\x07race_id\x18\x01 \x01(\tB!\xbaH\x1er\x1c\x32\x1a^[a-z0-9][a-z0-9_-]{0,63}$\x12\x34\n\x0fscenario_set_id\x18\x02 \x01(\tB\x1b\xbaH\x18r\x16\x32\x14^([0-9a-f]{16,64})?$\"P\n\x16GetScenarioSetResponse\x12\x36\n\x0cscenario_set\x18\x01 \x01(\x0b\x32 .pitwall.scenario.v1.ScenarioSet\"\x8a\x01\n\x17ListScenarioSetsRequest\x12\x32\n\x07race_id\x18\x01 \x01(\tB!\xbaH\x1er\x1c\x32\x1a^[a-z0-9][a-z0-9_-]{0,63}$\x12\x1d\n\tpage_size\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xf4\x03(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\"l\n\x18ListScenarioSetsResponse\x12\x37\n\rscenario_sets\x18\x01 \x03(\x0b\x32 .pitwall.scenario.v1.ScenarioSet\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x90\x02\n\x13StreamMatrixRequest\x12\x32\n\x07race_id\x18\x01 \x01(\tB!\xbaH\x1er\x1c\x32\x1a^[a-z0-9][a-z0-9_-]{0,63}$\x12\x34\n\x0fscenario_set_id\x18\x02 \x01(\tB\x1b\xbaH\x18r\x16\x32\x14^([0-9a-f]{16,64})?$\x12\x1a\n\tstart_row\x18\x03 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12\x18\n\x07\x65nd_row\x18\x04 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12\x1e\n\ndriver_ids\x18\x05 \x03(\tB\n\xbaH\x07\x92\x01\x04\x10<\x18\x01\x12\x39\n\x05\x64type\x18\x06 \x01(\x0e\x32 .pitwall.scenario.v1.MatrixDtypeB\x08\xbaH\x05\x82\x01\x02\x10\x01\"\x86\x01\n\x14StreamMatrixResponse\x12\x33\n\x06header\x18\x01 \x01(\x0b\x32!.pitwall.scenario.v1.MatrixHeaderH\x00\x12\x31\n\x05\x63hunk\x18\x02 \x01(\x0b\x32 .pitwall.scenario.v1.MatrixChunkH\x00\x42\x06\n\x04part\"\x8c\x01\n\x13UploadMatrixRequest\x12\x33\n\x06header\x18\x01 \x01(\x0b\x32!.pitwall.scenario.v1.MatrixHeaderH\x00\x12\x31\n\x05\x63hunk\x18\x02 \x01(\x0b\x32 .pitwall.scenario.v1.MatrixChunkH\x00\x42\r\n\x04part\x12\x05\xbaH\x02\x08\x01\"N\n\x14UploadMatrixResponse\x12\x36\n\x0cscenario_set\x18\x01 \x01(\x0b\x32 .pitwall.scenario.v1.ScenarioSet\"\xfd\x01\n\x19SummarizeScenariosRequest\x12\x32\n\x07race_id\x18\x01 \x01(\tB!\xbaH\x1er\x1c\x32\x1a^[a-z0-9][a-z0-9_-]{0,63}$\x12\x34\n\x0fscenario_set_id\x18\x02 \x01(\tB\x1b\xbaH\x18r\x16\x32\x14^([0-9a-f]{16,64})?$\x12\x39\n\x11percentile_levels\x18\x03 \x03(\x01\x42\x1e\xbaH\x1b\x92\x01\x18\x10\x15\"\x14\x12\x12\x11\x00\x00\x00\x00\x00\x00Y@!\x00\x00\x00\x00\x00\x00\x00\x00\x12\x1d\n\x15include_optimal_rates\x18\x04 \x01(\x08\x12\x1c\n\x14include_correlations\x18\x05 \x01(\x08\"\xc7\x01\n\x1aSummarizeScenariosResponse\x12\x36\n\x0cscenario_set\x18\x01 \x01(\x0b\x32 .pitwall.scenario.v1.ScenarioSet\x12\x33\n\x07\x64rivers\x18\x02 \x03(\x0b\x32\".pitwall.scenario.v1.DriverSummary\x12<\n\x0c\x63orrelations\x18\x03 \x01(\x0b\x32&.pitwall.scenario.v1.CorrelationMatrix2\xee\x08\n\x0fScenarioService\x12T\n\x07PutRace\x12#.pitwall.scenario.v1.PutRaceRequest\x1a$.pitwall.scenario.v1.PutRaceResponse\x12]\n\nImportRace\x12&.pitwall.scenario.v1.ImportRaceRequest\x1a\'.pitwall.scenario.v1.ImportRaceResponse\x12T\n\x07GetRace\x12#.pitwall.scenario.v1.GetRaceRequest\x1a$.pitwall.scenario.v1.GetRaceResponse\x12Z\n\tListRaces\x12%.pitwall.scenario.v1.ListRacesRequest\x1a&.pitwall.scenario.v1.ListRacesResponse\x12]\n\nDeleteRace\x12&.pitwall.scenario.v1.DeleteRaceRequest\x1a\'.pitwall.scenario.v1.DeleteRaceResponse\x12t\n\x11GenerateScenarios\x12-.pitwall.scenario.v1.GenerateScenariosRequest\x1a..pitwall.scenario.v1.GenerateScenariosResponse0\x01\x12i\n\x0eGetScenarioSet\x12*.pitwall.scenario.v1.GetScenarioSetRequest\x1a+.pitwall.scenario.v1.GetScenarioSetResponse\x12o\n\x10ListScenarioSets\x12,.pitwall.scenario.v1.ListScenarioSetsRequest\x1a-.pitwall.scenario.v1.ListScenarioSetsResponse\x12\x65\n\x0cStreamMatrix\x12(.pitwall.scenario.v1.StreamMatrixRequest\x1a).pitwall.scenario.v1.StreamMatrixResponse0\x01\x12\x65\n\x0cUploadMatrix\x12(.pitwall.scenario.v1.UploadMatrixRequest\x1a).pitwall.scenario.v1.UploadMatrixResponse(\x01\x12u\n\x12SummarizeScenarios\x12..pitwall.scenario.v1.SummarizeScenariosRequest\x1a/.pitwall.scenario.v1.SummarizeScenariosResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -54,6 +54,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_IMPORTRACEREQUEST'].fields_by_name['series']._serialized_options = b'\272H\005\202\001\002\020\001'
   _globals['_IMPORTRACEREQUEST'].fields_by_name['name']._loaded_options = None
   _globals['_IMPORTRACEREQUEST'].fields_by_name['name']._serialized_options = b'\272H\005r\003\030\310\001'
+  _globals['_IMPORTRACEREQUEST'].fields_by_name['start_time']._loaded_options = None
+  _globals['_IMPORTRACEREQUEST'].fields_by_name['start_time']._serialized_options = b'\272H\030\262\001\025\032\006\010\200\256\231\244\0172\013\010\200\324\366\264\375\377\377\377\377\001'
   _globals['_GETRACEREQUEST'].fields_by_name['race_id']._loaded_options = None
   _globals['_GETRACEREQUEST'].fields_by_name['race_id']._serialized_options = b'\272H\036r\0342\032^[a-z0-9][a-z0-9_-]{0,63}$'
   _globals['_LISTRACESREQUEST'].fields_by_name['page_size']._loaded_options = None
@@ -101,45 +103,45 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PUTRACERESPONSE']._serialized_start=367
   _globals['_PUTRACERESPONSE']._serialized_end=425
   _globals['_IMPORTRACEREQUEST']._serialized_start=428
-  _globals['_IMPORTRACEREQUEST']._serialized_end=949
-  _globals['_IMPORTRACERESPONSE']._serialized_start=951
-  _globals['_IMPORTRACERESPONSE']._serialized_end=1063
-  _globals['_GETRACEREQUEST']._serialized_start=1065
-  _globals['_GETRACEREQUEST']._serialized_end=1133
-  _globals['_GETRACERESPONSE']._serialized_start=1135
-  _globals['_GETRACERESPONSE']._serialized_end=1193
-  _globals['_LISTRACESREQUEST']._serialized_start=1195
-  _globals['_LISTRACESREQUEST']._serialized_end=1274
-  _globals['_LISTRACESRESPONSE']._serialized_start=1276
-  _globals['_LISTRACESRESPONSE']._serialized_end=1362
-  _globals['_DELETERACEREQUEST']._serialized_start=1364
-  _globals['_DELETERACEREQUEST']._serialized_end=1435
-  _globals['_DELETERACERESPONSE']._serialized_start=1437
-  _globals['_DELETERACERESPONSE']._serialized_end=1482
-  _globals['_GENERATESCENARIOSREQUEST']._serialized_start=1484
-  _globals['_GENERATESCENARIOSREQUEST']._serialized_end=1610
-  _globals['_GENERATESCENARIOSRESPONSE']._serialized_start=1613
-  _globals['_GENERATESCENARIOSRESPONSE']._serialized_end=1756
-  _globals['_GETSCENARIOSETREQUEST']._serialized_start=1759
-  _globals['_GETSCENARIOSETREQUEST']._serialized_end=1888
-  _globals['_GETSCENARIOSETRESPONSE']._serialized_start=1890
-  _globals['_GETSCENARIOSETRESPONSE']._serialized_end=1970
-  _globals['_LISTSCENARIOSETSREQUEST']._serialized_start=1973
-  _globals['_LISTSCENARIOSETSREQUEST']._serialized_end=2111
-  _globals['_LISTSCENARIOSETSRESPONSE']._serialized_start=2113
-  _globals['_LISTSCENARIOSETSRESPONSE']._serialized_end=2221
-  _globals['_STREAMMATRIXREQUEST']._serialized_start=2224
-  _globals['_STREAMMATRIXREQUEST']._serialized_end=2496
-  _globals['_STREAMMATRIXRESPONSE']._serialized_start=2499
-  _globals['_STREAMMATRIXRESPONSE']._serialized_end=2633
-  _globals['_UPLOADMATRIXREQUEST']._serialized_start=2636
-  _globals['_UPLOADMATRIXREQUEST']._serialized_end=2776
-  _globals['_UPLOADMATRIXRESPONSE']._serialized_start=2778
-  _globals['_UPLOADMATRIXRESPONSE']._serialized_end=2856
-  _globals['_SUMMARIZESCENARIOSREQUEST']._serialized_start=2859
-  _globals['_SUMMARIZESCENARIOSREQUEST']._serialized_end=3112
-  _globals['_SUMMARIZESCENARIOSRESPONSE']._serialized_start=3115
-  _globals['_SUMMARIZESCENARIOSRESPONSE']._serialized_end=3314
-  _globals['_SCENARIOSERVICE']._serialized_start=3317
-  _globals['_SCENARIOSERVICE']._serialized_end=4451
+  _globals['_IMPORTRACEREQUEST']._serialized_end=978
+  _globals['_IMPORTRACERESPONSE']._serialized_start=980
+  _globals['_IMPORTRACERESPONSE']._serialized_end=1092
+  _globals['_GETRACEREQUEST']._serialized_start=1094
+  _globals['_GETRACEREQUEST']._serialized_end=1162
+  _globals['_GETRACERESPONSE']._serialized_start=1164
+  _globals['_GETRACERESPONSE']._serialized_end=1222
+  _globals['_LISTRACESREQUEST']._serialized_start=1224
+  _globals['_LISTRACESREQUEST']._serialized_end=1303
+  _globals['_LISTRACESRESPONSE']._serialized_start=1305
+  _globals['_LISTRACESRESPONSE']._serialized_end=1391
+  _globals['_DELETERACEREQUEST']._serialized_start=1393
+  _globals['_DELETERACEREQUEST']._serialized_end=1464
+  _globals['_DELETERACERESPONSE']._serialized_start=1466
+  _globals['_DELETERACERESPONSE']._serialized_end=1511
+  _globals['_GENERATESCENARIOSREQUEST']._serialized_start=1513
+  _globals['_GENERATESCENARIOSREQUEST']._serialized_end=1639
+  _globals['_GENERATESCENARIOSRESPONSE']._serialized_start=1642
+  _globals['_GENERATESCENARIOSRESPONSE']._serialized_end=1785
+  _globals['_GETSCENARIOSETREQUEST']._serialized_start=1788
+  _globals['_GETSCENARIOSETREQUEST']._serialized_end=1917
+  _globals['_GETSCENARIOSETRESPONSE']._serialized_start=1919
+  _globals['_GETSCENARIOSETRESPONSE']._serialized_end=1999
+  _globals['_LISTSCENARIOSETSREQUEST']._serialized_start=2002
+  _globals['_LISTSCENARIOSETSREQUEST']._serialized_end=2140
+  _globals['_LISTSCENARIOSETSRESPONSE']._serialized_start=2142
+  _globals['_LISTSCENARIOSETSRESPONSE']._serialized_end=2250
+  _globals['_STREAMMATRIXREQUEST']._serialized_start=2253
+  _globals['_STREAMMATRIXREQUEST']._serialized_end=2525
+  _globals['_STREAMMATRIXRESPONSE']._serialized_start=2528
+  _globals['_STREAMMATRIXRESPONSE']._serialized_end=2662
+  _globals['_UPLOADMATRIXREQUEST']._serialized_start=2665
+  _globals['_UPLOADMATRIXREQUEST']._serialized_end=2805
+  _globals['_UPLOADMATRIXRESPONSE']._serialized_start=2807
+  _globals['_UPLOADMATRIXRESPONSE']._serialized_end=2885
+  _globals['_SUMMARIZESCENARIOSREQUEST']._serialized_start=2888
+  _globals['_SUMMARIZESCENARIOSREQUEST']._serialized_end=3141
+  _globals['_SUMMARIZESCENARIOSRESPONSE']._serialized_start=3144
+  _globals['_SUMMARIZESCENARIOSRESPONSE']._serialized_end=3343
+  _globals['_SCENARIOSERVICE']._serialized_start=3346
+  _globals['_SCENARIOSERVICE']._serialized_end=4480
 # @@protoc_insertion_point(module_scope)

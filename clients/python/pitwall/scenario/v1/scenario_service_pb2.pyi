@@ -124,7 +124,7 @@ class ImportRaceRequest(_message.Message):
 
     @_builtins.property
     def start_time(self) -> _timestamp_pb2.Timestamp:
-        """Optional. When the race starts. Default: what the salary file says, if it does."""
+        """Optional. When the race starts, 1948-2099. Default: what the salary file says, if it does."""
 
     def __init__(
         self,
