@@ -4,7 +4,7 @@ import json
 import re
 import shutil
 import subprocess
-from html import unescape
+from html import escape, unescape
 
 import pytest
 
@@ -30,15 +30,27 @@ class Chromium:
         assert not complaints, complaints
         return ran.stdout
 
-    def evaluate(self, path, script, *options):
-        """The value of a script (an expression, as JSON) in a page; fails on any console message."""
+    def evaluate(self, path, script, *options, when=""):
+        """The value of a script (an expression, as JSON) in a page; fails on any console message.
+
+        ``when`` names an event of the window to wait for.
+        """
         page = self._folder / "evaluated.html"
-        probe = (
-            f"<script>document.body.innerHTML = '<pre>' + JSON.stringify({script}).replaceAll('<', '&lt;') + '</pre>'"
-        )
-        page.write_text(path.read_text().replace("</body>", f"{probe}</script></body>"))
+        told = f"document.body.innerHTML = '<pre>' + JSON.stringify({script}).replaceAll('<', '&lt;') + '</pre>'"
+        probe = f"addEventListener('{when}', () => {{ {told} }})" if when else told
+        page.write_text(path.read_text().replace("</body></html>", f"<script>{probe}</script></body></html>"))
         dumped = self._start(page, "--dump-dom", *options)
         return json.loads(unescape(re.search(r"<pre>(.*)</pre>", dumped, re.DOTALL)[1]))
+
+    def evaluate_in_frame(self, path, function, *, width):
+        """The value of a function of a page's document and window in a frame as wide as said; it may be narrow."""
+        outer = self._folder / "outer.html"
+        outer.write_text(
+            f"<!doctype html><html><body><iframe id=view style='border:0;width:{width}px;height:800px' "
+            f"srcdoc='{escape(path.read_text())}'></iframe></body></html>"
+        )
+        view = "document.getElementById('view')"
+        return self.evaluate(outer, f"{function}({view}.contentDocument, {view}.contentWindow)", when="load")
 
     def picture(self, path, target, size):
         """A screenshot of a page."""

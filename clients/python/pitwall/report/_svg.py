@@ -7,6 +7,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from html import escape
 
+_LEAST_WIDTH = 720
+"""Pixels below which a chart is not shrunk: its labels are 12 of 860 units high."""
+
 
 @dataclass(frozen=True)
 class Scale:
@@ -99,8 +102,8 @@ def y_axis(
 
 
 def svg(width: float, height: float, body: str, label: str) -> str:
-    """A chart of its own; screen readers hear the label."""
-    least = min(width, 560)
+    """A chart of its own; screen readers hear the label. On a phone it scrolls before its labels grow too small."""
+    least = min(width, _LEAST_WIDTH)
     return (
         f'<div class="chart"><svg viewBox="0 0 {width:g} {height:g}" style="min-width:{least:g}px" role="img" '
         f'aria-label="{escape(label, quote=True)}">{body}</svg></div>'
