@@ -1,6 +1,7 @@
 """Each verb on the sample slate, and what each says to input that is not right."""
 
 import csv
+import errno
 import hashlib
 import io
 import json
@@ -275,6 +276,33 @@ def test_a_place_that_cannot_be_written_is_named(cli, sample, tmp_path):
     assert told.code == 2
     assert "file" in told.err
     assert (tmp_path / "file").read_text() == "here"
+
+
+def full(*_arguments, **_options):
+    raise OSError(errno.ENOSPC, "No space left on device", "disk")
+
+
+@pytest.mark.usefixtures("sample")
+def test_a_full_disk_is_code_3_and_leaves_the_file_before(folder, tmp_path, monkeypatch):
+    out = tmp_path / "DKEntries.csv"
+    out.write_text("before")
+    options = ("--template", EXAMPLES / "DKEntries.csv", "--lineups", folder / "lineups.csv", "--out", out)
+    monkeypatch.setattr("pitwall.files.os.fsync", full)
+    told = pitwall("entries", "fill", *options, "--json")
+    assert told.code == 3
+    assert "free some space" in told.violations["message"]
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("DKEntries.csv", "before")]
+
+
+def test_a_run_that_the_disk_has_no_room_for_leaves_nothing_behind(cli, stack, sample, tmp_path, monkeypatch):
+    runs = stack[-1] / "runs"
+    before = sorted(path.name for path in runs.iterdir())
+    with monkeypatch.context() as patch:
+        patch.setattr("pathlib.Path.write_text", full)
+        told = cli("runs", "rerun", sample["run_id"], "--out", tmp_path)
+    assert told.code == 3, told.err
+    assert "No space left" in told.err
+    assert sorted(path.name for path in runs.iterdir()) == before
 
 
 @pytest.mark.usefixtures("sample")
