@@ -21,6 +21,7 @@ from services.scenario.calibration.history import HistoricRace, read_history
 from services.scenario.calibration.order_fit import OrderFit, OrderSettings, fit_orders
 from services.scenario.calibration.team_fit import fit_team_sd
 from services.scenario.core.calibration import FORMAT, DriverForm
+from services.scenario.core.race_flow import RaceFlow
 from services.scenario.core.simulate import MODEL_VERSION
 
 MIN_RACES_OF_TYPE = 3
@@ -45,7 +46,7 @@ class FitSettings:
     flow: FlowFitSettings = field(default_factory=FlowFitSettings)
 
 
-CALIBRATION_SETTINGS = FitSettings(flow=FlowFitSettings(max_races=30, n_scenarios=96, max_rounds=5))
+CALIBRATION_SETTINGS = FitSettings(flow=FlowFitSettings(n_scenarios=72, max_rounds=5))
 """More work than the defaults, which a backtest repeats season by season."""
 
 
@@ -62,32 +63,51 @@ def fit_tracks(
     past: Sequence[KnownRace],
     settings: FitSettings,
     *,
-    previous: Mapping[TrackType, TrackFit] | None = None,
     checkpoint: Checkpoint = no_checkpoint,
     report: ReportProgress = no_progress,
 ) -> dict[TrackType, TrackFit]:
-    """Fit every track type that has been raced on to races of the stage era, the newest last.
-
-    ``previous`` is an earlier fit to begin from.
-    """
+    """Fit every track type that has been raced on to races of the stage era, the newest last."""
     orders = fit_orders(past, settings.order)
-    by_type = {kind: [known for known in past if known.race.track_type is kind] for kind in TrackType}
+    by_type = {kind: of_type(past, kind) for kind in TrackType}
     usable = {kind: known for kind, known in by_type.items() if len(known) >= MIN_RACES_OF_TYPE}
     flows: dict[TrackType, FlowFit] = {}
     for done, (kind, known) in enumerate(usable.items()):
         report("fit race flow", done, len(usable))
-        weights = race_weights(len(known), settings.flow.half_life_races)
-        start = fit_direct(FLOW_DEFAULTS[kind], known, orders[kind], weights)
-        begin = (previous or {}).get(kind)
-        flows[kind] = fit_flow(
-            known, orders[kind], start, settings.flow, begin=begin.flow if begin else None, checkpoint=checkpoint
-        )
+        start = _direct(FLOW_DEFAULTS[kind], known, orders[kind], settings)
+        flows[kind] = fit_flow(known, orders[kind], start, settings.flow, checkpoint=checkpoint)
     report("fit race flow", len(usable), len(usable))
     team_sd = _team_sd(usable, orders, flows, settings)
     return {
         kind: TrackFit(orders[kind], _with_team_sd(flow, team_sd.get(kind)), len(usable[kind]))
         for kind, flow in flows.items()
     }
+
+
+def refit_track(
+    past: Sequence[KnownRace],
+    kind: TrackType,
+    previous: TrackFit | None,
+    settings: FitSettings,
+    *,
+    checkpoint: Checkpoint = no_checkpoint,
+) -> TrackFit:
+    """One track type fitted, from where an earlier fit ended if there is one; the spread of the team's day stays."""
+    known, order = of_type(past, kind), fit_orders(past, settings.order)[kind]
+    begin = previous.flow if previous else None
+    start = _direct(FLOW_DEFAULTS[kind], known, order, settings)
+    if begin:
+        start = start._replace(team_sd=begin.flow.team_sd)
+    flow = fit_flow(known, order, start, settings.flow, begin=begin, checkpoint=checkpoint)
+    return TrackFit(order, flow, len(known))
+
+
+def of_type(past: Sequence[KnownRace], kind: TrackType) -> list[KnownRace]:
+    """The races of a track type."""
+    return [known for known in past if known.race.track_type is kind]
+
+
+def _direct(start: RaceFlow, known: Sequence[KnownRace], order: OrderFit, settings: FitSettings) -> RaceFlow:
+    return fit_direct(start, known, order, race_weights(len(known), settings.flow.half_life_races))
 
 
 def calibrate(

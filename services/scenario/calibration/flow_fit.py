@@ -7,7 +7,7 @@ common random numbers and a weak pull to the starting values (McFadden 1989, met
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -17,7 +17,13 @@ import numpy.typing as npt
 from services.common.domain.site_rules import DRAFTKINGS_CLASSIC
 from services.common.domain.work import Checkpoint, no_checkpoint
 from services.scenario.calibration.form import KnownRace
-from services.scenario.calibration.moments import MOMENTS, moment_values, real_statistics, simulated_statistics
+from services.scenario.calibration.moments import (
+    MOMENTS,
+    VARIANCE_RATIOS,
+    moment_values,
+    real_statistics,
+    simulated_statistics,
+)
 from services.scenario.calibration.order_fit import OrderFit, favourite_ranks
 from services.scenario.core.race_checks import default_stages
 from services.scenario.core.race_flow import BlockResult, RaceFlow
@@ -74,6 +80,10 @@ class FlowFitSettings:
         Newest races of the type that are looked at.
     half_life_races
         Races of the type after which a race counts half.
+    unqualified_weight
+        Weight of a race whose grid was drawn or set by a formula, against one with qualifying, which is what is
+        forecast. Grids by draw put slow cars in front: at superspeedways the first five led 24 % of the laps of
+        2020 and 2021, after 41 % in 2013-2019.
     n_scenarios
         Scenarios per race and trial.
     max_rounds
@@ -82,9 +92,10 @@ class FlowFitSettings:
         Weight of the pull to the starting values, in units of the scale.
     """
 
-    max_races: int = 24
+    max_races: int = 36
     half_life_races: float = 12.0
-    n_scenarios: int = 64
+    unqualified_weight: float = 0.25
+    n_scenarios: int = 32
     max_rounds: int = 4
     pull: float = 0.25
     workers: int = 2
@@ -150,12 +161,14 @@ def fit_flow(
         An earlier fit whose values are the starting ones instead.
     """
     settings = settings or FlowFitSettings()
+    dispersion = _dispersion(known)
     known = known[-settings.max_races :]
     if begin is not None:
         start = start._replace(**{name: getattr(begin.flow, name) for name in BOUNDS if name != ORDER_SCALE})
     weights = race_weights(len(known), settings.half_life_races)
+    weights *= [1.0 if item.race.qualified else settings.unqualified_weight for item in known]
     ranks = [favourite_ranks(item, fit) for item in known]
-    target = _Target(known, ranks, weights)
+    target = _Target(known, ranks, weights, dispersion)
 
     def simulated(values: Floats) -> Floats:
         checkpoint()
@@ -207,14 +220,26 @@ def _soft_loss(residuals: Floats) -> float:
     return float((np.sqrt(1.0 + residuals**2) - 1.0).sum())
 
 
-class _Target:
-    """Moments of the real races and how closely they are known."""
+def _dispersion(known: Sequence[KnownRace]) -> dict[str, float]:
+    """Variance ratios over all races: few of the newest cannot tell them, and they outlast changes of level.
 
-    def __init__(self, known: Sequence[KnownRace], ranks: Sequence[Ints], weights: Floats) -> None:
+    At intermediate tracks cars out vary 2.2 (2010-2016), 3.0 (2017-2019), 2.3 (2020-2021) times as much as binomial.
+    """
+    rows = np.array([real_statistics(item.race, item.race.start) for item in known])
+    return dict(zip(VARIANCE_RATIOS, moment_values(VARIANCE_RATIOS, rows).tolist(), strict=True))
+
+
+class _Target:
+    """Moments of the real races and how closely they are known; ``fixed`` holds those known from elsewhere."""
+
+    def __init__(
+        self, known: Sequence[KnownRace], ranks: Sequence[Ints], weights: Floats, fixed: Mapping[str, float]
+    ) -> None:
         rows = np.array([real_statistics(item.race, rank) for item, rank in zip(known, ranks, strict=True)])
         self._weights = weights / weights.mean()
         names = tuple(MOMENTS)
         real = self._values(names, rows)
+        real[[names.index(name) for name in fixed]] = list(fixed.values())
         usable = np.isfinite(real)
         self.names = tuple(name for name, keep in zip(names, usable, strict=True) if keep)
         self.real = real[usable]

@@ -137,6 +137,8 @@ MOMENTS: dict[str, Moment] = {
 }
 """Moments by name, each a function of rows of statistics (one per race)."""
 
+VARIANCE_RATIOS = ("dnf_variance_ratio", "crash_variance_ratio")
+
 
 @dataclass(frozen=True)
 class MomentComparison:

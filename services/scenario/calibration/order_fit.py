@@ -29,7 +29,7 @@ class OrderSettings:
 
     half_life_races: float = 40.0
     pooled_ridge: float = 1.0
-    type_ridge: float = 10.0
+    type_ridge: float = 4.0
 
 
 @dataclass(frozen=True)

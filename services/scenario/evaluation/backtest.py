@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +15,7 @@ from services.common.domain.errors import InvalidInput
 from services.common.domain.race import Series, TrackType
 from services.common.domain.site_rules import DRAFTKINGS_CLASSIC, TICKS_PER_POINT
 from services.common.domain.work import Checkpoint, ReportProgress, no_checkpoint, no_progress
-from services.scenario.calibration.fit import FitSettings, TrackFit, fit_tracks
+from services.scenario.calibration.fit import MIN_RACES_OF_TYPE, FitSettings, TrackFit, fit_tracks, of_type, refit_track
 from services.scenario.calibration.flow_fit import race_input
 from services.scenario.calibration.form import KnownRace, follow
 from services.scenario.calibration.history import read_history
@@ -48,9 +49,11 @@ class BacktestSettings:
 
     Attributes
     ----------
-    refit_orders_every, refit_flow_every
-        Races after which the order of finishers, and the race flow, are fitted again. The flow is fitted in full
-        before the first race and from there on improved by ``refit_rounds`` rounds.
+    refit_orders_every
+        Races after which the order of finishers is fitted again.
+    refit_flow_every
+        Races of a track type after which its flow is fitted again: in full before the first race, and from there on
+        by ``refit_rounds`` rounds of improvement.
     n_scenarios
         Scenarios per race.
     n_joint
@@ -59,7 +62,7 @@ class BacktestSettings:
 
     fit: FitSettings = field(default_factory=FitSettings)
     refit_orders_every: int = 6
-    refit_flow_every: int = 18
+    refit_flow_every: int = 2
     refit_rounds: int = 1
     n_scenarios: int = 1_000
     n_joint: int = 300
@@ -139,22 +142,28 @@ def _walk(
     report: ReportProgress,
 ) -> Iterator[tuple[Sequence[KnownRace], KnownRace, TrackFit]]:
     """Each race to be scored with the races before it and the coefficients fitted to these."""
-    tracks: dict[TrackType, TrackFit] = {}
-    orders: dict[TrackType, OrderFit] = {}
     first = next(index for index, item in enumerate(known) if item.race.season >= first_season)
     again = dataclasses.replace(
         settings.fit, flow=dataclasses.replace(settings.fit.flow, max_rounds=settings.refit_rounds)
     )
+    tracks = fit_tracks(known[:first], settings.fit, checkpoint=checkpoint, report=report)
+    if not tracks:
+        raise InvalidInput.field("seasons", f"need {MIN_RACES_OF_TYPE} earlier races of some track type to fit")
+    orders: dict[TrackType, OrderFit] = {}
+    unseen: Counter[TrackType] = Counter()
     for index in range(first, len(known)):
-        past, item, age = known[:index], known[index], index - first
-        if age % settings.refit_flow_every == 0:
-            fit = again if tracks else settings.fit
-            tracks = fit_tracks(past, fit, previous=tracks, checkpoint=checkpoint, report=report)
-        if age % settings.refit_orders_every == 0:
-            orders = fit_orders(past, settings.fit.order)
+        past, item = known[:index], known[index]
         kind = item.race.track_type
-        track = tracks.get(kind) or tracks[TrackType.INTERMEDIATE]
+        if kind in tracks and unseen[kind] >= settings.refit_flow_every:
+            tracks[kind] = refit_track(past, kind, tracks[kind], again, checkpoint=checkpoint)
+            unseen[kind] = 0
+        elif kind not in tracks and len(of_type(past, kind)) >= MIN_RACES_OF_TYPE:
+            tracks[kind] = refit_track(past, kind, None, settings.fit, checkpoint=checkpoint)
+        if (index - first) % settings.refit_orders_every == 0:
+            orders = fit_orders(past, settings.fit.order)
+        track = tracks.get(kind) or tracks.get(TrackType.INTERMEDIATE) or next(iter(tracks.values()))
         yield past, item, TrackFit(orders[kind], track.flow, track.n_races)
+        unseen[kind] += 1
 
 
 def score_race(past: Sequence[KnownRace], item: KnownRace, fit: TrackFit, settings: BacktestSettings) -> RaceScore:

@@ -10,12 +10,19 @@ from scipy.stats import skew, spearmanr
 
 from services.common.domain.errors import InvalidInput
 from services.common.domain.race import Series, TrackType
-from services.scenario.calibration.fit import FitSettings, calibrate, write_calibration
-from services.scenario.calibration.flow_fit import FlowFitSettings, race_weights
+from services.scenario.calibration.fit import FitSettings, calibrate, refit_track, write_calibration
+from services.scenario.calibration.flow_defaults import FLOW_DEFAULTS
+from services.scenario.calibration.flow_fit import FlowFitSettings, fit_flow, race_weights
 from services.scenario.calibration.form import FormSettings, FormTracker, KnownRace, follow
 from services.scenario.calibration.history import HistoricRace, read_history
-from services.scenario.calibration.moments import MOMENTS, compare_moments, moment_values, real_statistics
-from services.scenario.calibration.order_fit import OrderSettings, attrition_loss, fit_orders
+from services.scenario.calibration.moments import (
+    MOMENTS,
+    VARIANCE_RATIOS,
+    compare_moments,
+    moment_values,
+    real_statistics,
+)
+from services.scenario.calibration.order_fit import OrderFit, OrderSettings, attrition_loss, fit_orders
 from services.scenario.calibration.race_statistics import INDEX
 from services.scenario.calibration.team_fit import teammate_products
 from services.scenario.calibration_file import read_calibration
@@ -25,6 +32,7 @@ from tests.unit.scenario.slates import make_race
 from tests.unit.scenario.synthetic_history import N_CARS, write_history
 
 QUICK = FitSettings(flow=FlowFitSettings(max_races=4, n_scenarios=16, max_rounds=1, workers=1))
+FROZEN = dataclasses.replace(QUICK.flow, max_rounds=0)
 
 
 @pytest.fixture(scope="module")
@@ -224,6 +232,49 @@ def test_teammate_products():
 
 def test_race_weights_halve():
     assert race_weights(5, 2.0)[[0, 2, 4]] == pytest.approx([0.25, 0.5, 1.0])
+
+
+def targets(known, **settings):
+    """Moments that a fit of short tracks aims at, by name."""
+    settings = FlowFitSettings(max_rounds=0, n_scenarios=2, workers=1, half_life_races=1e9, **settings)
+    order = OrderFit(np.zeros(4), 0.1, 0.1)
+    found = fit_flow(known, order, FLOW_DEFAULTS[TrackType.SHORT], settings)
+    return dict(zip(found.names, found.real, strict=True))
+
+
+def test_races_without_qualifying_count_for_less_in_the_fit(races):
+    known = [known for known, _ in follow(races) if known.race.track_type is TrackType.SHORT]
+    mixed = [
+        KnownRace(dataclasses.replace(item.race, qualified=index % 2 == 0), item.signals)
+        for index, item in enumerate(known)
+    ]
+    rows = np.array([real_statistics(item.race, item.race.start) for item in mixed])
+    with_grid, without = rows[::2, INDEX["top1_led"]].mean(), rows[1::2, INDEX["top1_led"]].mean()
+    assert with_grid != without
+    assert targets(mixed, unqualified_weight=1.0)["top1_led"] == pytest.approx((with_grid + without) / 2)
+    # A third of the weight is a third of the copies: six against two at a mean weight of two thirds.
+    assert targets(mixed, unqualified_weight=1 / 3)["top1_led"] == pytest.approx(0.75 * with_grid + 0.25 * without)
+
+
+def test_dispersion_comes_from_all_races_and_levels_from_the_newest(races):
+    known = [known for known, _ in follow(races) if known.race.track_type is TrackType.SHORT]
+    rows = np.array([real_statistics(item.race, item.race.start) for item in known])
+    aim = targets(known, max_races=4)
+    assert [aim[name] for name in VARIANCE_RATIOS] == pytest.approx(moment_values(VARIANCE_RATIOS, rows))
+    assert aim["leaders"] == pytest.approx(rows[-4:, INDEX["leaders"]].mean())
+
+
+def test_a_track_type_is_fitted_again_from_an_earlier_fit(races):
+    past = [known for known, _ in follow(races)]
+    first = refit_track(past[:-9], TrackType.SHORT, None, QUICK)
+    settled = dataclasses.replace(
+        first, flow=dataclasses.replace(first.flow, flow=first.flow.flow._replace(team_sd=0.4))
+    )
+    again = refit_track(past, TrackType.SHORT, settled, dataclasses.replace(QUICK, flow=FROZEN))
+    assert again.n_races == first.n_races + 3
+    assert again.flow.flow.team_sd == 0.4
+    assert again.flow.flow.lead_hold == pytest.approx(first.flow.flow.lead_hold)
+    assert again.flow.flow.mechanical_mean != first.flow.flow.mechanical_mean
 
 
 @pytest.fixture(scope="module")

@@ -74,5 +74,6 @@ def test_walking_forward_through_2022_and_2023(shared_data):
     for kind in ("superspeedway", "intermediate", "short", "road"):
         assert report[kind]["log_score"]["model"]["mean"] > 0
         assert 0.77 <= report[kind]["coverage"]["0.8"]["mean"] <= 0.83
+        assert sum(moment["agrees"] for moment in report[kind]["moments"]) >= 35
     for kind in ("intermediate", "short"):
         assert report[kind]["crps_skill"]["mean"] >= 0.03

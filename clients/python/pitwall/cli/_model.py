@@ -111,10 +111,21 @@ def _print_backtest(report: dict[str, Any]) -> None:
             figure(group["log_score"]["model"]),
             figure(group["crps"].get("model")),
             figure(group["crps_skill"]),
+            figure(group["coverage"]["0.8"]),
+            f"{sum(moment['agrees'] for moment in group['moments'])} of {len(group['moments'])}",
         )
         for name, group in report["groups"].items()
     ]
-    columns = ("races of", "n", "Spearman", "log score over uniform", "CRPS of points", "CRPS skill")
+    columns = (
+        "races of",
+        "n",
+        "Spearman",
+        "log score over uniform",
+        "CRPS of points",
+        "CRPS skill",
+        "80 % interval holds",
+        "moments that agree",
+    )
     print_table(
         f"Walk-forward, seasons {', '.join(map(str, report['seasons']))}",
         columns,
