@@ -6,6 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from services.common.domain.errors import FailedPrecondition
 from services.common.domain.race import Race
@@ -15,7 +16,7 @@ from services.ownership.core.ensemble import OwnershipEnsemble, Work
 from services.ownership.core.evaluation import Accuracy, leave_one_race_out, summarise
 from services.ownership.core.inputs import race_day, slate_of
 from services.ownership.core.projection import Fixed, project
-from services.ownership.core.slate import PlayedSlate
+from services.ownership.core.slate import PlayedSlate, Slate
 from services.ownership.dates import SECONDS_PER_DAY, RaceDay, date_text, day_of_record
 from services.ownership.facts import DEFAULT_MODEL, ModelShelf, ScenarioFacts
 from services.ownership.records import StoredRecord, record_id
@@ -39,17 +40,25 @@ class Ownership:
         fixed = overrides(race)
         version, model = self.shelf.get(query.model_version)
         set_id, simulated = self.facts.simulated(query.race_id, query.scenario_set_id, call)
-        slate = slate_of(race, simulated, contest=query.contest, day=self._day(race))
+        known = race_day(race)
+        day = float("inf") if known is None else known
+        slate = self._unplayed(race, slate_of(race, simulated, contest=query.contest, day=day))
         projection = project(model, slate, fixed=fixed, level=query.interval_level)
         named = [race.snapshot_hash, set_id, version, str(slate.day), str(query.contest), repr(fixed.shares.tolist())]
         text = json.dumps([*named, query.interval_level])
         return ProjectionAnswer(race, set_id, version, projection, hashlib.sha256(text.encode()).hexdigest()[:32])
 
-    def _day(self, race: Race) -> float:
-        """When a race is run, so that its own records do not inform it; ``inf`` for one still to come."""
-        known = race_day(race)
-        recorded = known if known is not None else self.store.day_of_race(race.race_id)
-        return float("inf") if recorded is None else recorded
+    def _unplayed(self, race: Race, slate: Slate) -> Slate:
+        """The slate as it was before its race: a recorded one on its day, so that its own records do not inform it.
+
+        A race that only shares its id with a recorded one is another race, and learns from that one, too.
+        """
+        recorded = self.store.record_of_race(race.race_id)
+        if recorded is None:
+            return slate
+        if not recorded.is_of(race.driver_ids):
+            return replace(slate, race_id=race.snapshot_hash)
+        return replace(slate, day=min(slate.day, recorded.played.slate.day))
 
     def record(self, race: Race, contest_id: str, actual: ActualOwnership, call: Call) -> Recorded:
         """Store what a field did, with what was known of the race; a race without scenarios is stored without.
@@ -63,11 +72,11 @@ class Ownership:
             simulated = self.facts.simulated(race.race_id, "", call)[1]
         except FailedPrecondition:
             simulated = {}
-        now = self._clock()
+        now, earlier = self._clock(), self.store.record_of_race(race.race_id)
         day = day_of_record(
             race,
             told=actual.race_day,
-            recorded=self.store.day_of_race(race.race_id),
+            recorded=earlier.played.slate.day if earlier is not None else None,
             today=now / SECONDS_PER_DAY,
         )
         slate = slate_of(race, simulated, contest=actual.contest, day=day.day)

@@ -33,6 +33,11 @@ class StoredRecord:
         """The race."""
         return self.played.slate.race_id
 
+    def is_of(self, driver_ids: Sequence[str]) -> bool:
+        """Whether a race of these drivers can be the recorded one: an id such as ``race`` may be used every week."""
+        shared = len(set(self.driver_ids) & set(driver_ids))
+        return shared >= _SAME_RACE * min(len(self.driver_ids), len(driver_ids))
+
     @property
     def picks(self) -> frozenset[tuple[str, float]]:
         """Who was picked by what share: no two races have the same."""
@@ -66,8 +71,7 @@ def refuse_conflicts(new: StoredRecord, others: Sequence[StoredRecord]) -> None:
 
 
 def _refuse_reused_race_id(new: StoredRecord, other: StoredRecord) -> None:
-    shared = len(set(new.driver_ids) & set(other.driver_ids))
-    if shared < _SAME_RACE * min(len(new.driver_ids), len(other.driver_ids)):
+    if not other.is_of(new.driver_ids):
         raise InvalidInput.field(
             "race_id",
             f"race {new.race_id!r} has records of other drivers (contest {other.contest_id!r}), so its id was used for "

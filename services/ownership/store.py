@@ -132,12 +132,11 @@ class OwnershipStore:
         with self._engine.connect() as connection:
             return [_record(row) for row in connection.execute(query)]
 
-    def day_of_race(self, race_id: str) -> float | None:
-        """Day under which a race was recorded, None if it never was."""
-        query = sa.select(_records.c.body).where(_records.c.race_id == race_id).limit(1)
+    def record_of_race(self, race_id: str) -> StoredRecord | None:
+        """One of the records under a race's id, None without any: they agree on drivers and day."""
         with self._engine.connect() as connection:
-            body = connection.execute(query).scalar()
-        return None if body is None else float(json.loads(body)["day"])
+            row = connection.execute(_records.select().where(_records.c.race_id == race_id).limit(1)).first()
+        return None if row is None else _record(row)
 
     def put_model(self, model: StoredModel, state: Mapping[str, Any]) -> None:
         """Store a model and make it the active one, both or neither."""

@@ -343,6 +343,28 @@ class TestRecordOwnership:
             assert says in fields[0][1]
         assert not any(r.contest_id == "e" for r in stub.ListOwnershipRecords(pb.ListOwnershipRecordsRequest()).records)
 
+    def test_an_id_used_again_for_another_race_learns_from_the_first(self, stub, scenario):
+        """The same names, new ids as the site gives them every week: the popular of the first race stay popular."""
+        race = scenario.races["bare"]
+        scenario.matrices["bare"] = make_matrix(race, 3)
+        record(stub, scenario, "bare", "week-1")
+        list(stub.FitModel(pb.FitModelRequest()))
+        same = project(stub, "bare")
+        drivers = tuple(replace(driver, driver_id=f"w2-{driver.driver_id}") for driver in race.drivers)
+        following = replace(race, drivers=drivers, snapshot_hash="week-2")
+        scenario.races["bare"] = following
+        scenario.matrices["bare"] = replace(make_matrix(race, 3), driver_ids=following.driver_ids, scenario_set_id="cd" * 16)
+        other = project(stub, "bare")
+
+        def history(projection):
+            return np.array([driver.components[0].weight for driver in projection.drivers])
+
+        assert not history(same).any()
+        assert (history(other) > 0).all()
+        with pytest.raises(grpc.RpcError) as excinfo:
+            record(stub, scenario, "bare", "week-2")
+        assert error_of(excinfo)[2][0][0] == "race_id"
+
     def test_pages(self, stub, scenario):
         for i in range(5):
             record(stub, scenario, f"race{i}")

@@ -35,8 +35,8 @@ def test_a_record_comes_back_whole(store, rng):
     np.testing.assert_array_equal(found.played.points, record.played.points)
     assert found.played.slate.contest == record.played.slate.contest
     assert (found.record_id, found.race_id, found.driver_ids) == (record.record_id, "race", record.driver_ids)
-    assert store.day_of_race("race") == 5.0
-    assert store.day_of_race("other") is None
+    assert store.record_of_race("race").record_id == record.record_id
+    assert store.record_of_race("other") is None
 
 
 def test_records_are_replaced_ordered_and_paged(store, rng):
