@@ -1,12 +1,20 @@
 """Small parts of the command line."""
 
+import io
+import itertools
 import math
+import os
+import re
+import subprocess
+import sys
 
 import pytest
+from rich.console import Console
 
-from pitwall.cli._common import first_few, plural
+from pitwall.cli._common import Bars, first_few, plural
 from pitwall.cli._ranges import within
 from pitwall.errors import InvalidInputError
+from pitwall.types.race import Progress
 
 
 @pytest.mark.parametrize(
@@ -23,6 +31,40 @@ def test_ranges_hold_at_their_ends(check, taken, refused):
     for value in refused:
         with pytest.raises(InvalidInputError, match="--n: must be"):
             check(value)
+
+
+def test_progress_shows_stage_count_and_time_left_also_of_a_stage_that_comes_again(monkeypatch):
+    seen, clock = io.StringIO(), itertools.count()
+    terminal = Console(file=io.StringIO(), force_terminal=True, get_time=lambda: float(next(clock)))
+    monkeypatch.setattr("pitwall.cli._common.errors", terminal)
+    with Bars(shown=True) as bars:
+        for done in (10, 50, 90, 10, 50):
+            bars(Progress("simulate", done, 100, 0.0))
+            Console(file=seen, width=100).print(bars._progress.get_renderable())
+    lines = seen.getvalue().splitlines()
+    assert all("simulate" in line for line in lines)
+    assert [re.search(r"([0-9]+)/100", line)[1] for line in lines] == ["10", "50", "90", "10", "50"]
+    known = [bool(re.search(r"[0-9]:[0-9]{2}:[0-9]{2}", line)) for line in lines]
+    assert known == [False, True, True, False, True], "the time left is measured anew"
+
+
+def test_progress_is_not_drawn_where_nobody_looks(monkeypatch):
+    written = io.StringIO()
+    monkeypatch.setattr("pitwall.cli._common.errors", Console(file=written))
+    with Bars(shown=True) as bars:
+        bars(Progress("simulate", 1, 2, 0.0))
+    assert written.getvalue() == ""
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [("pitwall sc", {"scenarios"}), ("pitwall optimize --max", {"--max-exposure", "--max-team-exposure"})],
+)
+def test_the_shell_completes_verbs_and_options(typed, offered):
+    words = {"COMP_WORDS": typed, "COMP_CWORD": str(typed.count(" ")), "_PITWALL_COMPLETE": "complete_bash"}
+    command = [sys.executable, "-c", "from pitwall.cli import app; app(prog_name='pitwall')"]
+    told = subprocess.run(command, env=os.environ | words, capture_output=True, text=True, check=True, timeout=60)
+    assert set(told.stdout.split()) == offered
 
 
 def test_long_lists_are_cut_and_nouns_agree():

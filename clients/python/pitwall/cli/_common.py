@@ -109,6 +109,7 @@ class Bars:
             disable=not shown or not errors.is_terminal,
         )
         self._tasks: dict[str, Any] = {}
+        self._done: dict[str, int] = {}
 
     def __enter__(self) -> Bars:
         self._progress.start()
@@ -121,6 +122,9 @@ class Bars:
         """Show one progress event."""
         if event.stage not in self._tasks:
             self._tasks[event.stage] = self._progress.add_task(event.stage, total=event.total or None)
+        elif event.done < self._done[event.stage]:
+            self._progress.reset(self._tasks[event.stage])  # a stage come again; its pace is measured anew
+        self._done[event.stage] = event.done
         self._progress.update(self._tasks[event.stage], completed=event.done, total=event.total or None)
 
 
