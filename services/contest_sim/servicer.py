@@ -51,7 +51,7 @@ class ContestSimServicer(pb_grpc.ContestSimServiceServicer):
             mapping.contest_from_proto(message, f"contests[{index}]") for index, message in enumerate(request.contests)
         ]
         for index, contest in enumerate(contests):
-            contest.check_entries(entries.n_entries, f"contests[{index}].max_entries_per_user")
+            contest.check_entries(entries.n_entries, f"contests[{index}]")
         matrix = self._scenario.get_scenarios(request.race_id, request.scenario_set_id, call)
         oppositions = [
             self._opposition.find(race, request.field, contest.setting, matrix.scenario_set_id, call)
@@ -113,7 +113,7 @@ class ContestSimServicer(pb_grpc.ContestSimServiceServicer):
     def _choosing(self, request: pb.SelectEntriesRequest, call: Call) -> Choosing:
         race = self._scenario.get_race(request.race_id, call)
         contest = mapping.contest_from_proto(request.contest, "contest")
-        contest.check_entries(request.n_entries, "n_entries")
+        contest.check_entries(request.n_entries)
         pool = mapping.pool_from_proto(race, request)
         matrix = self._scenario.get_scenarios(request.race_id, request.scenario_set_id, call)
         opposition = self._opposition.find(race, request.field, contest.setting, matrix.scenario_set_id, call)

@@ -171,6 +171,7 @@ def contest(value: Contest) -> contest_pb2.ContestSpec:
         overlay_cents=round(value.overlay_dollars * 100),
     )
     if isinstance(value.prizes, PrizeTable):
+        message.table.SetInParent()
         for row in value.prizes.rows:
             message.table.rows.add(**vars(row))
     elif isinstance(value.prizes, PrizeShape):

@@ -63,13 +63,13 @@ class Contest:
         if violations:
             raise InvalidInput.of(violations)
 
-    def check_entries(self, n_own: int, field: str = "entries") -> None:
+    def check_entries(self, n_own: int, field: str = "contest") -> None:
         """Raise ``InvalidInput`` for more own entries than the contest allows or holds."""
         if n_own > self.max_entries_per_user:
             text = f"{n_own} own entries, the contest allows {self.max_entries_per_user} per user"
-            raise InvalidInput.field(field, text)
+            raise InvalidInput.field(f"{field}.max_entries_per_user", text)
         if n_own > self.n_entries:
-            raise InvalidInput.field(field, f"{n_own} own entries in a contest of {self.n_entries}")
+            raise InvalidInput.field(f"{field}.n_entries", f"{n_own} own entries in a contest of {self.n_entries}")
 
 
 @dataclass(frozen=True, eq=False)

@@ -92,3 +92,8 @@ def test_known_opponents_replace_the_model():
 def test_insight_is_sent_when_given_and_left_to_the_service_otherwise():
     assert _requests.field(FieldConfig(insight=0.0)).model.HasField("insight")
     assert not _requests.field(FieldConfig()).model.HasField("insight")
+
+
+def test_an_empty_prize_table_is_sent_as_one():
+    """So that the service says that it has no rows, not that no prizes were given."""
+    assert _requests.contest(Contest(10, 1.0, PrizeTable(()))).WhichOneof("prizes") == "table"
