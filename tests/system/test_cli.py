@@ -570,3 +570,12 @@ def test_more_entries_than_the_contest_allows_are_refused_before_any_work(cli, t
     assert refused.code == 2
     assert "--max-entries" in refused.err
     assert not (tmp_path / "out").exists()
+
+
+def test_rules_of_a_file_hold_unless_typed_on_the_line(sample, cli, tmp_path):
+    rules = tmp_path / "rules.toml"
+    rules.write_text("n_lineups = 3\nsalary_floor_dollars = 49_000\nmax_driver_exposure = 1.0\nmax_team_exposure = 1.0")
+    answer = cli("optimize", "sample", "--rules", rules, "--lineups", 2, "--json").json
+    assert len(answer["lineups"]) == 2
+    assert all(item["metrics"]["salary_dollars"] >= 49_000 for item in answer["lineups"])
+    assert 0 < answer["summary"]["n_allowed_lineups"] < answer["summary"]["n_legal_lineups"]

@@ -22,6 +22,7 @@ from pitwall.cli._common import (
     print_table,
 )
 from pitwall.cli._ranges import MAX_SEED, within
+from pitwall.cli._rules_file import read_rules
 from pitwall.cli._scenarios import SetOption
 from pitwall.config import PortfolioConfig
 from pitwall.errors import InfeasibleError, InvalidInputError, Violation
@@ -30,6 +31,20 @@ from pitwall.sitefiles import FORMATS, lineup_file
 from pitwall.sitefiles._problems import invalid
 from pitwall.types.portfolio import Portfolio
 from pitwall.types.race import Race
+
+_OPTION_OF = {
+    "n_lineups": "lineups",
+    "max_driver_exposure": "max_exposure",
+    "max_team_exposure": "max_team_exposure",
+    "min_distinct_drivers": "uniques",
+    "locked": "lock",
+    "excluded": "exclude",
+    "stack": "stack",
+    "ownership_penalty": "ownership_penalty",
+    "soft_exposures": "soft",
+    "seed": "seed",
+}
+"""Option of the command line for each rule that has one."""
 
 _MAX_ROSTER = 10
 """Drivers in the largest roster that a site's rules may ask for."""
@@ -207,6 +222,10 @@ def optimize(
     seed: Annotated[
         int, typer.Option(help="Seed of everything random in the build.", callback=within("seed", 0, MAX_SEED))
     ] = 1,
+    rules: Annotated[
+        Path | None,
+        typer.Option(help="TOML or JSON file with any rules of PortfolioConfig; options on the line go before it."),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Also write the lineups for upload.")] = None,
     layout: FormatOption = "",
     as_json: JsonOption = False,
@@ -214,18 +233,21 @@ def optimize(
     """Build lineups, each proven the best one allowed. Example: `pitwall optimize sample --lineups 20`"""
     with client_of(context) as client, Bars(shown=not as_json) as bars:
         race = client.races.get(race_id)
-        config = PortfolioConfig(
-            n_lineups=lineups,
-            max_driver_exposure=max_exposure,
-            max_team_exposure=max_team_exposure,
-            min_distinct_drivers=uniques,
-            locked=driver_ids(race, lock, "lock"),
-            excluded=driver_ids(race, exclude, "exclude"),
-            stack=parse_stack(stack),
-            ownership_penalty=ownership_penalty,
-            soft_exposures=soft,
-            seed=seed,
-        )
+        options = {
+            "n_lineups": lineups,
+            "max_driver_exposure": max_exposure,
+            "max_team_exposure": max_team_exposure,
+            "min_distinct_drivers": uniques,
+            "locked": driver_ids(race, lock, "lock"),
+            "excluded": driver_ids(race, exclude, "exclude"),
+            "stack": parse_stack(stack),
+            "ownership_penalty": ownership_penalty,
+            "soft_exposures": soft,
+            "seed": seed,
+        }
+        from_file = read_rules(rules, lambda name: driver_ids(race, [name], str(rules))[0]) if rules else {}
+        typed = {name for name, option in _OPTION_OF.items() if _is_typed(context, option)}
+        config = PortfolioConfig(**{**options, **{k: v for k, v in from_file.items() if k not in typed}})
         portfolio = client.optimizer.build(
             race_id, config, scenario_set_id=scenario_set, driver_names=race.names_by_id, on_progress=bars
         )
@@ -236,6 +258,12 @@ def optimize(
     else:
         print_portfolio(portfolio, race)
     refuse_shortage(portfolio)
+
+
+def _is_typed(context: typer.Context, option: str) -> bool:
+    """Whether an option was given on the command line."""
+    source = context.get_parameter_source(option)
+    return source is not None and source.name != "DEFAULT"
 
 
 def _named(portfolio: Portfolio, race: Race) -> list[dict[str, object]]:
