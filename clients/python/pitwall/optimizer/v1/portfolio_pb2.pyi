@@ -195,8 +195,11 @@ Global___DriverExposure: _TypeAlias = DriverExposure  # noqa: Y015
 @_typing.final
 class ExposureRules(_message.Message):
     """How often drivers and teams may appear in the portfolio. Shares become whole lineups: a maximum is rounded down, to
-    one at least unless it is 0, a minimum up; where they cross by it, the minimum holds. They are spread over the portfolio. The general maxima do not bind locked
-    drivers and their teams.
+    one at least unless it is 0, a minimum up; where they cross by it, the minimum holds. They are spread over the
+    portfolio. The general maxima do not bind locked drivers and their teams, nor stand against a driver's own minimum.
+    A lineup is taken only when the others can still follow, so a portfolio that exists is completed; the search for the
+    others is exact up to 4,000 allowed lineups, and above them proves that none exist or finds them in all but the
+    tightest cases.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -597,7 +600,8 @@ class Certificate(_message.Message):
     @_builtins.property
     def momentary_rules(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Output only. Rules that the portfolio put on this lineup besides the request's: exposures used up by the
-        lineups before it, their even spread, and what keeps the lineups to come within reach. The claim is about
+        lineups before it, their even spread, and what keeps the lineups to come within reach ("the portfolio can be
+        finished" leaves out better lineups after which it could not). The claim is about
         lineups that keep these too; the first lineup of a portfolio seldom has any.
         """
 
@@ -698,7 +702,9 @@ class LineupMetrics(_message.Message):
     ownership_product: _builtins.float
     """Output only. Product of ownership fractions."""
     leverage_percent: _builtins.float
-    """Output only. Sum over drivers of (share of best lineups - ownership), per cent; 0 when not computed."""
+    """Output only. Sum over drivers of (share of best lineups - ownership), per cent; 0 when ownership is not
+    known.
+    """
     @_builtins.property
     def tails(self) -> _containers.RepeatedCompositeFieldContainer[Global___TailMetrics]:
         """Output only. Tails at 90, 95 and 99 % and at the levels of the objective."""
@@ -1014,8 +1020,8 @@ class PortfolioSummary(_message.Message):
     all_proven: _builtins.bool
     """Output only. All lineups carry a proof."""
     n_legal_lineups: _builtins.int
-    """Output only. Legal lineups of the race, and those that structure and leverage rules allow (0 when there are too
-    many to list).
+    """Output only. Legal lineups of the race, and those that structure and leverage rules allow (0 where
+    there are too many to list and limits on ownership to keep).
     """
     n_allowed_lineups: _builtins.int
     n_generations: _builtins.int
@@ -1042,7 +1048,9 @@ class PortfolioSummary(_message.Message):
 
     @_builtins.property
     def conflicting_rules(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Output only. Names of the rules in conflict when fewer lineups than asked for could be built."""
+        """Output only. Names of the rules in conflict when fewer lineups than asked for could be built: none of them could
+        be spared. They are about the whole portfolio where it is proven that none exists, else about the next lineup.
+        """
 
     @_builtins.property
     def timings_seconds(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:
