@@ -20,7 +20,7 @@ import pulp
 from services.common.domain.site_rules import DRAFTKINGS_CLASSIC
 from services.common.domain.work import no_checkpoint
 from services.common.universe.rules import compile_rules
-from services.optimizer.core.baseline import mean_lineup
+from services.optimizer.core.baseline import cbc, mean_lineup
 from services.optimizer.core.branch_search import BranchSearch
 from services.optimizer.core.exposure import ExposureConfig, ExposurePlan, exposure_bounds
 from services.optimizer.core.objective import DEFAULT_TERMS, Term, build_objective
@@ -150,7 +150,7 @@ def milp(slate, alpha, solver_name):
             problem.solve(pulp.HiGHS(msg=False, timeLimit=MILP_SECONDS, threads=1))
             gap = problem.solverModel.getInfo().mip_gap
         else:
-            problem.solve(pulp.PULP_CBC_CMD(msg=False, timeLimit=MILP_SECONDS, threads=1, logPath=str(log)))
+            problem.solve(cbc(msg=False, timeLimit=MILP_SECONDS, threads=1, logPath=str(log)))
             gap = _cbc_gap(log.read_text())
     columns = tuple(column for column, pick in enumerate(picks) if (pick.value() or 0) > 0.5)
     if len(columns) != slate.roster_size:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+from typing import Any
+
 import pulp
+from pulp.apis import coin_api
 
 from services.common.domain.errors import Infeasible, ServiceError
 from services.optimizer.core.slate import Slate
@@ -30,15 +34,20 @@ def mean_lineup(slate: Slate) -> tuple[int, ...]:
 
 
 def installed_solver(time_limit_seconds: float | None = None) -> pulp.LpSolver:
-    """HiGHS, else the CBC that comes with PuLP.
+    """HiGHS, else CBC.
 
     Raises
     ------
     ServiceError
         If neither is installed.
     """
-    for make in (pulp.HiGHS, pulp.PULP_CBC_CMD):
+    for make in (pulp.HiGHS, cbc):
         solver = make(msg=False, timeLimit=time_limit_seconds)
         if solver.available():
             return solver
     raise ServiceError("neither HiGHS nor CBC is installed: pip install highspy")
+
+
+def cbc(**options: Any) -> pulp.LpSolver:
+    """CBC as it is on the path, else the one that comes with PuLP 3; ``options`` are those of ``COIN_CMD``."""
+    return pulp.COIN_CMD(path=shutil.which("cbc") or coin_api.pulp_cbc_path, **options)

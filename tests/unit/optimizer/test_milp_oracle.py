@@ -12,7 +12,8 @@ import pytest
 
 from services.common.domain.work import no_checkpoint
 from services.common.universe.rules import compile_rules
-from services.optimizer.core.baseline import installed_solver, mean_lineup
+from services.optimizer.core import baseline
+from services.optimizer.core.baseline import cbc, installed_solver, mean_lineup
 from services.optimizer.core.objective import Term, build_objective
 from services.optimizer.core.query import Query
 from services.optimizer.core.slate import Slate, lineup_units
@@ -123,7 +124,10 @@ def test_with_bounds_it_is_one_constant_for_every_lineup(small):
         assert pulp.value(problem.objective) == pytest.approx(expected)
 
 
-def test_the_mean_baseline_is_the_best_mean():
+@pytest.mark.filterwarnings("error::DeprecationWarning")
+@pytest.mark.parametrize("make", [pulp.HiGHS, cbc])
+def test_the_mean_baseline_is_the_best_mean_with_either_solver(make, monkeypatch):
+    monkeypatch.setattr(baseline, "installed_solver", lambda: make(msg=False))
     for seed in range(5):
         slate = random_slate(np.random.default_rng(seed))
         best = max(value_points(slate, [Term(None, 1.0)], columns) for columns in legal(slate))
