@@ -7,19 +7,27 @@ holds code for - source, signature, processor - so there is no index to be wrong
 
 numba also looks only at the file of the function itself, while a kernel holds the code of kernels that it
 calls from other files. Here the sources of all kernels count.
+
+And numba tells functions of the same name and types apart, such as the inner parts of ``np.sort`` and ``np.argsort``,
+by a number counted from 1 in each process. Kernels that two processes compiled may share a number; the linker then
+takes the code of one for both, and sorts come out unsorted or read beyond arrays. Here each process counts from a
+random number.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import pickle
+import secrets
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from numba import njit, prange
 from numba.core import caching
+from numba.core.bytecode import FunctionIdentity
 
 __all__ = ["njit", "prange"]
 
@@ -71,3 +79,4 @@ def _digest(*parts: Any) -> str:
 
 
 setattr(caching, "IndexDataCacheFile", KeyedCacheFile)  # noqa: B010 - types forbid plain assignment to a class
+setattr(FunctionIdentity, "_unique_ids", itertools.count(secrets.randbits(48)))  # noqa: B010

@@ -1,5 +1,11 @@
 """The cache of compiled kernels under several writers."""
 
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from numba.core import caching
@@ -49,6 +55,43 @@ def test_flush_removes_everything(tmp_path):
     entry.save("a", ("code",))
     entry.flush()
     assert list(tmp_path.iterdir()) == []
+
+
+SORTING = """
+import numpy as np
+from services.common.jit import njit
+
+@njit(cache=True)
+def first(values):
+    return np.{function}(values)
+"""
+NAMES = """
+import re, sys
+import numpy as np
+from {module} import first
+first(np.array([3.0, 1.0, 2.0]))
+code = next(iter(first.inspect_llvm().values()))
+print(*set(re.findall(r"define linkonce_odr [^@]*@([^(]*run_quicksort[^(]*)[(]", code)))
+"""
+
+
+def test_processes_name_the_parts_of_kernels_differently(tmp_path):
+    """Or the linker would take the inner part of one kernel's sort for another's."""
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "cache"), "PYTHONPATH": f"{tmp_path}:{Path.cwd()}"}
+    names = []
+    for module, function in (("one", "sort"), ("two", "argsort")):
+        (tmp_path / f"{module}.py").write_text(SORTING.format(function=function))
+        ran = subprocess.run(
+            [sys.executable, "-c", NAMES.format(module=module)],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        names.append(set(ran.stdout.split()))
+    assert all(names)
+    numbers = [{int(number) for name in group for number in re.findall(r"B\d+v(\d+)", name)} for group in names]
+    assert min(abs(a - b) for a in numbers[0] for b in numbers[1]) > 1_000_000
 
 
 @pytest.mark.parametrize("writeable", [True, False])
