@@ -98,3 +98,19 @@ def test_a_record_is_deleted_once(store, rng):
     assert not store.records()
     with pytest.raises(NotFound, match="'c' is not recorded for race 'race'"):
         store.delete_record("race", "c")
+
+
+def test_of_racing_writers_one_gets_the_contest(store):
+    """Each takes the contest for a race of its own; whoever comes second is told so."""
+    records = [a_record(np.random.default_rng(i), f"race{i}", "123") for i in range(12)]
+
+    def stored(record):
+        try:
+            store.put_record(record)
+        except InvalidInput:
+            return False
+        return True
+
+    with ThreadPoolExecutor(6) as pool:
+        assert sum(pool.map(stored, records)) == 1
+    assert len(store.records()) == 1
