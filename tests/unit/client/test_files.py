@@ -1,4 +1,5 @@
 import json
+import re
 
 import numpy as np
 import pytest
@@ -29,6 +30,14 @@ def test_a_full_disk_leaves_the_file_before(tmp_path, monkeypatch):
         files.write_atomically(path, b"after")
     assert path.read_bytes() == b"before"
     assert [entry.name for entry in tmp_path.iterdir()] == ["out.csv"]
+
+
+def test_what_cannot_be_written_is_named_as_it_was_given(tmp_path):
+    (tmp_path / "file").write_text("here")
+    for path in (tmp_path, tmp_path / "file" / "out.csv"):
+        with pytest.raises(OSError, match=re.escape(str(path)) + "'?$"):
+            files.write_atomically(path, b"x")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
 
 
 def test_json_takes_dataclasses_and_numpy_and_refuses_nan():
