@@ -28,17 +28,17 @@ NEED_HISTORY = ("calibrate", "backtest scenarios")
 
 
 def verbs(command, path=()):
-    """Names and help of all verbs."""
+    """Names of all verbs and what typer knows of them."""
     if hasattr(command, "commands"):
         for name, child in command.commands.items():
             yield from verbs(child, (*path, name))
     else:
-        yield " ".join(path), command.help
+        yield " ".join(path), command
 
 
 def examples():
     """The example of each verb, in the order in which they work: first what makes things, last what deletes them."""
-    found = {name: _EXAMPLE.search(" ".join(text.split())) for name, text in verbs(get_command(app))}
+    found = {name: _EXAMPLE.search(" ".join(verb.help.split())) for name, verb in verbs(get_command(app))}
     assert all(found.values()), [name for name, example in found.items() if not example]
     order = {"run": 0, "ownership record": 1, "race delete": 3}
     return {name: found[name][1] for name in sorted(found, key=lambda name: order.get(name, 2))}
@@ -48,6 +48,13 @@ def words_of(name):
     words = shlex.split(examples()[name])
     assert " ".join(words[1:]).startswith(name), "an example shows its own verb"
     return [*words[1:], *SMALL.get(name, ())]
+
+
+def test_every_verb_speaks_json_and_every_option_says_what_it_is():
+    for name, verb in verbs(get_command(app)):
+        options = {option: parameter.help for parameter in verb.params for option in parameter.opts}
+        assert "--json" in options, name
+        assert all(text for option, text in options.items() if option.startswith("--")), name
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,9 @@ import sys
 import pytest
 from rich.console import Console
 
-from pitwall.cli._common import Bars, first_few, plural
+from pitwall.cli._common import Bars, first_few, plural, report_error
 from pitwall.cli._ranges import within
-from pitwall.errors import InvalidInputError
+from pitwall.errors import ERRORS_BY_REASON, InvalidInputError, PitwallError
 from pitwall.types.race import Progress
 
 
@@ -65,6 +65,22 @@ def test_the_shell_completes_verbs_and_options(typed, offered):
     command = [sys.executable, "-c", "from pitwall.cli import app; app(prog_name='pitwall')"]
     told = subprocess.run(command, env=os.environ | words, capture_output=True, text=True, check=True, timeout=60)
     assert set(told.stdout.split()) == offered
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_each_reason_has_the_exit_code_that_is_documented(as_json, capsys):
+    codes = {reason: report_error(cls("told"), as_json=as_json) for reason, cls in ERRORS_BY_REASON.items()}
+    assert report_error(PitwallError("told"), as_json=as_json) == 1
+    assert {reason for reason, code in codes.items() if code == 2} == {
+        "INVALID_INPUT",
+        "NOT_FOUND",
+        "FAILED_PRECONDITION",
+        "INFEASIBLE",
+        "UNAUTHENTICATED",
+    }
+    assert {"UNAVAILABLE", "OVERLOADED", "DEADLINE_EXCEEDED"} <= {reason for reason, code in codes.items() if code == 3}
+    if as_json:
+        assert capsys.readouterr().err.count('"message": "told"') == len(codes) + 1
 
 
 def test_long_lists_are_cut_and_nouns_agree():
