@@ -1,69 +1,37 @@
 """OptimizerService over a real loopback server, its answers against exhaustive search."""
 
-import itertools
 import threading
 
 import grpc
 import numpy as np
 import pytest
 from google.protobuf import duration_pb2
-from google.rpc import error_details_pb2
-from grpc_status import rpc_status
 
 from pitwall.common.v1 import lineup_pb2
 from pitwall.optimizer.v1 import optimizer_service_pb2 as pb
 from pitwall.optimizer.v1 import portfolio_pb2 as messages
 from pitwall.optimizer.v1.optimizer_service_pb2_grpc import OptimizerServiceStub
-from services.common.domain.errors import Cancelled
-from services.common.domain.race import Driver, Race, Track, TrackType
-from services.common.domain.site_rules import DRAFTKINGS_CLASSIC
 from services.common.domain.work import no_checkpoint
-from services.common.matrix.scenario_matrix import ScenarioMatrix
-from services.common.rpc.calls import Call
-from services.common.rpc.peers import ProjectedOwnership
 from services.common.rpc.testing import FakeOwnershipPeer, FakeScenarioPeer, serve
 from services.optimizer.__main__ import build
-from services.optimizer.building import PortfolioJob
 from services.optimizer.core.duplicates import log_copies
 from services.optimizer.core.objective import DEFAULT_TERMS
-from services.optimizer.inputs import Peers, slate_of
+from services.optimizer.inputs import slate_of
 from services.optimizer.settings import OptimizerSettings
-from services.optimizer.tables import TableLibrary
+from tests.contract.optimizer_slate import (
+    N_DRIVERS,
+    SET_ID,
+    built,
+    columns_of,
+    fields_of,
+    legal,
+    make_matrix,
+    make_ownership,
+    make_race,
+    refused,
+    request,
+)
 from tests.unit.optimizer.oracle import value_points
-
-N_DRIVERS = 16
-N_SCENARIOS = 10_000
-SET_ID = "ab" * 16
-
-
-def make_race():
-    rng = np.random.default_rng(1)
-    drivers = tuple(
-        Driver(
-            driver_id=f"d{index:02d}",
-            name=f"Driver {index:02d}",
-            salary_dollars=int(salary),
-            start_position=index + 1,
-            team=f"Team {index // 3}",
-        )
-        for index, salary in enumerate(np.sort(rng.integers(50, 110, N_DRIVERS))[::-1] * 100)
-    )
-    return Race("phoenix", Track(type=TrackType.SHORT), 312, DRAFTKINGS_CLASSIC, drivers, snapshot_hash="snapshot")
-
-
-def make_matrix(race, n_scenarios=N_SCENARIOS):
-    rng = np.random.default_rng(2)
-    mean = race.salaries_dollars / 250.0 + rng.normal(0, 6, N_DRIVERS)
-    points = mean + rng.normal(0, 15, (n_scenarios, N_DRIVERS)) + rng.exponential(6, (n_scenarios, N_DRIVERS))
-    regimes = (rng.random(n_scenarios) < 0.3).astype(np.uint8)
-    ticks = np.round(points * 20).astype(np.int16)
-    return ScenarioMatrix("phoenix", SET_ID, "c" * 64, race.driver_ids, ticks, ("normal", "chaos"), regimes)
-
-
-def make_ownership(race):
-    weight = race.salaries_dollars / race.salaries_dollars.sum()
-    percent = np.minimum(90.0, weight * 600)
-    return ProjectedOwnership(percent, percent * 0.8, percent * 1.2, 10.0, "projection", "test")
 
 
 @pytest.fixture(scope="module")
@@ -81,56 +49,6 @@ def stub(race, matrix):
     peers = FakeScenarioPeer(race, matrix), FakeOwnershipPeer(make_ownership(race))
     with serve([build(OptimizerSettings(port=0), *peers)]) as channel:
         yield OptimizerServiceStub(channel)
-
-
-LOOSE = messages.ExposureRules(max_driver=1, max_team=1)
-"""Sixteen drivers are too few for the general maxima in small portfolios."""
-
-
-def request(n_lineups=4, **fields):
-    return pb.BuildPortfolioRequest(race_id="phoenix", n_lineups=n_lineups, **{"exposure": LOOSE, **fields})
-
-
-def built(stub, asked, timeout=60):
-    lineups, summary = [], None
-    for event in stub.BuildPortfolio(asked, timeout=timeout):
-        kind = event.WhichOneof("event")
-        assert summary is None, "the summary comes last"
-        if kind == "lineup":
-            lineups.append(event.lineup)
-        if kind == "summary":
-            summary = event.summary
-    return lineups, summary
-
-
-def columns_of(race, message):
-    return tuple(race.driver_index[driver_id] for driver_id in message.lineup.driver_ids)
-
-
-def exhausted(answer):
-    return list(answer) if hasattr(answer, "__next__") else answer
-
-
-def refused(call, code):
-    with pytest.raises(grpc.RpcError) as caught:
-        exhausted(call())
-    assert caught.value.code() == code
-    details = {}
-    for packed in rpc_status.from_call(caught.value).details:
-        for kind in (error_details_pb2.ErrorInfo, error_details_pb2.BadRequest):
-            if packed.Is(kind.DESCRIPTOR):
-                details[kind.__name__] = kind()
-                packed.Unpack(details[kind.__name__])
-    return caught.value, details
-
-
-def fields_of(details):
-    return [violation.field for violation in details["BadRequest"].field_violations]
-
-
-def legal(race):
-    cap = race.rules.salary_cap_dollars
-    return [c for c in itertools.combinations(range(N_DRIVERS), 6) if race.salaries_dollars[list(c)].sum() <= cap]
 
 
 def test_the_first_lineup_is_the_exhaustive_optimum_of_the_default_objective(stub, race, matrix):
@@ -473,136 +391,3 @@ def test_the_exact_value_agrees_with_fractions(stub, race, matrix):
     (first,), _ = built(stub, request(1))
     exact = value_points(slate_of(race, matrix), DEFAULT_TERMS, columns_of(race, first))
     assert first.certificate.objective == float(exact)
-
-
-class RatedScenarios(FakeScenarioPeer):
-    """Says how often each driver is in the best lineup of a scenario."""
-
-    def summarize(self, *asked, **options):
-        response = super().summarize(*asked, **options)
-        for column, driver in enumerate(response.drivers):
-            driver.optimal_rate = column / 100
-        return response
-
-
-def test_leverage_is_stated_whenever_ownership_is_known(race, matrix):
-    peers = RatedScenarios(race, matrix), FakeOwnershipPeer(make_ownership(race))
-    with serve([build(OptimizerSettings(port=0), *peers)]) as channel:
-        (first,), _ = built(OptimizerServiceStub(channel), request(1))
-    columns = list(columns_of(race, first))
-    assert first.metrics.leverage_percent == pytest.approx(sum(columns) - make_ownership(race).percent[columns].sum())
-
-
-def test_a_level_beyond_every_scenario_set_is_the_fault_of_the_level(stub):
-    terms = [messages.ObjectiveTerm(cvar_alpha=0.9, weight=1), messages.ObjectiveTerm(cvar_alpha=0.999999999, weight=1)]
-    asked = request(objective=messages.Objective(terms=terms))
-    error, details = refused(lambda: stub.BuildPortfolio(asked), grpc.StatusCode.INVALID_ARGUMENT)
-    assert fields_of(details) == ["objective.terms[1].cvar_alpha"]
-    assert "0.9999 or less" in error.details()
-    asked.shortage = messages.SCENARIO_SHORTAGE_FALL_BACK
-    assert built(stub, asked)[1].n_built == 4
-
-
-EVERY_RULE = {
-    "structure": messages.StructureRules(
-        locked_driver_ids=["d05"],
-        excluded_driver_ids=["d01"],
-        salary_floor_dollars=44_000,
-        groups=[
-            messages.GroupRule(driver_ids=["d06", "d07", "d08", "d09"], min=1, max=3),
-            messages.GroupRule(driver_ids=["d10", "d11"], max=0, if_driver_id="d02"),
-        ],
-    ),
-    "stacked": messages.StructureRules(stack=messages.StackRule(min=2, max=3)),
-    "leverage": messages.LeverageRules(
-        ownership_penalty=1,
-        max_driver_ownership_percent=48,
-        min_low_owned=2,
-        low_owned_percent=35,
-        max_total_ownership_percent=230,
-        max_ownership_product=0.01,
-        max_expected_duplicates=40,
-        field_entries=20_000,
-    ),
-    "exposure": messages.ExposureRules(
-        max_driver=0.6, max_team=0.9, drivers=[messages.DriverExposure(driver_id="d15", min=0.5)]
-    ),
-    "diversity": messages.DiversityRules(min_distinct_drivers=3, overlap_penalty=0.5),
-}
-
-
-@pytest.mark.parametrize("names", [["structure", "diversity"], ["stacked"], ["leverage", "exposure"]])
-def test_every_rule_gives_the_same_lineups_with_and_without_a_table(stub, race, matrix, names):
-    fields = {"structure" if name == "stacked" else name: EVERY_RULE[name] for name in names}
-    peers = FakeScenarioPeer(race, matrix), FakeOwnershipPeer(make_ownership(race))
-    with serve([build(OptimizerSettings(port=0, max_table_lineups=10), *peers)]) as channel:
-        branched, summary = built(OptimizerServiceStub(channel), request(5, **fields))
-    listed, other = built(stub, request(5, **fields))
-    assert len(listed) == 5
-    assert [m.lineup for m in branched] == [m.lineup for m in listed]
-    assert [m.certificate.objective for m in branched] == [m.certificate.objective for m in listed]
-    # Limits on ownership cannot be counted without a listing.
-    assert summary.n_allowed_lineups == (0 if "leverage" in fields else other.n_allowed_lineups)
-
-
-def test_a_slate_with_fewer_lineups_than_asked_gives_all_and_says_which_are_thrown_away(stub, race):
-    locked = messages.StructureRules(locked_driver_ids=["d03", "d07", "d09", "d11", "d13"])
-    lineups, summary = built(stub, request(20, structure=locked))
-    allowed = [columns for columns in legal(race) if {3, 7, 9, 11, 13} <= set(columns)]
-    assert sorted(columns_of(race, lineup) for lineup in lineups) == sorted(allowed)
-    distance, *locks = summary.conflicting_rules
-    assert distance == "no lineup twice"
-    assert {lock.removeprefix("lock ") for lock in locks} <= {f"Driver {column:02}" for column in (3, 7, 9, 11, 13)}
-    tail = [0.7 * lineup.metrics.tails[2].cvar + 0.3 * lineup.metrics.tails[1].cvar for lineup in lineups]
-    poor = sum(value < 0.75 * max(tail) for value in tail)
-    assert any(f"{poor} of {len(lineups)} lineups reach" in text for text in summary.warnings) == bool(poor)
-
-
-class Watched(Call):
-    """A call that is cancelled at one of its looks, and remembers the phase of each."""
-
-    def __init__(self, stop_at=None):
-        super().__init__(Endless())
-        self.phase, self.looks, self._stop_at = "inputs", [], stop_at
-
-    def checkpoint(self):
-        if len(self.looks) == self._stop_at:
-            self.stop()
-        self.looks.append(self.phase)
-        super().checkpoint()
-
-    def report(self, stage, done, total):
-        self.phase = stage
-
-
-class Endless:
-    """The context of a call without a deadline."""
-
-    def time_remaining(self):
-        return None
-
-    def add_callback(self, callback):
-        return True
-
-
-def test_every_phase_looks_up_and_stops_at_once(race, matrix):
-    peers = Peers(FakeScenarioPeer(race, matrix), FakeOwnershipPeer(make_ownership(race)))
-    asked = request(3, stability_resamples=2, validate_on_fresh_scenarios=True)
-
-    def run(call):
-        emitted = []
-        library = TableLibrary(0, 10**6)
-        PortfolioJob(asked, peers, library, call).run(emitted.append, call.report)
-        return emitted
-
-    whole = Watched()
-    assert run(whole)[-1].HasField("summary")
-    phases = {phase: [at for at, seen in enumerate(whole.looks) if seen == phase] for phase in whole.looks}
-    assert set(phases) == {"inputs", "lineups", "validation", "stability"}
-    for looks in phases.values():
-        for stop_at in {looks[0], looks[len(looks) // 2], looks[-1]}:
-            call = Watched(stop_at)
-            with pytest.raises(Cancelled):
-                run(call)
-            # Nothing but the look at which it stopped, and those of threads that waited beside it.
-            assert len(call.looks) <= stop_at + 2

@@ -153,7 +153,7 @@ def meets(demand, lineups, allowed):
 
 @pytest.mark.parametrize("kind", [TableSearch, BranchSearch])
 @given(case=cases())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_a_full_portfolio_is_built_exactly_when_one_exists(kind, case):
     allowed = [columns for columns in legal(case.slate) if keeps(case.rules, columns)]
     demand = whole_demand(case)
@@ -168,7 +168,7 @@ def test_a_full_portfolio_is_built_exactly_when_one_exists(kind, case):
 
 
 @given(case=cases())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_the_rules_named_collide_and_none_of_them_can_be_spared(case):
     _, conflict = case.build()
     assume(conflict)
@@ -188,7 +188,7 @@ def test_the_rules_named_collide_and_none_of_them_can_be_spared(case):
 
 
 @given(case=cases(), n_listed=st.integers(1, 12))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_with_columns_generated_what_is_found_and_what_is_proven_is_so(case, n_listed):
     allowed = [columns for columns in legal(case.slate) if keeps(case.rules, columns)]
     demand = whole_demand(case)

@@ -1,0 +1,176 @@
+"""The optimizer at its limits: every rule without a table, too few lineups, unreachable levels, calls that stop."""
+
+import grpc
+import pytest
+
+from pitwall.optimizer.v1 import portfolio_pb2 as messages
+from pitwall.optimizer.v1.optimizer_service_pb2_grpc import OptimizerServiceStub
+from services.common.domain.errors import Cancelled
+from services.common.rpc.calls import Call
+from services.common.rpc.testing import FakeOwnershipPeer, FakeScenarioPeer, serve
+from services.optimizer.__main__ import build
+from services.optimizer.building import PortfolioJob
+from services.optimizer.inputs import Peers
+from services.optimizer.settings import OptimizerSettings
+from services.optimizer.tables import TableLibrary
+from tests.contract.optimizer_slate import (
+    built,
+    columns_of,
+    fields_of,
+    legal,
+    make_matrix,
+    make_ownership,
+    make_race,
+    refused,
+    request,
+)
+
+
+@pytest.fixture(scope="module")
+def race():
+    return make_race()
+
+
+@pytest.fixture(scope="module")
+def matrix(race):
+    return make_matrix(race)
+
+
+@pytest.fixture(scope="module")
+def stub(race, matrix):
+    peers = FakeScenarioPeer(race, matrix), FakeOwnershipPeer(make_ownership(race))
+    with serve([build(OptimizerSettings(port=0), *peers)]) as channel:
+        yield OptimizerServiceStub(channel)
+
+
+class RatedScenarios(FakeScenarioPeer):
+    """Says how often each driver is in the best lineup of a scenario."""
+
+    def summarize(self, *asked, **options):
+        response = super().summarize(*asked, **options)
+        for column, driver in enumerate(response.drivers):
+            driver.optimal_rate = column / 100
+        return response
+
+
+def test_leverage_is_stated_whenever_ownership_is_known(race, matrix):
+    peers = RatedScenarios(race, matrix), FakeOwnershipPeer(make_ownership(race))
+    with serve([build(OptimizerSettings(port=0), *peers)]) as channel:
+        (first,), _ = built(OptimizerServiceStub(channel), request(1))
+    columns = list(columns_of(race, first))
+    assert first.metrics.leverage_percent == pytest.approx(sum(columns) - make_ownership(race).percent[columns].sum())
+
+
+def test_a_level_beyond_every_scenario_set_is_the_fault_of_the_level(stub):
+    terms = [messages.ObjectiveTerm(cvar_alpha=0.9, weight=1), messages.ObjectiveTerm(cvar_alpha=0.999999999, weight=1)]
+    asked = request(objective=messages.Objective(terms=terms))
+    error, details = refused(lambda: stub.BuildPortfolio(asked), grpc.StatusCode.INVALID_ARGUMENT)
+    assert fields_of(details) == ["objective.terms[1].cvar_alpha"]
+    assert "0.9999 or less" in error.details()
+    asked.shortage = messages.SCENARIO_SHORTAGE_FALL_BACK
+    assert built(stub, asked)[1].n_built == 4
+
+
+EVERY_RULE = {
+    "structure": messages.StructureRules(
+        locked_driver_ids=["d05"],
+        excluded_driver_ids=["d01"],
+        salary_floor_dollars=44_000,
+        groups=[
+            messages.GroupRule(driver_ids=["d06", "d07", "d08", "d09"], min=1, max=3),
+            messages.GroupRule(driver_ids=["d10", "d11"], max=0, if_driver_id="d02"),
+        ],
+    ),
+    "stacked": messages.StructureRules(stack=messages.StackRule(min=2, max=3)),
+    "leverage": messages.LeverageRules(
+        ownership_penalty=1,
+        max_driver_ownership_percent=48,
+        min_low_owned=2,
+        low_owned_percent=35,
+        max_total_ownership_percent=230,
+        max_ownership_product=0.01,
+        max_expected_duplicates=40,
+        field_entries=20_000,
+    ),
+    "exposure": messages.ExposureRules(
+        max_driver=0.6, max_team=0.9, drivers=[messages.DriverExposure(driver_id="d15", min=0.5)]
+    ),
+    "diversity": messages.DiversityRules(min_distinct_drivers=3, overlap_penalty=0.5),
+}
+
+
+@pytest.mark.parametrize("names", [["structure", "diversity"], ["stacked"], ["leverage", "exposure"]])
+def test_every_rule_gives_the_same_lineups_with_and_without_a_table(stub, race, matrix, names):
+    fields = {"structure" if name == "stacked" else name: EVERY_RULE[name] for name in names}
+    peers = FakeScenarioPeer(race, matrix), FakeOwnershipPeer(make_ownership(race))
+    with serve([build(OptimizerSettings(port=0, max_table_lineups=10), *peers)]) as channel:
+        branched, summary = built(OptimizerServiceStub(channel), request(5, **fields))
+    listed, other = built(stub, request(5, **fields))
+    assert len(listed) == 5
+    assert [m.lineup for m in branched] == [m.lineup for m in listed]
+    assert [m.certificate.objective for m in branched] == [m.certificate.objective for m in listed]
+    # Limits on ownership cannot be counted without a listing.
+    assert summary.n_allowed_lineups == (0 if "leverage" in fields else other.n_allowed_lineups)
+
+
+def test_a_slate_with_fewer_lineups_than_asked_gives_all_and_says_which_are_thrown_away(stub, race):
+    locked = messages.StructureRules(locked_driver_ids=["d03", "d07", "d09", "d11", "d13"])
+    lineups, summary = built(stub, request(20, structure=locked))
+    allowed = [columns for columns in legal(race) if {3, 7, 9, 11, 13} <= set(columns)]
+    assert sorted(columns_of(race, lineup) for lineup in lineups) == sorted(allowed)
+    distance, *locks = summary.conflicting_rules
+    assert distance == "no lineup twice"
+    assert {lock.removeprefix("lock ") for lock in locks} <= {f"Driver {column:02}" for column in (3, 7, 9, 11, 13)}
+    tail = [0.7 * lineup.metrics.tails[2].cvar + 0.3 * lineup.metrics.tails[1].cvar for lineup in lineups]
+    poor = sum(value < 0.75 * max(tail) for value in tail)
+    assert any(f"{poor} of {len(lineups)} lineups reach" in text for text in summary.warnings) == bool(poor)
+
+
+class Watched(Call):
+    """A call that is cancelled at one of its looks, and remembers the phase of each."""
+
+    def __init__(self, stop_at=None):
+        super().__init__(Endless())
+        self.phase, self.looks, self._stop_at = "inputs", [], stop_at
+
+    def checkpoint(self):
+        if len(self.looks) == self._stop_at:
+            self.stop()
+        self.looks.append(self.phase)
+        super().checkpoint()
+
+    def report(self, stage, done, total):
+        self.phase = stage
+
+
+class Endless:
+    """The context of a call without a deadline."""
+
+    def time_remaining(self):
+        return None
+
+    def add_callback(self, callback):
+        return True
+
+
+def test_every_phase_looks_up_and_stops_at_once(race, matrix):
+    peers = Peers(FakeScenarioPeer(race, matrix), FakeOwnershipPeer(make_ownership(race)))
+    asked = request(3, stability_resamples=2, validate_on_fresh_scenarios=True)
+
+    def run(call):
+        emitted = []
+        library = TableLibrary(0, 10**6)
+        PortfolioJob(asked, peers, library, call).run(emitted.append, call.report)
+        return emitted
+
+    whole = Watched()
+    assert run(whole)[-1].HasField("summary")
+    phases = {phase: [at for at, seen in enumerate(whole.looks) if seen == phase] for phase in whole.looks}
+    assert set(phases) == {"inputs", "lineups", "validation", "stability"}
+    for looks in phases.values():
+        for stop_at in {looks[0], looks[len(looks) // 2], looks[-1]}:
+            call = Watched(stop_at)
+            with pytest.raises(Cancelled):
+                run(call)
+            # Nothing but the look at which it stopped, and those of threads that waited beside it.
+            assert len(call.looks) <= stop_at + 2
