@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -26,7 +26,7 @@ Rows = npt.NDArray[np.int64]
 SELECTION = "selection"
 COMPARED_TAIL = 0.99
 N_RANKED = 20_000
-N_BY_TAIL = 2_000
+N_BY_TAIL = 5_000
 
 
 @dataclass(frozen=True)
@@ -58,19 +58,14 @@ def plain_choices(
     ``payouts[row]`` is what each lineup of ``pool[row, slot]`` would win alone. Where the best from the top down
     do not make up a whole choice under the rules, it is completed by payout, if that can be done.
     """
-    k = tail_size(COMPARED_TAIL, tiles.n_scenarios)
+    n = min(len(pool), N_RANKED)
+    best = np.argpartition(-payouts, n - 1)[:n]
+    by_payout = best[np.argsort(-payouts[best], kind="stable")]
+    k, n = tail_size(COMPARED_TAIL, tiles.n_scenarios), min(len(pool), N_BY_TAIL)
+    by_tail = rank_by_tail(tiles, pool, pool[by_payout], k, n, checkpoint=checkpoint)
 
-    def by_payout(rows: Rows) -> Rows:
-        n = min(len(rows), N_RANKED)
-        best = rows[np.argpartition(-payouts[rows], n - 1)[:n]]
-        return best[np.argsort(-payouts[best], kind="stable")]
-
-    def by_tail(rows: Rows) -> Rows:
-        promising, n = pool[by_payout(rows)], min(len(rows), N_BY_TAIL)
-        return rows[rank_by_tail(tiles, pool[rows], promising, k, n, checkpoint=checkpoint)]
-
-    def whole(ranked: Callable[[Rows], Rows]) -> Lineups:
-        rows = take_best(pool, rules, ranked, n_drivers=n_drivers, checkpoint=checkpoint)
+    def whole(ranked: Rows) -> Lineups:
+        rows = take_best(pool, rules, ranked, n_drivers=n_drivers)
         if len(rows) < rules.n_entries:
             with suppress(Infeasible):
                 rows = complete_choice(pool, payouts, rows.tolist(), rules, checkpoint=checkpoint)
@@ -79,28 +74,19 @@ def plain_choices(
     return {"best_single_roi": whole(by_payout), "best_cvar_99": whole(by_tail)}
 
 
-def take_best(
-    pool: Lineups,
-    rules: SelectionRules,
-    ranked: Callable[[Rows], Rows],
-    *,
-    n_drivers: int,
-    checkpoint: Checkpoint = no_checkpoint,
-) -> Rows:
-    """Rows of ``pool[row, slot]`` from the best down, each that keeps the rules with those before it.
+def take_best(pool: Lineups, rules: SelectionRules, ranked: Rows, *, n_drivers: int) -> Rows:
+    """Those rows of ``pool[row, slot]`` from the best ``ranked`` down that keep the rules with the ones before.
 
-    ``ranked`` gives the best of some rows, best first. What the rules exclude once stays excluded, so the rest
-    is ranked anew until the choice is complete or nothing is left. Shape (at most n_entries,).
+    Shape (at most n_entries,).
     """
     chosen = Chosen(rules, n_drivers)
-    left = np.arange(len(pool), dtype=np.int64)
     taken: list[int] = []
-    while len(left) and not chosen.complete:
-        for row in ranked(left).tolist():
-            if not chosen.complete and chosen.allows(pool[row][None])[0]:
-                chosen.add(pool[row])
-                taken.append(row)
-        left = chosen.still_allowed(pool, left, checkpoint=checkpoint)
+    for row in ranked.tolist():
+        if chosen.complete:
+            break
+        if chosen.allows(pool[row][None])[0]:
+            chosen.add(pool[row])
+            taken.append(row)
     return np.array(taken, dtype=np.int64)
 
 

@@ -52,7 +52,7 @@ def complete_choice(
     Infeasible
         If there is no such choice, or none was found in a large pool.
     """
-    candidates = _candidates(pool, payouts, picked)
+    candidates = _candidates(pool, payouts, picked, checkpoint)
     worth = payouts[candidates] / max(1.0, float(payouts.max())) + _KEPT * np.isin(candidates, picked)
 
     def solve(_start: int, _stop: int) -> OptimizeResult:
@@ -64,13 +64,14 @@ def complete_choice(
     return candidates[result.x > 0.5]
 
 
-def _candidates(pool: Lineups, payouts: Floats, picked: Sequence[int]) -> Rows:
+def _candidates(pool: Lineups, payouts: Floats, picked: Sequence[int], checkpoint: Checkpoint) -> Rows:
     """Rows worth looking at, ascending."""
     if len(pool) <= ALL_CANDIDATES:
         return np.arange(len(pool), dtype=np.int64)
     best = np.argsort(-payouts, kind="stable")
     parts = [np.asarray(picked, dtype=np.int64), best[:BEST]]
     for driver in range(int(pool.max()) + 1):
+        checkpoint()
         holders = np.flatnonzero((pool == driver).any(axis=1))
         parts.append(holders[np.argsort(-payouts[holders], kind="stable")[:BEST_PER_DRIVER]])
     return np.unique(np.concatenate(parts))

@@ -7,13 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from services.common.blocks import cut
-from services.common.domain.work import Checkpoint, no_checkpoint
-
 Lineups = npt.NDArray[np.int8]
-
-ROWS_PER_BLOCK = 20_000
-"""Lineups held against the entries at a time: some tenths of a second beside hundreds of entries."""
 
 
 @dataclass(frozen=True)
@@ -57,17 +51,6 @@ class Chosen:
         for held in self._held:
             allowed &= drivers.shape[1] - held[drivers].sum(axis=1) >= max(1, self._rules.min_distinct_drivers)
         return allowed
-
-    def still_allowed(
-        self, pool: Lineups, rows: npt.NDArray[np.int64], *, checkpoint: Checkpoint = no_checkpoint
-    ) -> npt.NDArray[np.int64]:
-        """Which of ``rows`` of a large ``pool[row, slot]`` may join, in their order."""
-        parts = [rows[:0]]
-        for start, stop in cut(len(rows), ROWS_PER_BLOCK):
-            checkpoint()
-            some = rows[start:stop]
-            parts.append(some[self.allows(pool[some])])
-        return np.concatenate(parts)
 
     def add(self, lineup: Lineups) -> None:
         """Let a lineup join."""

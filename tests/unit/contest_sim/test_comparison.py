@@ -37,23 +37,11 @@ def best_first(pool, values, rules):
         SelectionRules(20, max_driver_exposure=0.25, min_distinct_drivers=2),
     ],
 )
-def test_choice_goes_on_below_the_first_ranked_until_it_is_full(small, rng, rules):
+def test_best_are_taken_from_the_top_down(small, rng, rules):
     pool = small.universe.lineups
     values = rng.random(len(pool)) + (pool == 3).any(axis=1)
-
-    def ranked(rows):
-        return rows[np.argsort(-values[rows], kind="stable")[:5]]
-
-    taken = take_best(pool, rules, ranked, n_drivers=12)
+    taken = take_best(pool, rules, np.argsort(-values, kind="stable"), n_drivers=12)
     assert [set(lineup) for lineup in pool[taken].tolist()] == best_first(pool, values, rules)
-
-
-def test_choice_is_short_only_where_nothing_is_left(small):
-    pool = small.universe.lineups[:30]
-    taken = take_best(pool, SelectionRules(9, max_driver_exposure=0.12), lambda rows: rows, n_drivers=12)
-    assert 1 <= len(taken) < 9
-    used = set(pool[taken].ravel().tolist())
-    assert all(used & set(lineup) for lineup in pool.tolist())
 
 
 def test_plain_choices_are_whole_where_rules_allow_it(small):
