@@ -34,7 +34,8 @@ from pitwall.cli._contest_options import (
     prize_text,
 )
 from pitwall.cli._contests import print_comparisons, print_field_warnings, print_portfolio_result
-from pitwall.cli._lineups import (
+from pitwall.cli._lineups import print_diagnostics, refuse_shortage
+from pitwall.cli._portfolio_options import (
     FormatOption,
     LineupsOption,
     MaxExposureOption,
@@ -44,8 +45,6 @@ from pitwall.cli._lineups import (
     StackOption,
     UniquesOption,
     parse_stack,
-    print_diagnostics,
-    refuse_shortage,
 )
 from pitwall.cli._race import (
     DateOption,
