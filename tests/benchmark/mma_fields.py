@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from services.ownership.core.constraints import CapUse, mean_lineup_salary
-from services.ownership.core.ensemble import Defaults, OwnershipEnsemble
+from services.ownership.core.defaults import Defaults
+from services.ownership.core.ensemble import OwnershipEnsemble
 from services.ownership.core.estimators import (
     HistoricalEstimator,
     ProjectionEstimator,

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import compress
 from typing import Any, Self
 
@@ -14,7 +14,8 @@ from sklearn.base import BaseEstimator, clone
 from services.common.domain.errors import FailedPrecondition
 from services.common.domain.work import Checkpoint, ReportProgress, no_checkpoint, no_progress
 from services.ownership.core.constraints import CapUse, field_shares, fit_cap_use
-from services.ownership.core.dispersion import Basis, Dispersion, Residual, fit_dispersion
+from services.ownership.core.defaults import Defaults
+from services.ownership.core.dispersion import Dispersion, Residual, fit_dispersion
 from services.ownership.core.estimators import (
     HistoricalEstimator,
     ProjectionEstimator,
@@ -22,23 +23,10 @@ from services.ownership.core.estimators import (
     SalarySkillEstimator,
     SlateEstimator,
 )
-from services.ownership.core.features import blind, contest_features
+from services.ownership.core.left_out import LeftOutSlate, basis_of, folds, opinions_of, seen_by
 from services.ownership.core.slate import Floats, PlayedSlate, Slate
-from services.ownership.core.stacking import (
-    DEFAULT_SHARPNESS,
-    DEFAULT_SHARPNESS_PER_FEATURE,
-    Blend,
-    Opinions,
-    fit_blend,
-)
+from services.ownership.core.stacking import Blend, Opinions, fit_blend
 
-DEFAULT_WEIGHTS: Mapping[str, float] = {
-    "historical": 0.25,
-    "projection": 0.45,
-    "salary_skill": 0.20,
-    "recent_form": 0.10,
-}
-"""Weights without history. Judgement: practitioners report ownership to follow projected points and value first."""
 MAX_FOLDS = 20
 STATE_FORMAT = 2
 """Raised when `OwnershipEnsemble.state` changes its meaning, so that an old model is refitted and not misread."""
@@ -51,69 +39,11 @@ _MEMBERS: tuple[Callable[[], SlateEstimator], ...] = (
 
 
 @dataclass(frozen=True)
-class Defaults:
-    """What the ensemble answers from without history, and what a short history is shrunk to.
-
-    Attributes
-    ----------
-    weights
-        Weight of each member by name.
-    sharpness
-        Sum of the members' strengths.
-    sharpness_per_feature
-        Log sharpness per decade of entries, fee and entries per user.
-    cap_use
-        Mean salary of a field's lineups over the cap.
-    """
-
-    weights: Mapping[str, float] = field(default_factory=lambda: DEFAULT_WEIGHTS)
-    sharpness: float = DEFAULT_SHARPNESS
-    sharpness_per_feature: tuple[float, float, float] = DEFAULT_SHARPNESS_PER_FEATURE
-    cap_use: CapUse = field(default_factory=CapUse)
-
-    def blend(self, members: Sequence[SlateEstimator]) -> Blend:
-        """The blend of these members without history."""
-        weights = np.array([self.weights.get(member.name, 0.0) for member in members])
-        return Blend(self.sharpness * weights / weights.sum(), np.array(self.sharpness_per_feature))
-
-
-@dataclass(frozen=True)
 class Work:
     """How a long fit reports and stops."""
 
     report: ReportProgress = no_progress
     checkpoint: Checkpoint = no_checkpoint
-
-
-def folds(X: Sequence[PlayedSlate], max_folds: int) -> list[np.ndarray[Any, np.dtype[np.bool_]]]:
-    """Masks of the slates left out together: all contests of a race, races dealt out in turn; each (n_slates,)."""
-    races = list(dict.fromkeys(played.slate.race_id for played in X))
-    fold_of = {race: index % min(max_folds, len(races)) for index, race in enumerate(races)}
-    fold = np.array([fold_of[played.slate.race_id] for played in X])
-    return [fold == index for index in range(min(max_folds, len(races)))]
-
-
-@dataclass(frozen=True, eq=False)
-class LeftOutSlate:
-    """A slate as seen by members that did not see its race.
-
-    Attributes
-    ----------
-    member_shares
-        What each member projects alone; shape (n_members, n_drivers).
-    actual
-        What the field did; shape (n_drivers,).
-    """
-
-    slate: Slate
-    opinions: Opinions
-    member_shares: Floats
-    actual: Floats
-
-    def residual(self, member: int) -> Residual:
-        """What happened against what one member projected."""
-        known = self.opinions.information[:, member]
-        return Residual(self.member_shares[member], self.actual, basis_of(self.slate, known))
 
 
 class OwnershipEnsemble(BaseEstimator):  # type: ignore[misc]
@@ -160,7 +90,7 @@ class OwnershipEnsemble(BaseEstimator):  # type: ignore[misc]
 
     def opinions(self, slate: Slate) -> Opinions:
         """What each member says of a slate."""
-        return _opinions(self.members_, slate)
+        return opinions_of(self.members_, slate)
 
     def fit(self, X: Sequence[PlayedSlate], y: Sequence[Floats], *, work: Work | None = None) -> Self:
         """Fit weights and dispersion on races left out, then the members on all."""
@@ -189,7 +119,7 @@ class OwnershipEnsemble(BaseEstimator):  # type: ignore[misc]
                     work.checkpoint()
                     member.fit(list(compress(X, ~out)), list(compress(y, ~out)))
             held = zip(compress(X, out), compress(y, out), strict=True)
-            rows += [_seen_by(members, played.slate, shares) for played, shares in held]
+            rows += [seen_by(members, played.slate, shares) for played, shares in held]
         work.report("leave races out", len(groups), len(groups))
         return rows
 
@@ -238,22 +168,3 @@ class OwnershipEnsemble(BaseEstimator):  # type: ignore[misc]
         self.cap_use_ = CapUse(*state["cap_use"])
         self.n_races_ = state["n_races"]
         return self
-
-
-def _opinions(members: Sequence[SlateEstimator], slate: Slate) -> Opinions:
-    return Opinions(
-        signals=np.stack([member.signal(slate) for member in members], axis=1),
-        information=np.stack([member.information(slate) for member in members], axis=1),
-        complete=np.array([member.n_price_features == 0 for member in members]),
-        contest=contest_features(slate.contest),
-    )
-
-
-def _seen_by(members: Sequence[SlateEstimator], slate: Slate, actual: Floats) -> LeftOutSlate:
-    alone = np.stack([member.predict([slate])[0] for member in members])
-    return LeftOutSlate(slate, _opinions(members, slate), alone, actual)
-
-
-def basis_of(slate: Slate, knowledge: Floats) -> Basis:
-    """What a projection of the slate rests on, of which this share is known per driver."""
-    return Basis(knowledge, blind(slate), slate.contest.n_entries)

@@ -14,8 +14,9 @@ from sklearn.base import clone
 from services.common.domain.errors import FailedPrecondition
 from services.ownership.core.constraints import field_shares
 from services.ownership.core.dispersion import Dispersion, Residual, fit_dispersion
-from services.ownership.core.ensemble import OwnershipEnsemble, Work, basis_of, folds
+from services.ownership.core.ensemble import OwnershipEnsemble, Work
 from services.ownership.core.estimators import SalaryBaseline, SlateEstimator, UniformBaseline, ValueBaseline
+from services.ownership.core.left_out import basis_of, folds
 from services.ownership.core.slate import Floats, PlayedSlate
 
 POPULAR_LEVELS = (0.2, 0.3, 0.4)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from services.ownership.core.constraints import field_shares
-from services.ownership.core.ensemble import OwnershipEnsemble, basis_of
+from services.ownership.core.ensemble import OwnershipEnsemble
+from services.ownership.core.left_out import basis_of
 from services.ownership.core.slate import Floats, Slate
 
 _EDGE = 1e-9

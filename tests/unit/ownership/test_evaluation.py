@@ -3,8 +3,9 @@ import pytest
 
 from services.common.domain.errors import Cancelled, FailedPrecondition
 from services.ownership.core.dispersion import Basis, Dispersion, Residual
-from services.ownership.core.ensemble import OwnershipEnsemble, Work, folds
+from services.ownership.core.ensemble import OwnershipEnsemble, Work
 from services.ownership.core.evaluation import LeftOut, leave_one_race_out, summarise
+from services.ownership.core.left_out import folds
 from services.ownership.core.slate import PlayedSlate
 from tests.unit.ownership.slates import a_season
 

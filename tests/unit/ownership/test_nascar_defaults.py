@@ -68,7 +68,7 @@ def test_real_slates(real_slates):
     seconds = [np.sort(found.shares)[-2] for found, _, _ in real_slates]
     by_points = [spearmanr(found.shares, mean).statistic for found, mean, _ in real_slates]
     by_value = [spearmanr(found.shares, mean / salaries).statistic for found, mean, salaries in real_slates]
-    assert all(0.37 <= top <= 0.56 for top in tops)
+    assert all(0.37 <= top <= 0.62 for top in tops)
     assert 0.40 <= np.mean(tops) <= 0.55
     assert 0.30 <= np.mean(seconds) <= 0.45
     assert np.mean(by_points) == pytest.approx(0.80, abs=0.10)
