@@ -71,7 +71,10 @@ class LazyCandidates:
                 continue
             if not len(batch):
                 return None
+            valuer.checkpoint()
             rows = valuer.allowed(batch)
+            if not len(rows):
+                continue
             for row, gain in zip(rows.tolist(), valuer.gains(rows).tolist(), strict=True):
                 heapq.heappush(self._heap, (-gain, row, valuer.round))
 
