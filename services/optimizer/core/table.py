@@ -32,6 +32,8 @@ Ticks = npt.NDArray[np.int16]
 
 _SCENARIO_BLOCK = 8192
 _PREFIX_BLOCK = 1024
+_COMPARE_BLOCK = 1 << 20
+_SPREAD_BLOCK = 1 << 16
 _SALARY_BUCKETS = 16
 _LAST_DRIVER_BUCKETS = 6
 
@@ -142,8 +144,9 @@ def build_table(slate: Slate, objective: Objective, checkpoint: Checkpoint, *, m
     checkpoint()
     ticks = np.ascontiguousarray(slate.ticks[order])
     starts = spread_starts(ticks, objective, universe.lineups)
+    checkpoint()
     begin = best_start(ticks, salaries, slate.salary_cap_dollars, objective, starts, checkpoint)
-    prefix_start = _prefix_starts(universe.lineups)
+    prefix_start = _prefix_starts(universe.lineups, checkpoint)
     stage = kernels.STAGE_PREFIX if objective.tails else kernels.STAGE_EXACT
     table = TailTable(
         slate=slate,
@@ -160,9 +163,19 @@ def build_table(slate: Slate, objective: Objective, checkpoint: Checkpoint, *, m
     )
     if objective.tails:
         _bound_prefixes(table, salaries, checkpoint)
-        np.copyto(table.bound, np.repeat(table.prefix_bound, np.diff(prefix_start)))
+        _spread_bounds(table, checkpoint)
         _seed(table, universe.find(begin.lineup))
     return table
+
+
+def _spread_bounds(table: TailTable, checkpoint: Checkpoint) -> None:
+    """Give every row the bound of its prefix."""
+
+    def spread(start: int, stop: int) -> None:
+        firsts = table.prefix_start[start : stop + 1]
+        table.bound[firsts[0] : firsts[-1]] = np.repeat(table.prefix_bound[start:stop], np.diff(firsts))
+
+    list(run_blocks(spread, cut(len(table.prefix_bound), _SPREAD_BLOCK), checkpoint=checkpoint))
 
 
 def _seed(table: TailTable, row: int) -> None:
@@ -178,12 +191,17 @@ def _completion(ticks: npt.NDArray[np.int16], salaries: Int64, salary_cap: int) 
     return Completion(salaries, salary_cap, edges, kernels.best_singles(ticks, salaries, edges))
 
 
-def _prefix_starts(lineups: npt.NDArray[np.int8]) -> Int64:
+def _prefix_starts(lineups: npt.NDArray[np.int8], checkpoint: Checkpoint) -> Int64:
     """First row of each prefix, and the number of rows at the end."""
     if lineups.shape[1] <= 2:
         return np.array([0, len(lineups)], dtype=np.int64)
-    changes = (lineups[1:, :-2] != lineups[:-1, :-2]).any(axis=1)
-    return np.concatenate(([0], np.flatnonzero(changes) + 1, [len(lineups)]))
+    heads = lineups[:, :-2]
+
+    def changes(start: int, stop: int) -> Int64:
+        return np.flatnonzero((heads[start + 1 : stop + 1] != heads[start:stop]).any(axis=1)) + start + 1
+
+    found = list(run_blocks(changes, cut(len(lineups) - 1, _COMPARE_BLOCK), checkpoint=checkpoint))
+    return np.concatenate(([0], *found, [len(lineups)])).astype(np.int64)
 
 
 def _bound_prefixes(table: TailTable, salaries: Int64, checkpoint: Checkpoint) -> None:
