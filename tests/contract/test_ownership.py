@@ -353,7 +353,8 @@ class TestRecordOwnership:
         drivers = tuple(replace(driver, driver_id=f"w2-{driver.driver_id}") for driver in race.drivers)
         following = replace(race, drivers=drivers, snapshot_hash="week-2")
         scenario.races["bare"] = following
-        scenario.matrices["bare"] = replace(make_matrix(race, 3), driver_ids=following.driver_ids, scenario_set_id="cd" * 16)
+        other_set = replace(make_matrix(race, 3), driver_ids=following.driver_ids, scenario_set_id="cd" * 16)
+        scenario.matrices["bare"] = other_set
         other = project(stub, "bare")
 
         def history(projection):
