@@ -154,8 +154,9 @@ def run_block(rng: np.random.Generator, flow: RaceFlow, field: Field, scoring: S
         fuel = is_fuel_race(rng, flow, yellow, laps)
         settle_scores(rng, flow, fuel, cars)
         order = finish_order(flow, laps, cars)
-        # Should everybody crash, the first of them is scored to the flag.
-        cars.out_lap[order[0]] = STILL_RUNNING
+        if cars.out[order[0]] != RUNNING:
+            # Should everybody fall out, the first of them limps to the flag: a race has a winner.
+            cars.out[order[0]], cars.out_lap[order[0]], cars.completed[order[0]] = RUNNING, STILL_RUNNING, laps
         green = run_laps(rng, flow, laps, yellow, order[0], leader_of, cars)
         changes = count_leaders(leader_of, laps, cars)
         crashed = write_cars(scoring, order, cars, s, result)

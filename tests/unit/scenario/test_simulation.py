@@ -100,6 +100,15 @@ def test_winner_leads_the_last_lap_and_cars_out_do_not_win_while_others_run():
     assert (block.out[rows, winner] == 0).all()
 
 
+def test_a_race_that_everybody_falls_out_of_still_has_a_winner_at_the_flag():
+    inputs = make_input(12, mechanical_mean=1.0, mechanical_slope=0.0)
+    block = simulate_block(inputs, 200, seed=3, block=0)
+    rows, winner = np.arange(200), block.finish.argmin(axis=1)
+    assert (block.out[rows, winner] == 0).all()
+    assert ((block.out == 0).sum(axis=1) == 1).all()
+    assert (block.laps_completed[rows, winner] == block.race[:, 0]).all()
+
+
 def test_same_seed_gives_the_same_bytes_on_any_number_of_workers():
     inputs = make_input(20)
     n = 2 * BLOCK_SCENARIOS + 100
