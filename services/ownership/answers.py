@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from services.common.domain.race import Race
 from services.ownership.core.projection import Projection
-from services.ownership.core.recording import shares_from_standings, shares_from_table
-from services.ownership.core.slate import Contest, Floats
+from services.ownership.core.recording import FieldPicks, picks_from_standings, picks_from_table
+from services.ownership.core.slate import Contest
 from services.ownership.core.standings import Standings
 from services.ownership.records import StoredRecord
 
@@ -39,10 +37,9 @@ class ProjectionAnswer:
 
 @dataclass(frozen=True, eq=False)
 class ActualOwnership:
-    """What a field did: shares and points per starter (NaN where not told), the kind of contest, and when."""
+    """What a field did, in which kind of contest, and when."""
 
-    shares: Floats
-    points: Floats
+    picks: FieldPicks
     contest: Contest
     race_day: float | None = None
 
@@ -59,16 +56,14 @@ def actual_from_table(
     driver_ids: Sequence[str], percents: Sequence[float], race: Race, given: Contest
 ) -> ActualOwnership:
     """From percentages by site id; `InvalidInput` when they cannot be this race's."""
-    shares = shares_from_table(driver_ids, percents, race, field="table.percent")
-    return ActualOwnership(shares, np.full(len(shares), np.nan), given)
+    return ActualOwnership(picks_from_table(driver_ids, percents, race, field="table.percent"), given)
 
 
 def actual_from_standings(standings: Standings, race: Race, given: Contest) -> ActualOwnership:
     """From an export, which also tells the size of the contest where the user does not."""
-    shares, points = shares_from_standings(standings, race)
     contest = Contest(
         n_entries=given.n_entries or standings.n_entries,
         entry_fee_dollars=given.entry_fee_dollars,
         max_entries_per_user=given.max_entries_per_user or standings.max_entries_per_user,
     )
-    return ActualOwnership(shares, points, contest)
+    return ActualOwnership(picks_from_standings(standings, race), contest)

@@ -16,6 +16,7 @@ from services.ownership.core.ensemble import OwnershipEnsemble, Work
 from services.ownership.core.evaluation import Accuracy, leave_one_race_out, summarise
 from services.ownership.core.inputs import race_day, slate_of
 from services.ownership.core.projection import Fixed, project
+from services.ownership.core.recording import FieldPicks
 from services.ownership.core.slate import PlayedSlate, Slate
 from services.ownership.dates import SECONDS_PER_DAY, RaceDay, date_text, day_of_record
 from services.ownership.facts import DEFAULT_MODEL, ModelShelf, ScenarioFacts
@@ -80,10 +81,10 @@ class Ownership:
             today=now / SECONDS_PER_DAY,
         )
         slate = slate_of(race, simulated, contest=actual.contest, day=day.day)
-        played = PlayedSlate(slate, actual.shares, actual.points)
+        played = PlayedSlate(slate, actual.picks.shares, actual.picks.points)
         record = StoredRecord(record_id(race.race_id, contest_id), contest_id, now, race.driver_ids, played)
         self.store.put_record(record)
-        return Recorded(record, _record_warnings(race, day, has_scenarios=bool(simulated)))
+        return Recorded(record, _record_warnings(race, day, actual.picks, has_scenarios=bool(simulated)))
 
     def fit(self, work: Work) -> StoredModel:
         """Fit on all records, then store the model and make it the active one.
@@ -116,12 +117,18 @@ class Ownership:
         return [*fitted, StoredModel(DEFAULT_MODEL, 0.0, active, 0, OwnershipEnsemble().weights)]
 
 
-def _record_warnings(race: Race, day: RaceDay, *, has_scenarios: bool) -> tuple[str, ...]:
+def _record_warnings(race: Race, day: RaceDay, picks: FieldPicks, *, has_scenarios: bool) -> tuple[str, ...]:
     found = []
     if day.guessed:
         found.append(
             f"nobody told when race {race.race_id!r} was run, so it counts as run on {date_text(day.day)}; record it "
             "again with its date, or races learn from each other in the wrong order"
+        )
+    if picks.withdrawn_share > 0.0:
+        found.append(
+            f"{100 * picks.withdrawn_share:.2f} points of ownership went to drivers withdrawn from race "
+            f"{race.race_id!r}; they are left out, and the others are learnt as if those picks had gone to them in "
+            "proportion; if the withdrawal came after the lock, the field had planned with them"
         )
     if not has_scenarios:
         found.append(

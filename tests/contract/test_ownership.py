@@ -129,14 +129,16 @@ def record(stub, scenario, race_id, contest_id="", **options):
 def standings_csv(race, names=None, *, bom=False, roster_column=True):
     names = names or [driver.name for driver in race.drivers]
     n = len(names)
-    percents = np.full(n, 597.0 / n)
+    counts = np.full(n, 199 * 6 // n) + (np.arange(n) < 199 * 6 % n)
+    dealt = np.repeat(np.arange(n), counts).reshape(6, 199)
+    lineups = [" ".join(f"D {names[row]}" for row in lineup) for lineup in dealt.T]
+    lineups.insert(7, "")
     roster = ",Roster Position" if roster_column else ""
     lines = [f"Rank,EntryId,EntryName,TimeRemaining,Points,Lineup,,Player{roster},%Drafted,FPTS"]
-    lineup = " ".join(f"D {name}" for name in names[:6])
     for i in range(200):
-        left = f"{i + 1},{i},user{i // 2} ({i % 2 + 1}/2),0,{200 - i / 3:.6f},{'' if i == 7 else lineup}"
+        left = f"{i + 1},{i},user{i // 2} ({i % 2 + 1}/2),0,{200 - i / 3:.6f},{lineups[i]}"
         position = ",D" if roster_column else ""
-        right = f",,{names[i]}{position},{percents[i]:.2f}%,{30.850006 + i:.6f}" if i < n else ""
+        right = f",,{names[i]}{position},{counts[i] / 2:.2f}%,{30.850006 + i:.6f}" if i < n else ""
         lines.append(left + right)
     return ("\ufeff" if bom else "").encode() + "\n".join(lines).encode()
 

@@ -1,5 +1,7 @@
 """``pitwall ownership`` on the sample slate: the learning loop, and what it says to input that is not right."""
 
+import csv
+
 import numpy as np
 import pytest
 
@@ -29,12 +31,19 @@ def races(cli):
     cli("scenarios", "generate", "undated", "--n", 1_000, "--json")
 
 
-def swapped(tmp_path, one, other):
-    """The standings with two percentages exchanged: another contest of the same entries."""
-    path = tmp_path / f"contest-standings-{one}{other}.csv".replace(".", "")
-    text = STANDINGS.read_text().replace(f"{one}%", "?").replace(f"{other}%", f"{one}%").replace("?", f"{other}%")
-    path.with_suffix(".csv").write_text(text)
-    return path.with_suffix(".csv")
+def another_contest(tmp_path):
+    """The standings of a contest that some of the entries, the last 20, did not enter."""
+    head, *rows = list(csv.reader(STANDINGS.open(newline="", encoding="utf-8-sig")))
+    lineup, player, drafted = (head.index(name) for name in ("Lineup", "Player", "%Drafted"))
+    entered = [row for row in rows if row[1]][:-20]
+    text = " ".join(row[lineup] for row in entered) + " D "
+    for row in entered:
+        if len(row) > player and row[player]:
+            row[drafted] = f"{100 * text.count(f'D {row[player]} D ') / len(entered):.2f}%"
+    path = tmp_path / "contest-standings-190000002.csv"
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([head, *entered])
+    return path
 
 
 @pytest.mark.usefixtures("races")
@@ -45,9 +54,7 @@ def test_the_date_is_told_with_the_race_or_with_the_record_or_is_missed(cli, tmp
     assert not told.err
     assert "2026-02-15" in told.out
     assert "Tyler Brandt" in told.out
-    dated = cli(
-        "ownership", "record", "--race", "dated", "--standings", swapped(tmp_path, "49.50", "46.00"), "--json"
-    ).json
+    dated = cli("ownership", "record", "--race", "dated", "--standings", another_contest(tmp_path), "--json").json
     assert dated["race_time"].startswith("2026-03-08T19:30")
     assert "no projected points are kept" in dated["warnings"][0]
     days = [record["race_time"][:10] for record in cli("ownership", "records", "--json").json]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import struct
 import zipfile
@@ -26,6 +27,20 @@ def file_text(file_name: str, content: bytes) -> str:
     except UnicodeDecodeError as error:
         row = raw[: error.start].count(b"\n") + 1
         raise InvalidInput.field(f"{file_name}: row {row}", "the file is not UTF-8; give it as exported") from error
+
+
+def csv_rows(file_name: str, content: bytes) -> list[list[str]]:
+    """The rows of a CSV file, plain or zipped.
+
+    Raises
+    ------
+    InvalidInput
+        Naming the file, and the row that is not UTF-8.
+    """
+    try:
+        return list(csv.reader(io.StringIO(file_text(file_name, content), newline="")))
+    except csv.Error as error:
+        raise InvalidInput.field(file_name, f"the file is no CSV file ({error}); give it as exported") from error
 
 
 def _unzip(file_name: str, content: bytes) -> bytes:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Sequence
 
@@ -11,16 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from services.common.domain.errors import FieldViolation, InvalidInput
-from services.common.domain.file_text import file_text
-from services.common.domain.names import match_names, nearest_name
+from services.common.domain.file_text import csv_rows
+from services.common.domain.lineup_text import LineupTexts
+from services.common.domain.names import nearest_name
 
 _COLUMNS = ("entryname", "lineup")
 _ENTRY_NUMBER = re.compile(r"\s*\(\s*\d+\s*/\s*\d+\s*\)\s*$")
-_SLOT = re.compile(r"(?:^|\s)D\s+")
-"""Each driver follows the roster position ``D``."""
-
-_KEPT = "\0"
-"""Stands for blanks inside names that hold a single D themselves, so that they are not taken apart."""
 
 MAX_VIOLATIONS = 20
 
@@ -45,7 +39,7 @@ def standings_lineups(
         Naming file, row and driver of what cannot be read, ``own_user`` when nobody has that name, or the file when
         no entry is left.
     """
-    rows = _rows(file_name, file_text(file_name, content))
+    rows = csv_rows(file_name, content)
     column = _columns(file_name, rows[0] if rows else [])
     if own_user:
         users = {_user(row[column["entryname"]]) for row in rows[1:] if len(row) > column["entryname"]}
@@ -55,29 +49,17 @@ def standings_lineups(
         for number, row in enumerate(rows[1:], start=2)
         if len(row) > max(column.values()) and _is_opponent(row[column["entryname"]], own_user)
     }
-    known = _name_columns([text for text in texts.values() if text], driver_names)
-    lineups, violations = [], []
-    for number, text in texts.items():
-        names = _split(text, driver_names)
-        if not names:
-            continue
-        fault = _fault(names, known, driver_names, roster_size)
-        if fault:
-            violations.append(FieldViolation(f"{file_name}: row {number}, column Lineup", fault))
-        else:
-            lineups.append(sorted(known[name] for name in names))
+    filled = {number: text for number, text in texts.items() if text}
+    reader = LineupTexts(filled.values(), driver_names, roster_size)
+    faults = [(number, reader.fault(text)) for number, text in filled.items()]
+    violations = [
+        FieldViolation(f"{file_name}: row {number}, column Lineup", fault) for number, fault in faults if fault
+    ]
     if violations:
         raise InvalidInput.of(violations[:MAX_VIOLATIONS])
-    if not lineups:
+    if not filled:
         raise InvalidInput.field(file_name, "holds no opponent's lineup; export the standings after the lock")
-    return np.array(lineups, dtype=np.int8)
-
-
-def _rows(file_name: str, text: str) -> list[list[str]]:
-    try:
-        return list(csv.reader(io.StringIO(text, newline="")))
-    except csv.Error as error:
-        raise InvalidInput.field(file_name, f"is no CSV file that can be read ({error}); export it again") from error
+    return np.array([reader.columns(text) for text in filled.values()], dtype=np.int8)
 
 
 def _columns(file_name: str, header: Sequence[str]) -> dict[str, int]:
@@ -106,29 +88,3 @@ def _check_user(file_name: str, own_user: str, users: set[str], field: str) -> N
     near = nearest_name(own_user, sorted(users))
     hint = f"did you mean {near!r}?" if near else "leave it empty if you did not enter"
     raise InvalidInput.field(field, f"{file_name} has no entry of {own_user!r}; {hint}")
-
-
-def _split(text: str, driver_names: Sequence[str]) -> list[str]:
-    """The names of a lineup such as ``D Kyle Larson D Chase Elliott``."""
-    for name in driver_names:
-        if " D " in name:
-            text = text.replace(name, name.replace(" ", _KEPT))
-    return [name.replace(_KEPT, " ").strip() for name in _SLOT.split(text) if name.strip()]
-
-
-def _name_columns(texts: Sequence[str], driver_names: Sequence[str]) -> dict[str, int]:
-    """Column of each name that occurs and can be joined to a driver."""
-    names = sorted({name for text in texts for name in _split(text, driver_names)})
-    return {names[pair.left]: pair.right for pair in match_names(names, driver_names, guess=False)}
-
-
-def _fault(names: Sequence[str], known: dict[str, int], driver_names: Sequence[str], roster_size: int) -> str:
-    """What is wrong with a lineup; empty when nothing is."""
-    strangers = [name for name in names if name not in known]
-    if strangers:
-        near = nearest_name(strangers[0], driver_names)
-        hint = f", did you mean {near!r}?" if near else ""
-        return f"{strangers[0]!r} does not start in this race{hint}"
-    if len({known[name] for name in names}) != roster_size:
-        return f"holds {len(names)} drivers, a lineup has {roster_size} different ones"
-    return ""

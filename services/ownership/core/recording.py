@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from services.common.domain.errors import FieldViolation, InvalidInput
+from services.common.domain.lineup_text import LineupTexts
 from services.common.domain.names import match_names, nearest_name
 from services.common.domain.race import Race
 from services.ownership.core.slate import Floats
@@ -18,6 +21,32 @@ ROUNDING_TOLERANCE = 0.005
 _ROUNDED_PERCENT = 0.01
 """The export has two decimals, rounded or cut off."""
 _OTHER_RACE = 0.5
+_MAX_VIOLATIONS = 20
+
+
+@dataclass(frozen=True, eq=False)
+class FieldPicks:
+    """What a field picked.
+
+    Attributes
+    ----------
+    shares
+        Share of entries per starter; shape (n_starters,).
+    points
+        Points per starter, NaN where not told; shape (n_starters,).
+    withdrawn_share
+        Sum of the shares of drivers that were withdrawn: picks that count like slots that were never filled.
+    """
+
+    shares: Floats
+    points: Floats
+    withdrawn_share: float
+
+    @classmethod
+    def of_entered(cls, shares: Floats, points: Floats, race: Race) -> FieldPicks:
+        """From shares and points of all that were entered, withdrawn ones too; shapes (len(race.drivers),)."""
+        starts = np.array([not driver.withdrawn for driver in race.drivers])
+        return cls(shares[starts], points[starts], float(shares[~starts].sum()))
 
 
 def check_table_total(total: float, roster_size: int, *, field: str) -> None:
@@ -44,8 +73,11 @@ def check_standings_total(standings: Standings, roster_size: int, *, field: str)
 
 
 def check_spending(shares: Floats, race: Race, *, field: str) -> None:
-    """Raise `InvalidInput` when lineups with these shares would cost more than the cap on average."""
-    used = float(shares @ race.salaries_dollars) * race.rules.roster_size / float(shares.sum())
+    """Raise `InvalidInput` when lineups with these shares would cost more than the cap on average.
+
+    ``shares`` are of all that were entered, shape (len(race.drivers),): a driver withdrawn after the lock was paid for.
+    """
+    used = float(shares @ _salaries_dollars(race)) * race.rules.roster_size / float(shares.sum())
     over = used - race.rules.salary_cap_dollars
     if over > 0.001 * race.rules.salary_cap_dollars:
         raise InvalidInput.field(
@@ -55,10 +87,12 @@ def check_spending(shares: Floats, race: Race, *, field: str) -> None:
         )
 
 
-def shares_from_table(driver_ids: Sequence[str], percents: Sequence[float], race: Race, *, field: str) -> Floats:
-    """Shares per starter from percentages by site id; drivers not named count as never picked.
+def _salaries_dollars(race: Race) -> npt.NDArray[np.int64]:
+    return np.array([driver.salary_dollars for driver in race.drivers], dtype=np.int64)
 
-    Picks of drivers that were withdrawn count like slots that were never filled.
+
+def picks_from_table(driver_ids: Sequence[str], percents: Sequence[float], race: Race, *, field: str) -> FieldPicks:
+    """What a field picked, from percentages by site id; drivers not named count as never picked.
 
     Raises
     ------
@@ -66,36 +100,34 @@ def shares_from_table(driver_ids: Sequence[str], percents: Sequence[float], race
         For unknown or repeated drivers, percentages outside 0-100, and totals far off.
     """
     wrong = []
-    shares = np.zeros(len(race.starters))
+    row_of = {driver.driver_id: row for row, driver in enumerate(race.drivers)}
+    shares = np.zeros(len(race.drivers))
     seen: set[str] = set()
-    entered = {driver.driver_id for driver in race.drivers}
     for row, (driver_id, percent) in enumerate(zip(driver_ids, percents, strict=True)):
         path = f"{field}[{row}]"
-        if driver_id not in entered:
+        if driver_id not in row_of:
             wrong.append(FieldViolation(f"{path}.driver_id", f"{driver_id!r} does not start in race {race.race_id!r}"))
         elif driver_id in seen:
             wrong.append(FieldViolation(f"{path}.driver_id", f"{driver_id!r} is named twice"))
         elif not 0.0 <= percent <= 100.0:
             wrong.append(FieldViolation(f"{path}.value", f"must lie between 0 and 100, is {percent:g}"))
-        elif driver_id in race.driver_index:
-            shares[race.driver_index[driver_id]] = percent / 100.0
+        else:
+            shares[row_of[driver_id]] = percent / 100.0
         seen.add(driver_id)
     if wrong:
         raise InvalidInput.of(wrong)
     check_table_total(sum(percents), race.rules.roster_size, field=field)
     check_spending(shares, race, field=field)
-    return shares
+    return FieldPicks.of_entered(shares, np.full(len(shares), np.nan), race)
 
 
-def shares_from_standings(standings: Standings, race: Race) -> tuple[Floats, Floats]:
-    """Shares and points per starter (NaN where not told) from an export; names are joined by rule, never guessed.
-
-    Picks of drivers that were withdrawn count like slots that were never filled.
+def picks_from_standings(standings: Standings, race: Race) -> FieldPicks:
+    """What a field picked, from an export; names are joined by rule, never guessed.
 
     Raises
     ------
     InvalidInput
-        If the export is of another race, names a driver who does not start, or its totals are far off.
+        If the export is of another race or slate, names a driver who does not start, or its two tables do not agree.
     """
     names = [player.name for player in standings.players]
     pairs = match_names(names, [driver.name for driver in race.drivers], guess=False)
@@ -103,17 +135,68 @@ def shares_from_standings(standings: Standings, race: Race) -> tuple[Floats, Flo
     unmatched = [player for row, player in enumerate(standings.players) if row not in joined and player.percent > 0]
     if unmatched:
         raise _unmatched(standings, [player.row for player in unmatched], race)
-    shares, points = np.zeros(len(race.starters)), np.full(len(race.starters), np.nan)
+    shares, points = np.zeros(len(race.drivers)), np.full(len(race.drivers), np.nan)
     for pair in pairs:
         player = standings.players[pair.left]
-        column = race.driver_index.get(race.drivers[pair.right].driver_id)
-        if column is not None:
-            shares[column] = player.percent / 100.0
-            points[column] = np.nan if player.points is None else player.points
-    field = f"{standings.file_name}: column %Drafted"
-    check_standings_total(standings, race.rules.roster_size, field=field)
-    check_spending(shares, race, field=field)
-    return shares, points
+        shares[pair.right] = player.percent / 100.0
+        points[pair.right] = np.nan if player.points is None else player.points
+    check_standings_total(standings, race.rules.roster_size, field=f"{standings.file_name}: column %Drafted")
+    lineups = _lineups(standings, race)
+    _check_costs(standings, lineups, race)
+    _check_counts(standings, lineups, shares, race)
+    return FieldPicks.of_entered(shares, points, race)
+
+
+def _lineups(standings: Standings, race: Race) -> npt.NDArray[np.int64]:
+    """Rows of ``race.drivers`` per filled entry; shape (n_filled, roster_size)."""
+    spelt = [player.name for player in standings.players]
+    names = [driver.name for driver in race.drivers]
+    reader = LineupTexts(standings.lineups.values(), names, race.rules.roster_size, spelt=spelt)
+    faults = [(row, reader.fault(text)) for row, text in standings.lineups.items()]
+    _refuse_lineups(standings, [(row, fault) for row, fault in faults if fault])
+    rows = [reader.columns(text) for text in standings.lineups.values()]
+    return np.array(rows, dtype=np.int64).reshape(-1, race.rules.roster_size)
+
+
+def _refuse_lineups(standings: Standings, faults: Sequence[tuple[int, str]]) -> None:
+    if faults:
+        place = f"{standings.file_name}: row {{}}, column Lineup"
+        raise InvalidInput.of([FieldViolation(place.format(row), fault) for row, fault in faults[:_MAX_VIOLATIONS]])
+
+
+def _check_costs(standings: Standings, lineups: npt.NDArray[np.int64], race: Race) -> None:
+    """Raise `InvalidInput` when a lineup costs more than the cap: at this race's salaries nobody could enter it."""
+    cap = race.rules.salary_cap_dollars
+    cost = _salaries_dollars(race)[lineups].sum(axis=1)
+    _refuse_lineups(
+        standings,
+        [
+            (
+                row,
+                f"costs ${paid:,} at the salaries of race {race.race_id!r}, ${paid - cap:,} above the cap of ${cap:,}: "
+                "these are the standings of another race or of another slate of it; check race and file",
+            )
+            for row, paid in zip(standings.lineups, cost.tolist(), strict=True)
+            if paid > cap
+        ],
+    )
+
+
+def _check_counts(standings: Standings, lineups: npt.NDArray[np.int64], shares: Floats, race: Race) -> None:
+    """Raise `InvalidInput` unless the lineups give every driver the share that the other table states."""
+    counted = 100.0 * np.bincount(lineups.ravel(), minlength=len(race.drivers)) / standings.n_entries
+    off = np.flatnonzero(np.abs(counted - 100.0 * shares) > _ROUNDED_PERCENT * (1.0 + 1e-6))
+    if len(off):
+        raise InvalidInput.of(
+            [
+                FieldViolation(
+                    f"{standings.file_name}: column %Drafted",
+                    f"{race.drivers[row].name!r} has {100 * shares[row]:.2f} %, but the lineups hold him in "
+                    f"{counted[row]:.2f} %; rows are missing or changed: export the standings again",
+                )
+                for row in off[:_MAX_VIOLATIONS]
+            ]
+        )
 
 
 def _unmatched(standings: Standings, rows: Sequence[int], race: Race) -> InvalidInput:

@@ -122,5 +122,22 @@ class PlayedSlate(_Remembering):
 
     @property
     def field_shares(self) -> Floats:
-        """Shares among filled entries: they sum to the roster size exactly."""
-        return self.shares * (self.slate.roster_size / self.shares.sum())
+        """Shares among filled entries: they sum to the roster size, each in proportion, but none above 1."""
+        return _scaled_below_one(self.shares, float(self.slate.roster_size))
+
+
+def _scaled_below_one(shares: Floats, total: float) -> Floats:
+    """``min(1, s * shares)`` with the factor s that gives the total; drivers beyond 1 pass on what is over.
+
+    Where nobody else was picked at all, the others share it alike.
+    """
+    full = np.zeros(len(shares), dtype=np.bool_)
+    while True:
+        rest, held = total - full.sum(), shares[~full].sum()
+        if held <= 0.0:
+            return np.where(full, 1.0, rest / (~full).sum())
+        factor = rest / held
+        beyond = ~full & (factor * shares > 1.0)
+        if not beyond.any():
+            return np.where(full, 1.0, factor * shares)
+        full |= beyond

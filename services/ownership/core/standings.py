@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from services.common.domain.errors import FieldViolation, InvalidInput
-from services.common.domain.file_text import file_text
+from services.common.domain.file_text import csv_rows
 
 _POINTS_DECIMALS = 2
 """The export carries float noise such as 85.850006; unrounded, entries that tied do not tie."""
@@ -36,7 +34,9 @@ class Standings:
     Attributes
     ----------
     n_entries
-        All entries; ``n_unfilled`` of them have no lineup.
+        All entries.
+    lineups
+        Text of the lineup cell by row, of the entries that were filled.
     max_entries_per_user
         The largest n of the ``(k/n)`` behind entry names; 1 when none has it.
     """
@@ -44,8 +44,13 @@ class Standings:
     file_name: str
     players: tuple[PickedPlayer, ...]
     n_entries: int
-    n_unfilled: int
+    lineups: Mapping[int, str]
     max_entries_per_user: int
+
+    @property
+    def n_unfilled(self) -> int:
+        """Entries without a lineup."""
+        return self.n_entries - len(self.lineups)
 
     @property
     def filled_share(self) -> float:
@@ -61,28 +66,20 @@ def read_standings(file_name: str, content: bytes) -> Standings:
     InvalidInput
         Naming file, row and column of everything that is wrong.
     """
-    text = file_text(file_name, content)
-    lines = _lines(file_name, text)
+    lines = csv_rows(file_name, content)
     if not lines:
         raise InvalidInput.field(file_name, "the file is empty")
     column = _columns(file_name, lines[0])
-    entries = [row for row in lines[1:] if _cell(row, column["entryid"])]
+    entries = {number: row for number, row in enumerate(lines[1:], start=2) if _cell(row, column["entryid"])}
     if not entries:
         raise InvalidInput.field(file_name, "the file lists no entries; export the standings again")
     return Standings(
         file_name=file_name,
         players=_players(file_name, lines[1:], column),
         n_entries=len(entries),
-        n_unfilled=sum(1 for row in entries if not _cell(row, column["lineup"])),
-        max_entries_per_user=max(_entries_of_user(_cell(row, column["entryname"])) for row in entries),
+        lineups={number: text for number, row in entries.items() if (text := _cell(row, column["lineup"]))},
+        max_entries_per_user=max(_entries_of_user(_cell(row, column["entryname"])) for row in entries.values()),
     )
-
-
-def _lines(file_name: str, text: str) -> list[list[str]]:
-    try:
-        return list(csv.reader(io.StringIO(text, newline="")))
-    except csv.Error as error:
-        raise InvalidInput.field(file_name, f"the file is no CSV file ({error}); give it as exported") from error
 
 
 def _columns(file_name: str, header: Sequence[str]) -> dict[str, int]:
