@@ -8,7 +8,7 @@ from datetime import datetime
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from pitwall._decode import enum_value
-from pitwall._groups.base import input_file
+from pitwall._groups.base import standings_file
 from pitwall.common.v1 import lineup_pb2, site_pb2
 from pitwall.config import Contest, FieldConfig, PortfolioConfig, PrizeShape
 from pitwall.contestsim.v1 import contest_pb2
@@ -186,7 +186,7 @@ def field(value: FieldConfig) -> contest_pb2.FieldSpec:
     if value.known_lineups or value.standings is not None:
         known = contest_pb2.KnownField(own_user=value.own_user)
         if value.standings is not None:
-            known.standings.CopyFrom(input_file(value.standings, "standings"))
+            known.standings.CopyFrom(standings_file(value.standings))
         for driver_ids, n_entries in value.known_lineups.items():
             known.lineups.add(lineup=lineup_pb2.Lineup(driver_ids=driver_ids), n_entries=n_entries)
         return contest_pb2.FieldSpec(known=known)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,6 +19,10 @@ OnProgress = Callable[[Progress], None]
 FileSource = str | Path | bytes
 
 M = TypeVar("M", bound=Message)
+
+_ZIPPED_FROM_BYTES = 1 << 20
+"""Size from which standings travel zipped: messages take 3 MiB, those of 110,000 entries have 20."""
+_ARCHIVE = b"PK\x03\x04"
 
 
 def input_file(source: FileSource, field: str) -> race_pb2.InputFile:
@@ -39,6 +45,23 @@ def input_file(source: FileSource, field: str) -> race_pb2.InputFile:
         reason = f"{path} is empty; export it again"
         raise InvalidInputError(f"{field}: {reason}", violations=[Violation(field, reason)])
     return race_pb2.InputFile(name=path.name, content=content)
+
+
+def standings_file(source: FileSource) -> race_pb2.InputFile:
+    """Standings to send; large ones travel zipped, as every service that takes standings reads archives.
+
+    Raises
+    ------
+    InvalidInputError
+        If the file cannot be read or is empty.
+    """
+    file = input_file(source, "standings")
+    if len(file.content) >= _ZIPPED_FROM_BYTES and not file.content.startswith(_ARCHIVE):
+        archive = io.BytesIO()
+        with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
+            packed.writestr("standings.csv", file.content)
+        file.content = archive.getvalue()
+    return file
 
 
 def progress_of(event: Any, on_progress: OnProgress | None) -> bool:

@@ -10,7 +10,7 @@ from datetime import datetime
 from pitwall import _requests
 from pitwall._calls import Caller
 from pitwall._decode import decode
-from pitwall._groups.base import FileSource, OnProgress, input_file, last_event
+from pitwall._groups.base import FileSource, OnProgress, last_event, standings_file
 from pitwall.ownership.v1 import ownership_pb2
 from pitwall.ownership.v1 import ownership_service_pb2 as pb
 from pitwall.ownership.v1.ownership_service_pb2_grpc import OwnershipServiceStub
@@ -77,7 +77,7 @@ class Ownership:
             race_time=None if race_time is None else _requests.timestamp(race_time),
         )
         if standings is not None:
-            request.standings.CopyFrom(input_file(standings, "standings"))
+            request.standings.CopyFrom(standings_file(standings))
         if percent is not None:
             request.table.percent.extend(_requests.driver_values(percent))
         response = self._caller.unary(self._stub.RecordOwnership, request, race_id=race_id)
