@@ -2,6 +2,7 @@ import csv
 import io
 import itertools
 import zipfile
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -14,6 +15,7 @@ from pitwall.runs import RunStore
 from pitwall.sitefiles.history import PastEntry
 from pitwall.sitefiles.standings import read_standings
 from pitwall.types.contests import PrizeRow
+from pitwall.types.race import Rules
 from tests.unit.report.runs import PRIZES, race, store_run
 from tests.unit.report.sample import N_DRIVERS
 
@@ -151,6 +153,76 @@ def test_standings_of_another_race_are_refused(run):
     names = [f"Somebody Else {'abcdefghijkl'[number]}" for number in range(N_DRIVERS)]
     with pytest.raises(InvalidInputError, match="no drivers of r"):
         audit_run(run, read_standings("s.csv", standings_file(names=names)))
+
+
+def renamed(new):
+    """Names of the standings in which driver 4 goes by another one; lineups 1 to 5 all hold him."""
+    return [new if number == 4 else f"Driver {'abcdefghijkl'[number]}" for number in range(N_DRIVERS)]
+
+
+@pytest.fixture
+def lettered(run):
+    """The run with names that a guess can tell apart."""
+    drivers = tuple(replace(item, name=f"Driver {'abcdefghijkl'[int(item.driver_id)]}") for item in run.race.drivers)
+    drivers = (*drivers[:4], replace(drivers[4], name="Cole Hargrove"), *drivers[5:])
+    return replace(run, race=replace(run.race, drivers=drivers))
+
+
+def test_a_lineup_with_an_unknown_driver_is_unscored_not_0(lettered):
+    found = audit_run(lettered, read_standings("s.csv", standings_file(names=renamed("Q Hargrove"))))
+    assert found.unmatched == ("Q Hargrove",)
+    assert found.unknown == ("Cole Hargrove",)
+    unscored = [item for item in found.lineups if "Driver 4" in item.drivers]
+    assert len(unscored) == 5
+    assert {(item.points, item.rank, item.prize_cents, item.real_copies) for item in unscored} == {
+        (None, None, 0.0, None)
+    }
+    assert found.fees_cents == found.profit_cents == 0
+    assert any("5 of 5 lineups" in note for note in found.notes)
+    assert found.guesses == ()
+    assert "Cole Hargrove" not in found.hindsight.drivers
+    salaries = [driver.salary_dollars for driver in race().drivers]
+    known = [number for number in range(N_DRIVERS) if number != 4]
+    legal = (
+        lineup for lineup in itertools.combinations(known, 6) if sum(salaries[driver] for driver in lineup) <= 50_000
+    )
+    assert found.hindsight.points == max(map(total, legal))
+
+
+def test_an_accepted_guess_scores_as_the_name_itself(lettered):
+    similar = read_standings("s.csv", standings_file(names=renamed("Col Hargrove")))
+    asked = audit_run(lettered, similar)
+    assert asked.lineups[0].points is None
+    assert "--accept-guesses takes it for 'Cole Hargrove'" in asked.guesses[0]
+    guessed = audit_run(lettered, similar, accept_guesses=True)
+    named = audit_run(lettered, read_standings("s.csv", standings_file(names=renamed("Cole Hargrove"))))
+    assert guessed.lineups == named.lineups
+    assert guessed.unknown == guessed.unmatched == named.guesses == ()
+    assert "was taken for 'Cole Hargrove'" in guessed.guesses[0]
+
+
+def test_a_driver_whom_nobody_drafted_has_no_points(run):
+    """Driver 0 is in no entry, and so not in the player block; the first lineup of the run holds him."""
+    lineups = [tuple(range(start, start + 6)) for start in (1, 3)]
+    rows = list(csv.reader(io.StringIO(standings_file(lineups).decode())))
+    rows[1][7:] = ["", "", "", ""]
+    text = io.StringIO()
+    csv.writer(text).writerows(rows)
+    found = audit_run(run, read_standings("s.csv", text.getvalue().encode()))
+    assert found.unknown == ("Driver 0",)
+    assert [item.points is None for item in found.lineups] == [True, False, False, False, False]
+    assert found.lineups[1].points == total(lineups[0])
+
+
+def test_standings_of_another_roster_are_refused(run):
+    smaller = replace(run, race=replace(run.race, rules=Rules("fanduel", 5, 50_000)))
+    with pytest.raises(InvalidInputError, match="hold 6 drivers, those of the run 5"):
+        audit_run(smaller, read_standings("s.csv", standings_file()))
+
+
+def test_a_user_without_entries_is_refused(run):
+    with pytest.raises(InvalidInputError, match="no entry of 'nobody' among 6"):
+        audit_run(run, read_standings("s.csv", standings_file()), user="nobody")
 
 
 @given(st.lists(st.integers(0, 10_000), min_size=1, max_size=8), st.lists(st.integers(1, 4), min_size=1, max_size=8))

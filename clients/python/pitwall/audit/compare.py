@@ -6,8 +6,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
-from pitwall.audit.entered import Entered, Lineup, entered, ids_by_name, split_prize
+from pitwall.audit.entered import Entered, Lineup, entered, split_prize
+from pitwall.audit.joining import Joined, join_names, require_same_roster
 from pitwall.audit.results import Audit, DriverAudit, Hindsight, LineupAudit
 from pitwall.report.data import LineupRow, ReportData, report_from_json
 from pitwall.runs import Run
@@ -28,6 +30,7 @@ def audit_run(
     history: Sequence[PastEntry] = (),
     prizes: Sequence[PrizeRow] | None = None,
     fee_cents: int | None = None,
+    accept_guesses: bool = False,
 ) -> Audit:
     """Compare a run with the standings of a contest that its lineups were entered in.
 
@@ -39,19 +42,21 @@ def audit_run(
         One's entry history: it tells which entries are one's own, their fees, and the prizes that were paid.
     prizes, fee_cents
         The contest's prize table and fee, where they are not those that the run simulated; of no use with a history.
+    accept_guesses
+        Join similar names too. A lineup with a driver whose points stay unknown is not scored.
 
     Raises
     ------
     InvalidInputError
-        If the standings are of another race, or the history of another contest.
+        If the standings are of another race or site, the history of another contest, or the user's entries nowhere.
     """
     report = report_from_json(run.report)
-    ids, unmatched = ids_by_name(run.race, standings)
-    points = {ids[player.name]: player.points for player in standings.players if player.name in ids}
-    played = entered(standings, ids, user=user, history=history)
+    require_same_roster(run.race, standings)
+    joined = join_names(run.race, standings, accept_guesses=accept_guesses)
+    played = entered(standings, joined.ids, user=user, history=history)
     rows = list(prizes) if prizes is not None else _run_prizes(run)
-    lineups = _lineup_audits(report, standings, points, played, rows)
-    drivers = _driver_audits(report, standings, ids)
+    lineups = _lineup_audits(report, standings, joined.points, played, rows)
+    drivers = _driver_audits(report, standings, joined.ids)
     held = [frozenset(row.driver_ids) for row in report.lineups]
     n_entered = sum(played.mine[lineup] for lineup in held)
     fee = fee_cents if fee_cents is not None else round(run.config.contest.entry_fee_dollars * 100)
@@ -59,7 +64,7 @@ def audit_run(
     return Audit(
         lineups=lineups,
         drivers=drivers,
-        hindsight=_hindsight(run.race, points, played.everyone),
+        hindsight=_hindsight(run.race, joined.points, played.everyone),
         n_entries=len(standings.entries),
         n_entered=n_entered,
         winning_points=max(entry.points for entry in standings.entries),
@@ -67,8 +72,11 @@ def audit_run(
         profit_cents=sum(item.prize_cents for item in lineups) - fees,
         expected_profit_cents=float(run.result["contest"]["result"]["profit_cents"]["value"]),
         **_accuracy(drivers),
-        unmatched=unmatched,
+        unmatched=joined.unmatched,
+        unknown=joined.unknown,
+        guesses=joined.guesses,
         notes=(
+            *_score_notes(lineups, joined),
             *_entry_notes(lineups, played, n_entered, named=bool(user or history)),
             *_prize_notes(run, standings, given=prizes is not None or bool(history)),
         ),
@@ -100,22 +108,28 @@ def _lineup_audits(
 
     def audit(row: LineupRow) -> LineupAudit:
         lineup = frozenset(row.driver_ids)
-        total = round(sum(points.get(driver_id, 0.0) for driver_id in row.driver_ids), 2)
-        rank = 1 + int((totals > total + _SAME_POINTS).sum())
-        n_tied = int((np.abs(totals - total) < _SAME_POINTS).sum())
-        prize = split_prize(prizes, rank, n_tied) * played.mine[lineup]
+        is_scored = lineup <= points.keys()
+        total = round(sum(points[driver_id] for driver_id in row.driver_ids), 2) if is_scored else None
+        rank, prize = (None, 0.0) if total is None else _place(totals, total, prizes)
         return LineupAudit(
             number=row.number,
             drivers=row.drivers,
             points=total,
             rank=rank,
             entered=lineup in played.mine,
-            prize_cents=prize if played.paid_cents is None else float(played.paid_cents[lineup]),
+            prize_cents=prize * played.mine[lineup] if played.paid_cents is None else float(played.paid_cents[lineup]),
             expected_copies=row.expected_duplicates,
-            real_copies=played.everyone[lineup] - played.mine[lineup],
+            real_copies=played.everyone[lineup] - played.mine[lineup] if is_scored else None,
         )
 
     return tuple(map(audit, report.lineups))
+
+
+def _place(totals: npt.NDArray[np.float64], total: float, prizes: Sequence[PrizeRow]) -> tuple[int, float]:
+    """Rank of a total among the totals of all entries, and the prize of one entry with it, in cents."""
+    rank = 1 + int((totals > total + _SAME_POINTS).sum())
+    n_tied = int((np.abs(totals - total) < _SAME_POINTS).sum())
+    return rank, split_prize(prizes, rank, n_tied)
 
 
 def _run_prizes(run: Run) -> list[PrizeRow]:
@@ -149,24 +163,39 @@ def _hindsight(race: Race, points: Mapping[str, float], everyone: Counter[Lineup
     """The best of all legal lineups by real points, found by listing them."""
     from services.common.universe import enumerate_lineups
 
-    pool, drivers = pool_of_race(race), race.starters
+    pool, drivers = pool_of_race(race), [driver for driver in race.starters if driver.driver_id in points]
     salaries = np.array([driver.salary_dollars for driver in drivers], dtype=np.int64)
     universe = enumerate_lineups(salaries, pool.roster_size, pool.salary_cap_dollars)
-    values = np.array([points.get(driver.driver_id, 0.0) for driver in drivers])
+    values = np.array([points[driver.driver_id] for driver in drivers])
     best = int(values[universe.lineups].sum(axis=1).argmax())
     chosen = [drivers[column].driver_id for column in universe.lineups[best]]
     return Hindsight(
         drivers=tuple(race.names_by_id[driver_id] for driver_id in chosen),
-        points=round(sum(points.get(driver_id, 0.0) for driver_id in chosen), 2),
+        points=round(sum(points[driver_id] for driver_id in chosen), 2),
         salary_dollars=int(universe.salaries_dollars[best]),
         n_entries=everyone[frozenset(chosen)],
     )
 
 
+def _score_notes(lineups: Sequence[LineupAudit], joined: Joined) -> tuple[str, ...]:
+    """What drivers without known points leave open."""
+    if not joined.unknown:
+        return ()
+    n_unscored = sum(item.points is None for item in lineups)
+    notes = [
+        f"the standings tell no points of {', '.join(joined.unknown)} (under another name, or drafted by nobody); "
+        "the best lineup in hindsight and the comparison of drivers leave them out"
+    ]
+    if n_unscored:
+        notes.append(f"{n_unscored} of {len(lineups)} lineups hold one of them: unscored, in no rank, prize or fee")
+    return tuple(notes)
+
+
 def _entry_notes(lineups: Sequence[LineupAudit], played: Entered, n_entered: int, *, named: bool) -> tuple[str, ...]:
     """What the entries of the contest leave open about the lineups of the run."""
     notes = []
-    n_missing, n_others = sum(not item.entered for item in lineups), played.mine.total() - n_entered
+    n_missing = sum(not item.entered and item.points is not None for item in lineups)
+    n_others = played.mine.total() - n_entered
     if n_missing:
         missing = f"{n_missing} of {len(lineups)} lineups"
         notes.append(f"{missing} are not in the standings: their rank is where they would have come")

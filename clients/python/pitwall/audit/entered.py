@@ -10,7 +10,6 @@ from pitwall.sitefiles._problems import invalid
 from pitwall.sitefiles.history import PastEntry
 from pitwall.sitefiles.standings import Standings
 from pitwall.types.contests import PrizeRow
-from pitwall.types.race import Race
 
 Lineup = frozenset[str]
 
@@ -44,7 +43,7 @@ def entered(
     Raises
     ------
     InvalidInputError
-        If no entry of the history is in the standings.
+        If no entry of the history, or none under the user's name, is in the standings.
     """
     lineups = [frozenset(ids.get(name, name) for name in entry.lineup) for entry in standings.entries]
     everyone = Counter(lineups)
@@ -53,11 +52,11 @@ def entered(
         return _of_history(everyone, by_entry, history)
     if not user:
         return Entered(everyone, Counter(everyone.keys()))
-    names = (entry.user.casefold() for entry in standings.entries)
-    return Entered(
-        everyone,
-        Counter(lineup for name, lineup in zip(names, lineups, strict=True) if name == user.casefold()),
-    )
+    names = [entry.user.casefold() for entry in standings.entries]
+    if user.casefold() not in names:
+        raise invalid("user", f"no entry of {user!r} among {len(names):,}; check the spelling, or leave the name out")
+    mine = (lineup for name, lineup in zip(names, lineups, strict=True) if name == user.casefold())
+    return Entered(everyone, Counter(mine))
 
 
 def _of_history(everyone: Counter[Lineup], by_entry: Mapping[str, Lineup], history: Sequence[PastEntry]) -> Entered:
@@ -73,19 +72,6 @@ def _of_history(everyone: Counter[Lineup], by_entry: Mapping[str, Lineup], histo
         fees[lineup] += entry.fee_cents
         paid[lineup] += entry.won_cents
     return Entered(everyone, mine, fees, paid)
-
-
-def ids_by_name(race: Race, standings: Standings) -> tuple[dict[str, str], tuple[str, ...]]:
-    """Site ids of the standings' names, joined by the same rules as every import, and the names left over."""
-    # The rules live with the services' domain, which comes with every installation.
-    from services.common.domain.names import match_names
-
-    theirs, ours = [player.name for player in standings.players], [driver.name for driver in race.drivers]
-    pairs = match_names(theirs, ours, guess=False)
-    ids = {theirs[pair.left]: race.drivers[pair.right].driver_id for pair in pairs}
-    if len(ids) < len(theirs) / 2:
-        raise invalid("standings", f"{len(theirs) - len(ids)} of {len(theirs)} names are no drivers of {race.race_id}")
-    return ids, tuple(name for name in theirs if name not in ids)
 
 
 def split_prize(rows: Sequence[PrizeRow], rank: int, n_tied: int) -> float:

@@ -12,24 +12,24 @@ class LineupAudit:
     Attributes
     ----------
     points, rank
-        What it scored and where that came, or would have come.
+        What it scored and where that came, or would have come; None where the points of a driver are not known.
     entered
         Whether the contest holds it (under one's own name, where that is given).
     prize_cents
         Prizes of the entries that hold it: as paid, by the entry history, else tied places pooled and split; 0
         where not entered.
     expected_copies, real_copies
-        Entries of others with the same lineup.
+        Entries of others with the same lineup; the real ones are None where the lineup is unscored.
     """
 
     number: int
     drivers: tuple[str, ...]
-    points: float
-    rank: int
+    points: float | None
+    rank: int | None
     entered: bool
     prize_cents: float
     expected_copies: float
-    real_copies: int
+    real_copies: int | None
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class DriverAudit:
 
 @dataclass(frozen=True)
 class Hindsight:
-    """The best legal lineup, knowing the points, and how many entries held it."""
+    """The best legal lineup of the drivers whose points are known, and how many entries held it."""
 
     drivers: tuple[str, ...]
     points: float
@@ -71,6 +71,10 @@ class Audit:
         Share of drivers whose points fell in the middle 50 % and 90 % of their simulated ones, in per cent.
     unmatched
         Names of the standings that are no driver of the race.
+    unknown
+        Names of starters whose points the standings do not tell.
+    guesses
+        Names that were joined by their likeness, or could be.
     notes
         What limits the audit.
     """
@@ -89,4 +93,6 @@ class Audit:
     inside_50: float
     inside_90: float
     unmatched: tuple[str, ...]
+    unknown: tuple[str, ...]
+    guesses: tuple[str, ...]
     notes: tuple[str, ...]

@@ -12,6 +12,7 @@ from pitwall.audit import Audit, audit_run
 from pitwall.cli._common import JsonOption, client_of, errors, output, plural, print_json, print_table
 from pitwall.cli._contest_options import ContestOptions, PrizesOption, prize_text
 from pitwall.cli._ownership import RunOnOption
+from pitwall.cli._race import GuessOption
 from pitwall.cli._runs import store_of
 from pitwall.runs import Run
 from pitwall.sitefiles._problems import read_bytes
@@ -35,6 +36,7 @@ def audit(
         str, typer.Option(help="Also add the real ownership to the history, under this contest id.")
     ] = "",
     date: RunOnOption = None,
+    accept_guesses: GuessOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Compare a run with what happened: ranks, prizes, ownership, copies, points, best lineup in hindsight.
@@ -46,7 +48,15 @@ def audit(
     fee_dollars = stored.config.contest.entry_fee_dollars if fee is None else fee
     rows = None if prizes is None else _prize_rows(context, len(read.entries), fee_dollars, prizes)
     past = () if history is None else read_entry_history(history.name, read_bytes(history))
-    found = audit_run(stored, read, user=user, history=past, prizes=rows, fee_cents=round(100 * fee_dollars))
+    found = audit_run(
+        stored,
+        read,
+        user=user,
+        history=past,
+        prizes=rows,
+        fee_cents=round(100 * fee_dollars),
+        accept_guesses=accept_guesses,
+    )
     profile = ContestProfile(n_entries=len(read.entries), entry_fee_cents=round(100 * fee_dollars))
     recorded = _record(context, stored, record, standings, profile, date) if record else None
     if as_json:
@@ -85,14 +95,14 @@ def _print(found: Audit) -> None:
         (
             item.number,
             ", ".join(item.drivers),
-            item.points,
+            "unscored" if item.points is None else item.points,
             item.rank,
             "yes" if item.entered else "no",
             item.prize_cents / 100,
             item.expected_copies,
             item.real_copies,
         )
-        for item in sorted(found.lineups, key=lambda item: item.rank)
+        for item in sorted(found.lineups, key=lambda item: (item.rank is None, item.rank or 0))
     ]
     columns = ("#", "drivers", "points", "rank", "entered", "prize $", "copies exp.", "copies")
     print_table(
@@ -133,5 +143,5 @@ def _print_sums(found: Audit) -> None:
         output.print(line, markup=False)
     for name in found.unmatched:
         errors.print(f"not a driver of the race: {name}", markup=False)
-    for note in found.notes:
+    for note in (*found.guesses, *found.notes):
         errors.print(f"note: {note}", markup=False)
