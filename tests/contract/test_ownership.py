@@ -263,6 +263,15 @@ class TestRecordOwnership:
     def test_a_race_without_scenarios_is_recorded_all_the_same(self, stub, scenario):
         assert record(stub, scenario, "bare").race_id == "bare"
 
+    def test_withdrawn_drivers_are_told_of(self, stub, scenario):
+        race = scenario.races["phoenix"]
+        gone = replace(race.drivers[20], withdrawn=True)
+        scenario.races["phoenix"] = replace(race, drivers=(*race.drivers[:20], gone, *race.drivers[21:]))
+        file = race_pb2.InputFile(name="s.csv", content=standings_csv(race))
+        response = stub.RecordOwnership(pb.RecordOwnershipRequest(race_id="phoenix", contest_id="1", standings=file))
+        assert "15.50 points of ownership went to drivers withdrawn" in " ".join(response.warnings)
+        assert gone.driver_id not in {driver.driver_id for driver in response.record.drivers}
+
     def test_refusals_store_nothing(self, stub, scenario):
         race = scenario.races["phoenix"]
         other = standings_csv(race, [f"Someone Else{i}" for i in range(38)])

@@ -8,7 +8,7 @@ from datetime import datetime
 
 import numpy as np
 
-from services.common.domain.names import name_key
+from services.common.domain.names import plain_name
 from services.common.domain.race import Race
 from services.ownership.core.slate import Contest, Floats, Slate
 
@@ -55,7 +55,7 @@ def slate_of(race: Race, simulated: Mapping[str, Simulated], *, contest: Contest
     rows = [simulated.get(driver_id, _UNKNOWN) for driver_id in race.driver_ids]
     return Slate(
         race_id=race.race_id,
-        driver_keys=tuple(name_key(driver.name) for driver in race.starters),
+        driver_keys=tuple(plain_name(driver.name) for driver in race.starters),
         salaries_dollars=race.salaries_dollars.astype(np.float64),
         mean_points=np.array([row.mean_points for row in rows]),
         ceiling_points=np.array([row.ceiling_points for row in rows]),

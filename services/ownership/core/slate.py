@@ -48,6 +48,7 @@ class Slate(_Remembering):
         Days since 1970 of the race, ``inf`` for one still to come: histories look at earlier days only.
     driver_keys
         What names a driver across slates, such as his evened-out name: site ids change every week.
+        The generation suffix belongs to it, or a father's history would inform his son's.
     ceiling_points
         A high percentile of simulated points.
     optimal_rate

@@ -29,7 +29,7 @@ def test_a_slate_holds_what_race_and_scenarios_say():
     slate = slate_of(race, {"id0": Simulated(40.0, 80.0, 0.3)}, contest=Contest(100), day=2.5)
     assert race_day(race) == 2.5
     assert race_day(a_race()) is None
-    assert slate.driver_keys[0] == "name 0"
+    assert slate.driver_keys[0] == "name 0 jr", "a son has a history of his own"
     assert slate.n_drivers == 7
     assert (slate.mean_points[0], slate.ceiling_points[0], slate.optimal_rate[0]) == (40.0, 80.0, 0.3)
     assert np.isnan(slate.mean_points[1:]).all()

@@ -34,7 +34,9 @@ def test_reads_names_or_ids(content):
         (b"name,ownership\n", "own.csv", "no drivers"),
         (b"name,ownership\nNobody,1\n", "own.csv: row 2, column 1", "does not start"),
         (b"name,ownership\nLate Scratch,1\n", "own.csv: row 2, column 1", "does not start"),
-        (b"name,ownership\nAJ Dee,1\nA.J. Dee,2\n", "own.csv: row 3, column 1", "twice"),
+        (b"name,ownership\nAJ Dee,1\nA.J. Dee,2\n", "own.csv: row 2, column 1", "twice"),
+        (b"name,ownership\nAJ Dee,1\nAJ Dee,2\n", "own.csv: row 3, column 1", "twice"),
+        (b"name,ownership\nAJ Dee Jr,1\nid1,2\n", "own.csv: row 3, column 1", "twice"),
         (b"name,ownership\nAJ Dee,101\n", "own.csv: row 2, column 2", "0-100"),
         (b"name,ownership\nAJ Dee,lots\n", "own.csv: row 2, column 2", "'lots'"),
         (b"name,ownership\nAJ Dee,nan\n", "own.csv: row 2, column 2", "0-100"),
@@ -45,3 +47,18 @@ def test_names_file_row_and_column(content, place, says):
         read_ownership("own.csv", content, RACE)
     assert excinfo.value.violations[0].field.startswith(place)
     assert says in excinfo.value.violations[0].description
+
+
+def test_a_father_and_a_son_in_one_race_are_two_drivers():
+    drivers = (Driver("father", "Dale Kirkland", 6_000), Driver("son", "Dale Kirkland III", 7_000))
+    race = Race("demo", Track("short"), 100, drivers)
+    assert read_ownership("own.csv", b"name,ownership\nDale Kirkland,40\n", race) == {"father": 40.0}
+    both = b"name,ownership\nDALE KIRKLAND III,30\nDale Kirkland,40\n"
+    assert read_ownership("own.csv", both, race) == {"father": 40.0, "son": 30.0}
+    with pytest.raises(InvalidInputError, match="two drivers bear the name"):
+        read_ownership("own.csv", b"name,ownership\nDale Kirkland Jr,40\n", race)
+
+
+def test_a_field_may_have_played_a_driver_who_was_withdrawn():
+    content = b"name,ownership\nJose Alvarez,41.5\nLate Scratch,20\n"
+    assert read_ownership("own.csv", content, RACE, withdrawn=True) == {"id0": 41.5, "id3": 20.0}

@@ -113,7 +113,7 @@ def record(
             race_id,
             contest or _contest_id(race_id, source),
             standings=standings,
-            percent=None if actual is None else read_ownership(actual.name, read_bytes(actual), race),
+            percent=None if actual is None else read_ownership(actual.name, read_bytes(actual), race, withdrawn=True),
             contest=profile,
             race_time=date,
         )

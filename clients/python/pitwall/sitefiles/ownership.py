@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 import math
-import re
-import unicodedata
+from collections.abc import Sequence
 
 from pitwall.errors import Violation
 from pitwall.sitefiles._problems import invalid, refuse
 from pitwall.sitefiles.grid import Grid, read_grid
-from pitwall.types.race import Race
+from pitwall.types.race import Driver, Race
 
 _ID_COLUMNS = ("id", "driver_id", "player id")
 _NAME_COLUMNS = ("name", "driver", "player", "nickname")
 _PERCENT_COLUMNS = ("ownership", "own", "own%", "ownership %", "percent", "%", "%drafted", "projected ownership")
-_GENERATION = re.compile(r"(jr|sr|ii|iii|iv)$")
 
 
-def _plain(name: str) -> str:
-    """Letters and digits of a name in lower case, accents and the generation suffix taken off."""
-    words = unicodedata.normalize("NFKD", name).casefold().replace(".", "").split()
-    kept = words[:-1] if len(words) > 1 and _GENERATION.fullmatch(words[-1]) else words
-    return re.sub(r"[^a-z0-9]", "", "".join(kept))
-
-
-def read_ownership(file_name: str, content: bytes, race: Race) -> dict[str, float]:
+def read_ownership(file_name: str, content: bytes, race: Race, *, withdrawn: bool = False) -> dict[str, float]:
     """Percentages by site id from a file with a column of ids or names and one of ownership.
+
+    Names are joined by the rules of every import, the surest first. Drivers that are withdrawn may be named only where
+    ``withdrawn`` says so: a field may have played them.
 
     Raises
     ------
@@ -36,30 +30,49 @@ def read_ownership(file_name: str, content: bytes, race: Race) -> dict[str, floa
     if not grid.rows:
         raise invalid(file_name, "the file is empty; give a header row and one row per driver")
     who, percent = _column(grid, (*_ID_COLUMNS, *_NAME_COLUMNS)), _column(grid, _PERCENT_COLUMNS)
-    known = {driver.driver_id: driver.driver_id for driver in race.starters}
-    known |= {_plain(driver.name): driver.driver_id for driver in race.starters}
+    named = {number: row.text(who) for number, row in enumerate(grid.rows[1:], start=1) if row.text(who)}
+    join = _Join(race, race.drivers if withdrawn else race.starters, tuple(named.values()))
     found: dict[str, float] = {}
     violations: list[Violation] = []
-    for number, row in enumerate(grid.rows[1:], start=1):
-        name = row.text(who)
-        if not name:
-            continue
-        driver_id = known.get(name) or known.get(_plain(name), "")
-        value = _percentage(row.text(percent))
+    for number, name in named.items():
+        driver_id, text = join.ids.get(name, ""), grid.rows[number].text(percent)
+        value = _percentage(text)
         if not driver_id:
-            problem = f"{name!r} does not start in race {race.race_id!r}; check the name"
-            violations.append(Violation(grid.place(number, who), problem))
+            violations.append(Violation(grid.place(number, who), join.problem(name)))
         elif driver_id in found:
             violations.append(Violation(grid.place(number, who), f"{name!r} stands twice; remove one row"))
         elif value is None:
-            problem = f"{row.text(percent)!r} is not 0-100 %; write a number such as 12.5"
+            problem = f"{text!r} is not 0-100 %; write a number such as 12.5"
             violations.append(Violation(grid.place(number, percent), problem))
         else:
             found[driver_id] = value
-    if not found and not violations:
+    if not named:
         violations.append(Violation(file_name, "no drivers stand below the header"))
     refuse(violations)
     return found
+
+
+class _Join:
+    """Site ids of what a file calls the drivers: ids as they are, names by the rules of every import."""
+
+    def __init__(self, race: Race, drivers: Sequence[Driver], names: Sequence[str]) -> None:
+        self._race_id = race.race_id
+        self._drivers = drivers
+        self.ids = {driver.driver_id: driver.driver_id for driver in drivers}
+        self.ids |= self._matched([name for name in dict.fromkeys(names) if name not in self.ids])
+
+    def _matched(self, names: Sequence[str]) -> dict[str, str]:
+        # The rules live with the services' domain, which comes with every installation.
+        from services.common.domain.names import match_names
+
+        pairs = match_names(names, [driver.name for driver in self._drivers], guess=False)
+        return {names[pair.left]: self._drivers[pair.right].driver_id for pair in pairs}
+
+    def problem(self, name: str) -> str:
+        """Why a name has no driver."""
+        if self._matched([name]):
+            return f"{name!r} and another row may both mean one driver; he stands twice, or write names as listed"
+        return f"{name!r} does not start in race {self._race_id!r}, or two drivers bear the name; write it as listed"
 
 
 def _column(grid: Grid, names: tuple[str, ...]) -> int:
