@@ -39,6 +39,9 @@ class ConnectionConfig:
         Deadline of calls that compute or stream.
     max_attempts
         Attempts of a call that finds the service unavailable, 1-5; a stream is retried until its first message.
+    ping_seconds
+        Time between pings in a silent call, which keep it open behind NAT; more than the servers'
+        ``min_ping_seconds`` (20), as they hang up on who pings oftener.
     balancing
         How calls spread over the addresses of a ``dns:///`` target. ``ring_hash`` keeps all calls about a race on
         one replica, whose caches are then warm.
@@ -53,6 +56,7 @@ class ConnectionConfig:
     call_seconds: float = 60.0
     long_call_seconds: float = 3600.0
     max_attempts: int = 4
+    ping_seconds: float = 30.0
     balancing: Balancing = "round_robin"
     token: str = ""
     tls_ca_path: Path | None = None
@@ -68,8 +72,10 @@ def open_channel(address: str, config: ConnectionConfig | None = None) -> grpc.C
         os.environ.setdefault(_RING_HASH_FLAG, "1")
     options = [
         ("grpc.service_config", json.dumps(service_config(config))),
-        ("grpc.keepalive_time_ms", 30_000),
+        ("grpc.keepalive_time_ms", round(1000 * config.ping_seconds)),
         ("grpc.keepalive_timeout_ms", 10_000),
+        # Else only two pings go out on time and the others a minute apart.
+        ("grpc.http2.max_pings_without_data", 0),
         # Streams of 1 MiB chunks: fewer, larger frames.
         ("grpc.http2.max_frame_size", 1 << 20),
     ]

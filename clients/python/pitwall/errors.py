@@ -14,6 +14,8 @@ import grpc
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
+from pitwall.types.portfolio import PortfolioLineup
+
 
 @dataclass(frozen=True)
 class Violation:
@@ -38,6 +40,8 @@ class PitwallError(Exception):
         What is wrong with the input, for ``InvalidInputError``.
     retry_seconds
         When to try again, if the service said so.
+    lineups
+        The lineups of a portfolio that were finished before a build failed.
     """
 
     reason = "INTERNAL"
@@ -58,6 +62,7 @@ class PitwallError(Exception):
         self.metadata = dict(metadata or {})
         self.violations = tuple(violations)
         self.retry_seconds = retry_seconds
+        self.lineups: tuple[PortfolioLineup, ...] = ()
 
 
 class InvalidInputError(PitwallError):
@@ -183,9 +188,16 @@ _REASON_BY_CODE = {
 }
 
 
+_TOO_MANY_PINGS = "Too many pings"
+"""What gRPC says when the other side has closed the connection for that."""
+
+
 def _nobody_there(reason: str, details: str, address: str, service: str) -> str:
-    """What to do about an address that is not one of Pitwall; empty for other errors."""
+    """What to do about an address that does not answer as one of Pitwall; empty for other errors."""
     if address and reason == UnavailableError.reason:
+        if _TOO_MANY_PINGS in details:
+            text = "hung up: it allows fewer pings in a silent call than this client sends"
+            return f"{address} {text}; raise ping_seconds of the connection, or upgrade the service"
         # Names that are not found and certificates that do not fit are causes that only the details tell.
         cause = "" if "refused" in details else f" ({details})"
         return f"{address} does not answer{cause}; start it (pitwall serve) or unset PITWALL_ADDRESS"

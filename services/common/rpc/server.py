@@ -117,8 +117,8 @@ class Server:
                 ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
                 # Without this a second server binds the same port in silence.
                 ("grpc.so_reuseport", 0),
-                # Clients ping every 30 s during long computations behind NAT.
-                ("grpc.http2.min_recv_ping_interval_without_data_ms", 20_000),
+                # Clients ping while a call is silent; by default gRPC hangs up on more than one ping in five minutes.
+                ("grpc.http2.min_ping_interval_without_data_ms", round(1000 * settings.min_ping_seconds)),
                 ("grpc.keepalive_permit_without_calls", 1),
             ],
         )

@@ -54,6 +54,9 @@ class ServerSettings(BaseSettings):
     drain_pause_seconds: float = Field(
         0.5, ge=0, le=60, description="Pause between NOT_SERVING and refusing calls, for balancers to notice."
     )
+    min_ping_seconds: float = Field(
+        20.0, ge=0.01, le=600, description="Clients that ping oftener than this in a silent call are hung up on."
+    )
     reflection: bool = Field(True, description="Let grpcurl and other tools ask for the contract.")
     bearer_token: SecretStr = Field(SecretStr(""), description="Token every call but health must carry; needs TLS.")
     tls_certificate_path: Path | None = Field(None, description="PEM chain of the server; with tls_key_path.")

@@ -285,6 +285,36 @@ def _is_refused(address):
             return True
 
 
+def _silent_call(servicer, min_ping_seconds, ping_seconds, silent_seconds):
+    settings = ServerSettings(port=0, drain_pause_seconds=0.0, min_ping_seconds=min_ping_seconds)
+    server = start_server([binding(servicer)], settings)
+    release = threading.Timer(silent_seconds, servicer.release.set)
+    release.start()
+    try:
+        with open_channel(server.address, ConnectionConfig(max_attempts=1, ping_seconds=ping_seconds)) as channel:
+            stub = scenario_service_pb2_grpc.ScenarioServiceStub(channel)
+            return Caller(address=server.address).unary(stub.GetRace, pb.GetRaceRequest(race_id="wait"))
+    finally:
+        servicer.release.set()
+        release.cancel()
+        server.stop(0)
+
+
+def test_a_silent_call_outlives_many_pings(servicer):
+    # gRPC pings once a second at most and hangs up at the fourth that is too early.
+    assert _silent_call(servicer, 0.05, 0.1, silent_seconds=6.0) == pb.GetRaceResponse()
+
+
+def test_who_pings_too_often_is_told_so_and_not_to_start_the_service(servicer):
+    with pytest.raises(UnavailableError, match="raise ping_seconds") as caught:
+        _silent_call(servicer, 20.0, 0.1, silent_seconds=10.0)
+    assert "start it" not in str(caught.value)
+
+
+def test_clients_ping_less_often_than_servers_allow():
+    assert ConnectionConfig().ping_seconds > ServerSettings().min_ping_seconds
+
+
 def test_a_unix_socket_serves_too(servicer, tmp_path):
     server = start_server([binding(servicer)], ServerSettings(uds_path=str(tmp_path / "s")))
     with open_channel(server.address) as channel, pytest.raises(NotFoundError):
