@@ -27,7 +27,10 @@ from services.optimizer.searches import Searches, SearchPlan
 from services.optimizer.tables import TableLibrary
 
 _ANSWER_MARGIN = 0.1
-"""Share of the time to the deadline that is kept for the summary, at most five seconds."""
+_ANSWER_SECONDS = (1.0, 5.0)
+"""Share of the time to the deadline that is kept for the last lineup and the summary, and its least and greatest."""
+_GREATEST_MARGIN = 0.4
+"""Of a short time, the share that may be kept."""
 
 EmitResponse = Callable[[pb.BuildPortfolioResponse], None]
 
@@ -49,6 +52,9 @@ class PortfolioJob:
             inputs = fetch(self._request, self._peers, self._call)
         spec, plan = self._spec(inputs)
         searches = Searches(self._search_plan(inputs), self._library, self._call)
+        with self._stage("table"):
+            # The summary needs it in any case, and once the search is cut short there is no time to make it.
+            searches.of_regime()
         builder = PortfolioBuilder(spec, plan, searches.for_lineup, self._should_stop, self._call.checkpoint)
         with self._stage("lineups"):
             report("lineups", 0, spec.n_lineups)
@@ -65,6 +71,7 @@ class PortfolioJob:
             peers=self._peers,
             call=self._call,
             report=report,
+            should_stop=self._should_stop,
         )
         with self._stage("reports"):
             summary = reports.summarize(context)
@@ -161,7 +168,8 @@ class PortfolioJob:
 def _search_seconds(request: pb.BuildPortfolioRequest, call: Call) -> float:
     """Seconds after the start at which the search is cut short."""
     remaining = call.remaining_seconds()
-    allowed = remaining - min(5.0, _ANSWER_MARGIN * remaining)
+    least, most = _ANSWER_SECONDS
+    allowed = remaining - min(_GREATEST_MARGIN * remaining, max(least, _ANSWER_MARGIN * remaining), most)
     if request.HasField("time_limit"):
         return min(allowed, request.time_limit.ToTimedelta().total_seconds())
     return allowed

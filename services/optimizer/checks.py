@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from statistics import fmean
 
 import numpy as np
@@ -16,6 +17,9 @@ from services.optimizer.core.stability import bootstrap
 from services.optimizer.inputs import Inputs, Peers, slate_of
 from services.optimizer.searches import Searches
 
+_N_SEEDS = 1 << 63
+"""Seeds of independent sets follow one another and wrap here, as those of contests do."""
+
 
 def fresh_scenarios(
     inputs: Inputs, lineups: list[tuple[int, ...]], peers: Peers, searches: Searches
@@ -27,7 +31,9 @@ def fresh_scenarios(
     if found.source == scenario_set_pb2.SCENARIO_SOURCE_UPLOADED:
         inputs.warnings.append("no validation: an uploaded scenario set has no independent twin")
         return None
-    made = peers.scenario.generate(race.race_id, matrix.n_scenarios, found.recipe.seed + 1, call)
+    seed = (found.recipe.seed + 1) % _N_SEEDS
+    # Kept aside: builds to come are to find the set that chose these lineups, not the one that validates them.
+    made = peers.scenario.generate(race.race_id, matrix.n_scenarios, seed, call, aside=True)
     fresh = slate_of(race, peers.scenario.get_scenarios(race.race_id, made.scenario_set_id, call))
     objective = build_objective(inputs.terms, inputs.slate.n_scenarios)
     again = build_objective(inputs.terms, fresh.n_scenarios)
@@ -42,16 +48,22 @@ def fresh_scenarios(
 
 
 def stability(
-    inputs: Inputs, best: tuple[int, ...], searches: Searches, seed: int, n_resamples: int
-) -> portfolio_pb2.StabilityReport:
-    """Bootstrap the best lineup without rules."""
+    inputs: Inputs,
+    best: tuple[int, ...],
+    searches: Searches,
+    should_stop: Callable[[], bool],
+    *,
+    seed: int,
+    n_resamples: int,
+) -> portfolio_pb2.StabilityReport | None:
+    """Bootstrap the best lineup without rules, as often as there is time for; None without time for one resample."""
     n_drivers = inputs.slate.n_drivers
     nothing = compile_rules([], n_drivers)
     plain = Query(np.zeros(n_drivers, dtype=np.int64), nothing, nothing)
 
-    def find_best(slate: Slate) -> tuple[int, ...]:
-        solution = searches.uncached(slate).solve(plain, lambda: False)
-        return best if solution is None else solution.columns
+    def find_best(slate: Slate) -> tuple[int, ...] | None:
+        solution = None if should_stop() else searches.uncached(slate).solve(plain, should_stop)
+        return solution.columns if solution is not None and solution.proven else None
 
     found = bootstrap(inputs.slate, inputs.terms, best, find_best, np.random.default_rng([seed, 1]), n_resamples)
-    return portfolio_pb2.StabilityReport(**vars(found))
+    return None if found is None else portfolio_pb2.StabilityReport(**vars(found))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,6 +46,7 @@ class Context:
     peers: Peers
     call: Call
     report: ReportProgress
+    should_stop: Callable[[], bool]
 
 
 def summarize(context: Context) -> portfolio_pb2.PortfolioSummary:
@@ -68,7 +69,7 @@ def summarize(context: Context) -> portfolio_pb2.PortfolioSummary:
         diversity=answers.diversity_to_proto(diversity(lineups, inputs.slate.n_drivers)),
         baseline=_baseline(context, search),
         **asked,
-        n_generations=inputs.n_generations,
+        n_generations=inputs.n_generations + ("validation" in asked),
         warnings=_warnings(context, search),
         conflicting_rules=outcome.conflict,
     )
@@ -80,14 +81,29 @@ def _checks(context: Context, search: Search, lineups: list[tuple[int, ...]]) ->
     found: dict[str, Any] = {}
     if request.validate_on_fresh_scenarios and lineups:
         context.report("validation", 0, 1)
-        found["validation"] = checks.fresh_scenarios(inputs, lineups, context.peers, context.searches)
-    best = _best(context, search, []) if request.stability_resamples else None
-    if best is not None:
+        validation = checks.fresh_scenarios(inputs, lineups, context.peers, context.searches)
+        if validation is not None:
+            found["validation"] = validation
+    if request.stability_resamples and lineups:
         context.report("stability", 0, 1)
-        found["stability"] = checks.stability(
-            inputs, best.columns, context.searches, request.seed, request.stability_resamples
-        )
+        found["stability"] = _stability(context, search)
     return found
+
+
+def _stability(context: Context, search: Search) -> portfolio_pb2.StabilityReport | None:
+    """The bootstrap of the best lineup without rules, as far as there is time; None, with a warning, without any."""
+    request, inputs = context.request, context.inputs
+    n_wanted = request.stability_resamples
+    best = _best(context, search, [])
+    report = None
+    if best is not None and best.proven:
+        report = checks.stability(
+            inputs, best.columns, context.searches, context.should_stop, seed=request.seed, n_resamples=n_wanted
+        )
+    n_done = 0 if report is None else report.n_resamples
+    if n_done < n_wanted:
+        inputs.warnings.append(f"time ran out: stability is from {n_done} of {n_wanted} resamples")
+    return report
 
 
 def _query(context: Context, rules: Sequence[Rule]) -> Query:
@@ -104,7 +120,8 @@ def _count(context: Context, search: Search, rules: Sequence[Rule]) -> int:
 
 
 def _best(context: Context, search: Search, rules: Sequence[Rule]) -> Solution | None:
-    return search.solve(_query(context, rules), lambda: False)
+    """The best lineup under some rules, as far as there is time."""
+    return search.solve(_query(context, rules), context.should_stop)
 
 
 def _baseline(context: Context, search: Search) -> portfolio_pb2.BaselineReport:
@@ -113,7 +130,12 @@ def _baseline(context: Context, search: Search) -> portfolio_pb2.BaselineReport:
     objective = build_objective(inputs.terms, inputs.slate.n_scenarios)
     plain = mean_lineup(inputs.slate)
     best = _best(context, search, [])
-    best_columns = plain if best is None else best.columns
+    if best is None:
+        best_columns, proven = plain, False
+    else:
+        best_columns, proven = best.columns, best.proven
+    if not proven:
+        inputs.warnings.append("time ran out for the comparison: its lineup is the best one found, without a proof")
     numbers = [
         lineup_numbers(inputs.slate, columns, ownership_percent=inputs.ownership_percent)
         for columns in (plain, best_columns)
@@ -127,16 +149,18 @@ def _baseline(context: Context, search: Search) -> portfolio_pb2.BaselineReport:
         tail_gain_points=objective.points(values[1] - values[0]),
         mean_given_up_points=numbers[0].mean - numbers[1].mean,
         stack_cost_points=_stack_cost(context, search),
+        proven=proven,
     )
 
 
 def _stack_cost(context: Context, search: Search) -> float:
-    """Points of the objective between the best lineups without and with the stack rule."""
+    """Points of the objective between the proven best lineups without and with the stack rule."""
     loose = [rule for rule in context.spec.rules if rule.stack is None]
     if len(loose) == len(context.spec.rules):
         return 0.0
     free, stacked = _best(context, search, loose), _best(context, search, context.spec.rules)
-    if free is None or stacked is None:
+    if free is None or stacked is None or not (free.proven and stacked.proven):
+        context.inputs.warnings.append("time ran out: the cost of the stack rule is not known")
         return 0.0
     return search.objective.points(free.units - stacked.units)
 
@@ -162,6 +186,8 @@ def _warnings(context: Context, search: Search) -> list[str]:
     if open_gaps:
         gap = max(e.objective.points(e.solution.upper_bound_units - e.solution.units) for e in open_gaps)
         warnings.append(f"time ran out: {len(open_gaps)} lineups are unproven, with gaps up to {gap:.2f} points")
+    if len(entries) < context.spec.n_lineups and not context.outcome.conflict:
+        warnings.append(f"time ran out: {len(entries)} of {context.spec.n_lineups} lineups built")
     if context.outcome.conflict:
         warnings.append(
             f"{len(entries)} of {context.spec.n_lineups} lineups built: no further one keeps all of "

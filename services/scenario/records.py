@@ -150,8 +150,10 @@ class Records:
             session.delete(row)
             return ids
 
-    def add_set(self, record: SetRecord) -> SetRecord:
+    def add_set(self, record: SetRecord, *, aside: bool = False) -> SetRecord:
         """Record a set unless it is there, make it the newest of its race, and return what is recorded.
+
+        A set kept ``aside`` comes after all that were asked for as such, and leaves its place to one that is there.
 
         Raises
         ------
@@ -166,7 +168,7 @@ class Records:
             race_document=_document(record.race),
             facts=facts,
             create_time=now,
-            request_time=now,
+            request_time=_NEVER if aside else now,
         )
         try:
             with Session(self._engine) as session, session.begin():
@@ -174,7 +176,7 @@ class Records:
                 if known is None:
                     _race_row(session, record.race.race_id)
                     session.add(row)
-                else:
+                elif not aside:
                     known.request_time = now
         except IntegrityError:
             # Another call has recorded the same set, or the race is gone: what follows tells which.
@@ -217,6 +219,8 @@ class Records:
 
 
 _RACE_ORDER = (_RaceRow.update_time, _RaceRow.race_id)
+_NEVER = ""
+"""Before every time a set was asked for."""
 _SET_ORDER = (_SetRow.request_time, _SetRow.scenario_set_id)
 """Columns by which pages are ordered, the greatest first; the last tells rows of the same time apart."""
 

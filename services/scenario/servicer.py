@@ -66,7 +66,12 @@ class ScenarioServicer(ScenarioServiceServicer):
         def work(emit: EmitEvent[pb.GenerateScenariosResponse], call: Call) -> None:
             report = progress_reporter(emit, lambda progress: pb.GenerateScenariosResponse(progress=progress), call)
             record = self._sets.generate(
-                request.race_id, request.n_scenarios, request.seed, checkpoint=call.checkpoint, report=report
+                request.race_id,
+                request.n_scenarios,
+                request.seed,
+                aside=request.aside,
+                checkpoint=call.checkpoint,
+                report=report,
             )
             # Generated from the race as it stands, so not stale.
             found = mapping.set_to_proto(record, record.race.snapshot_hash)

@@ -84,16 +84,17 @@ class ScenarioSets:
         n_scenarios: int,
         seed: int,
         *,
+        aside: bool = False,
         checkpoint: Checkpoint = no_checkpoint,
         report: ReportProgress = no_progress,
     ) -> SetRecord:
-        """Simulate a race, or find that the same was simulated before."""
+        """Simulate a race, or find that the same was simulated before; kept ``aside`` it is not the newest set."""
         race = self._records.get_race(race_id).race
         recipe = Recipe(race, MODEL_VERSION, self._calibration.version, n_scenarios, seed)
         build = self._builder(recipe, checkpoint, report)
         matrix = self._store.get_or_build(recipe.scenario_set_id, build, checkpoint=checkpoint)
         report("simulate", n_scenarios, n_scenarios)
-        return self._recorded(_generated_record(recipe, matrix))
+        return self._recorded(_generated_record(recipe, matrix), aside=aside)
 
     def upload(self, race_id: str, upload: Upload) -> SetRecord:
         """Keep a user's matrix as a set of the race; scenarios without labels are classified.
@@ -115,10 +116,10 @@ class ScenarioSets:
         matrix = self._store.get_or_build(key, lambda: built)
         return self._recorded(_uploaded_record(race, matrix))
 
-    def _recorded(self, record: SetRecord) -> SetRecord:
+    def _recorded(self, record: SetRecord, *, aside: bool = False) -> SetRecord:
         """Record a set; when its race was deleted meanwhile, its matrix goes too."""
         try:
-            return self._records.add_set(record)
+            return self._records.add_set(record, aside=aside)
         except NotFound:
             self._store.delete(record.scenario_set_id)
             raise

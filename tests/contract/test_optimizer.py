@@ -20,6 +20,7 @@ from services.optimizer.inputs import slate_of
 from services.optimizer.settings import OptimizerSettings
 from tests.contract.optimizer_slate import (
     N_DRIVERS,
+    N_SCENARIOS,
     SET_ID,
     built,
     columns_of,
@@ -263,7 +264,30 @@ def test_stability_and_validation_on_request(stub, race):
     # The stand-in generates the same scenarios again, so nothing shrinks.
     assert summary.validation.objective_fresh == summary.validation.objective_in_sample
     assert summary.validation.shrinkage == 0
+    assert summary.n_generations == 1
     assert len(lineups) == 2
+
+
+class Recording(FakeScenarioPeer):
+    """Made from the greatest seed; remembers what it was asked to generate."""
+
+    asked = None
+
+    def get_scenario_set(self, race_id, scenario_set_id, call):
+        found = super().get_scenario_set(race_id, scenario_set_id, call)
+        found.recipe.seed = 2**64 - 1
+        return found
+
+    def generate(self, race_id, n_scenarios, seed, call, *, aside=False):
+        self.asked = (n_scenarios, seed, aside)
+        return super().generate(race_id, n_scenarios, seed, call, aside=aside)
+
+
+def test_validation_scenarios_are_kept_aside_and_follow_the_greatest_seed_too(race, matrix):
+    peer = Recording(race, matrix)
+    with serve([build(OptimizerSettings(port=0), peer, FakeOwnershipPeer(make_ownership(race)))]) as channel:
+        built(OptimizerServiceStub(channel), request(1, validate_on_fresh_scenarios=True))
+    assert peer.asked == (N_SCENARIOS, 0, True)
 
 
 def test_expected_duplicates_are_limited(stub, race):
@@ -287,9 +311,9 @@ def test_expected_duplicates_are_limited(stub, race):
 class Enlarging(FakeScenarioPeer):
     """Has few scenarios until asked for more."""
 
-    def generate(self, race_id, n_scenarios, seed, call):
+    def generate(self, race_id, n_scenarios, seed, call, *, aside=False):
         self.matrix = make_matrix(self.race, n_scenarios)
-        return super().generate(race_id, n_scenarios, seed, call)
+        return super().generate(race_id, n_scenarios, seed, call, aside=aside)
 
 
 @pytest.mark.parametrize(
@@ -320,9 +344,14 @@ def test_a_set_too_small_for_the_tail_is_refused_on_request(race):
 
 
 def test_a_time_limit_leaves_honest_gaps(stub):
-    asked = request(20, time_limit=duration_pb2.Duration(nanos=1), scenario_share=0.9)
+    asked = request(20, time_limit=duration_pb2.Duration(nanos=1))
     lineups, summary = built(stub, asked)
-    assert len(lineups) == 20
+    # The time is over before the first lineup, which comes all the same, with the whole summary.
+    assert len(lineups) == summary.n_built == 1
+    assert summary.n_requested == 20
+    assert "time ran out: 1 of 20 lineups built" in summary.warnings
+    assert not summary.conflicting_rules
+    assert summary.baseline.proven == (not any("comparison" in warning for warning in summary.warnings))
     for lineup in lineups:
         certificate = lineup.certificate
         assert certificate.gap == pytest.approx(certificate.upper_bound - certificate.objective)

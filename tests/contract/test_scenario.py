@@ -60,8 +60,10 @@ def scenario_set(stub, race) -> scenario_set_pb2.ScenarioSet:
     return generate(stub, race.race_id)
 
 
-def generate(stub, race_id: str, n_scenarios: int = N, seed: int = 1) -> scenario_set_pb2.ScenarioSet:
-    request = pb.GenerateScenariosRequest(race_id=race_id, n_scenarios=n_scenarios, seed=seed)
+def generate(
+    stub, race_id: str, n_scenarios: int = N, seed: int = 1, *, aside: bool = False
+) -> scenario_set_pb2.ScenarioSet:
+    request = pb.GenerateScenariosRequest(race_id=race_id, n_scenarios=n_scenarios, seed=seed, aside=aside)
     return list(stub.GenerateScenarios(request))[-1].scenario_set
 
 
@@ -426,3 +428,20 @@ def test_the_set_asked_for_last_is_the_newest(stub):
     assert newest() == second.scenario_set_id
     generate(stub, "asked", seed=1)
     assert newest() == first.scenario_set_id
+
+
+def test_a_set_kept_aside_is_not_the_newest(stub):
+    stub.ImportRace(import_request("aside"))
+    first, second = generate(stub, "aside", seed=1), generate(stub, "aside", seed=2)
+
+    def newest():
+        return stub.GetScenarioSet(pb.GetScenarioSetRequest(race_id="aside")).scenario_set.scenario_set_id
+
+    # Neither a new set nor one that is there takes the place of the newest, and both are found by their ids.
+    fresh = generate(stub, "aside", seed=3, aside=True)
+    assert generate(stub, "aside", seed=1, aside=True).scenario_set_id == first.scenario_set_id
+    assert newest() == second.scenario_set_id
+    found = stub.GetScenarioSet(pb.GetScenarioSetRequest(race_id="aside", scenario_set_id=fresh.scenario_set_id))
+    assert found.scenario_set.recipe.seed == 3
+    generate(stub, "aside", seed=3)
+    assert newest() == fresh.scenario_set_id

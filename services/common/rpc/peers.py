@@ -140,9 +140,17 @@ class ScenarioPeer:
             regimes=downloaded.regimes,
         )
 
-    def generate(self, race_id: str, n_scenarios: int, seed: int, call: Call) -> scenario_set_pb2.ScenarioSet:
-        """Have scenarios simulated; answers from the cache when the same were before."""
-        request = scenario_service_pb2.GenerateScenariosRequest(race_id=race_id, n_scenarios=n_scenarios, seed=seed)
+    def generate(
+        self, race_id: str, n_scenarios: int, seed: int, call: Call, *, aside: bool = False
+    ) -> scenario_set_pb2.ScenarioSet:
+        """Have scenarios simulated; answers from the cache when the same were before.
+
+        A set kept ``aside`` does not become the newest of the race.
+        """
+        request = scenario_service_pb2.GenerateScenariosRequest(
+            race_id=race_id, n_scenarios=n_scenarios, seed=seed, aside=aside
+        )
+        made: scenario_set_pb2.ScenarioSet | None = None
         with _as_service_errors():
             responses = self._caller.stream(
                 self._stub.GenerateScenarios,
@@ -151,10 +159,13 @@ class ScenarioPeer:
                 timeout_seconds=call.timeout_seconds(),
                 cancelling=call.cancelling,
             )
+            # The stream is read to its end: a call left before it counts as cancelled.
             for response in responses:
                 call.checkpoint()
                 if response.HasField("scenario_set"):
-                    return response.scenario_set
+                    made = response.scenario_set
+        if made is not None:
+            return made
         raise ServiceError("the scenario service ended its stream without a scenario set")
 
     def summarize(

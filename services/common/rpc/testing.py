@@ -67,7 +67,15 @@ class FakeScenarioPeer(ScenarioPeer):
             content_hash=matrix.content_hash,
         )
 
-    def generate(self, race_id: str, n_scenarios: int, seed: int, call: Call) -> scenario_set_pb2.ScenarioSet:  # noqa: ARG002
+    def generate(
+        self,
+        race_id: str,
+        n_scenarios: int,  # noqa: ARG002
+        seed: int,  # noqa: ARG002
+        call: Call,
+        *,
+        aside: bool = False,  # noqa: ARG002
+    ) -> scenario_set_pb2.ScenarioSet:
         """The same set, counting how often it was asked for."""
         self.n_generations += 1
         return self.get_scenario_set(race_id, "", call)

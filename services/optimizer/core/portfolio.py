@@ -92,7 +92,7 @@ class Entry:
 
 @dataclass
 class Outcome:
-    """How a build ended: the rules in conflict when it ended early."""
+    """How a build ended: the rules in conflict when they ended it early; without any it was the time."""
 
     conflict: tuple[str, ...] = ()
     entries: list[Entry] = field(default_factory=list)
@@ -124,12 +124,16 @@ class PortfolioBuilder:
     def build(self) -> Iterator[Entry]:
         """Yield lineups as they are proven; ends early, with ``outcome.conflict`` set, when rules collide.
 
+        When ``should_stop`` says so the lineup under way is the last: the first one comes in any case, if with a gap.
+
         Raises
         ------
         Infeasible
             If the rules on single lineups leave none at all.
         """
         for index in range(self._spec.n_lineups):
+            if index and self._should_stop():
+                return
             search, regime = self._search_for(index)
             if index == 0:
                 self._guard.start(self._later(), search)

@@ -11,7 +11,7 @@ from services.optimizer.core.diversity import jaccard
 from services.optimizer.core.objective import Term, build_objective
 from services.optimizer.core.slate import Slate, lineup_units
 
-BestLineup = Callable[[Slate], tuple[int, ...]]
+BestLineup = Callable[[Slate], tuple[int, ...] | None]
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ def bootstrap(
     find_best: BestLineup,
     rng: np.random.Generator,
     n_resamples: int,
-) -> Stability:
+) -> Stability | None:
     """Redraw the scenarios with replacement, and find the best lineup of each redraw exactly.
 
     Parameters
@@ -39,18 +39,27 @@ def bootstrap(
     best
         The best lineup on all scenarios.
     find_best
-        Exact search over the scenarios it is given.
+        Exact search over the scenarios it is given; None when there is no time for it, which ends the resampling.
+
+    Returns
+    -------
+    Stability
+        Over the resamples made; None without any.
     """
     objective = build_objective(terms, slate.n_scenarios)
     values, winners = [], []
     for _ in range(n_resamples):
         redrawn = slate.on(np.sort(rng.integers(0, slate.n_scenarios, slate.n_scenarios)))
+        if (winner := find_best(redrawn)) is None:
+            break
         values.append(objective.points(lineup_units(redrawn, objective, best)))
-        winners.append(find_best(redrawn))
-    spread = float(np.std(values, ddof=1)) if n_resamples > 1 else 0.0
+        winners.append(winner)
+    if not winners:
+        return None
+    spread = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
     return Stability(
-        n_resamples=n_resamples,
+        n_resamples=len(winners),
         objective_cv=spread / abs(float(np.mean(values))) if np.mean(values) else 0.0,
-        same_lineup_share=sum(winner == best for winner in winners) / n_resamples,
+        same_lineup_share=sum(winner == best for winner in winners) / len(winners),
         jaccard_mean=float(np.mean([jaccard(best, winner) for winner in winners])),
     )

@@ -121,6 +121,19 @@ def test_the_bootstrap_of_constant_scenarios_never_moves():
     assert (found.objective_cv, found.same_lineup_share, found.jaccard_mean) == (0.0, 1.0, 1.0)
 
 
+def test_the_bootstrap_is_about_the_resamples_that_there_was_time_for():
+    slate = random_slate(np.random.default_rng(0), n_drivers=6, roster_size=3)
+    answers = iter([(0, 1, 2), (0, 1, 3), None])
+
+    def resampled():
+        return bootstrap(slate, (Term(0.9, 1.0),), (0, 1, 2), lambda _: next(answers), np.random.default_rng(0), 50)
+
+    found = resampled()
+    assert (found.n_resamples, found.same_lineup_share, found.jaccard_mean) == (2, 0.5, 0.75)
+    answers = iter([None])
+    assert resampled() is None
+
+
 def test_scenarios_needed_for_a_hundred_in_the_tail():
     assert needed_scenarios(DEFAULT_TERMS) == 10_000
     assert needed_scenarios([Term(0.95, 1.0)]) == 2_000

@@ -29,7 +29,7 @@ def setting(seed, n_drivers=14, roster_size=4):
     return slate, DriverTable(names, slate.salaries_dollars, teams, roster_size)
 
 
-def builder(slate, drivers, config, n_lineups, rules=(), **options):
+def builder(slate, drivers, config, n_lineups, rules=(), should_stop=lambda: False, **options):
     objective = build_objective(TERMS, slate.n_scenarios)
     search = TableSearch(build_table(slate, objective, no_checkpoint, max_lineups=10**6), no_checkpoint)
     bounds = exposure_bounds(config, drivers, 5, n_lineups, ())
@@ -37,7 +37,7 @@ def builder(slate, drivers, config, n_lineups, rules=(), **options):
     spec = PortfolioSpec(
         n_lineups, np.zeros(slate.n_drivers), rules, mode=config.mode, soft_price_points=5.0, **options
     )
-    return PortfolioBuilder(spec, plan, lambda _index: (search, ""), lambda: False, no_checkpoint), plan
+    return PortfolioBuilder(spec, plan, lambda _index: (search, ""), should_stop, no_checkpoint), plan
 
 
 @given(st.integers(0, 2**32), st.integers(2, 12), st.sampled_from([0.4, 0.6, 1.0]), st.integers(1, 3))
@@ -65,6 +65,16 @@ def test_whatever_is_built_keeps_every_bound(seed, n_lineups, max_driver, min_di
         assert (held.sum(axis=0) >= plan.bounds.driver_min).all()
     else:
         assert build.outcome.conflict
+
+
+@pytest.mark.parametrize(("stop_after", "n_built"), [(0, 1), (1, 1), (3, 3)])
+def test_no_lineup_is_begun_once_time_is_over(stop_after, n_built):
+    slate, drivers = setting(3)
+    config = ExposureConfig(1.0, 1.0)
+    build, _ = builder(slate, drivers, config, 6, should_stop=lambda: len(build.outcome.entries) >= stop_after)
+    list(build.build())
+    assert len(build.outcome.entries) == n_built
+    assert build.outcome.conflict == ()
 
 
 def test_each_lineup_is_the_best_under_its_own_penalties():

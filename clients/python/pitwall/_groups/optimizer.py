@@ -67,7 +67,13 @@ class Optimizer:
         timeout_seconds: float | None = None,
         **options: Any,
     ) -> Portfolio:
-        """A portfolio. ``driver_names`` by site id are what its frame shows instead of ids."""
+        """A portfolio. ``driver_names`` by site id are what its frame shows instead of ids.
+
+        Raises
+        ------
+        PitwallError
+            With the lineups that came before it as ``lineups``.
+        """
         events = self.stream(
             race_id,
             config,
@@ -77,11 +83,20 @@ class Optimizer:
             **options,
         )
         lineups: builtins.list[PortfolioLineup] = []
-        for event in events:
-            if isinstance(event, PortfolioSummary):
-                return Portfolio(tuple(lineups), event, dict(driver_names or {}))
-            lineups.append(event)
-        raise PitwallError("the stream ended without its summary")
+        summary: PortfolioSummary | None = None
+        try:
+            # The stream is read to its end: a call left before it counts as cancelled.
+            for event in events:
+                if isinstance(event, PortfolioSummary):
+                    summary = event
+                else:
+                    lineups.append(event)
+        except PitwallError as error:
+            error.lineups = tuple(lineups)
+            raise
+        if summary is None:
+            raise PitwallError("the stream ended without its summary")
+        return Portfolio(tuple(lineups), summary, dict(driver_names or {}))
 
     def score(
         self,

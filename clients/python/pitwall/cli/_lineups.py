@@ -38,7 +38,7 @@ from pitwall.cli._ranges import MAX_SEED, within
 from pitwall.cli._rules_file import read_rules
 from pitwall.cli._scenarios import SetOption
 from pitwall.config import PortfolioConfig
-from pitwall.errors import InfeasibleError
+from pitwall.errors import DeadlineExceededError, InfeasibleError
 from pitwall.files import write_atomically
 from pitwall.sitefiles import lineup_file
 from pitwall.types.portfolio import Portfolio
@@ -108,13 +108,15 @@ def refuse_shortage(portfolio: Portfolio) -> None:
     ------
     InfeasibleError
         With the rules that collide, the first three of them, and what to do about it.
+    DeadlineExceededError
+        Without any: it was the time.
     """
     summary = portfolio.summary
     if summary.n_built >= summary.n_requested:
         return
     built = f"{summary.n_built} of {plural(summary.n_requested, 'lineup')} built"
     if not summary.conflicting_rules:
-        raise InfeasibleError(f"{built}: the search ended before the others; lower --lineups")
+        raise DeadlineExceededError(f"{built}: time ran out before the others; allow more, or lower --lineups")
     raise InfeasibleError(
         f"{built}: these rules leave no further one: {first_few(summary.conflicting_rules, 3, '; ')}. "
         "Raise --max-exposure or --max-team-exposure, lower --uniques or --lineups, or give --soft",

@@ -131,6 +131,7 @@ class BaselineReport:
     tail_gain_points: float
     mean_given_up_points: float
     stack_cost_points: float
+    proven: bool = True
 
 
 @dataclass(frozen=True)

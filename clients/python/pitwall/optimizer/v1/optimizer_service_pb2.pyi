@@ -90,7 +90,10 @@ class BuildPortfolioRequest(_message.Message):
 
     @_builtins.property
     def time_limit(self) -> _duration_pb2.Duration:
-        """Optional. Time for the search; lineups not proven by then say so with their gap. At most a day. Default: the deadline of the call."""
+        """Optional. Time for the search and for comparisons. When it is over the lineup under way is returned with the gap that
+        is left, and is the last: the summary then has fewer lineups than asked for, and a warning. At most a day. Default:
+        the deadline of the call, less some time for the summary.
+        """
 
     def __init__(
         self,

@@ -862,11 +862,16 @@ class BaselineReport(_message.Message):
     TAIL_GAIN_POINTS_FIELD_NUMBER: _builtins.int
     MEAN_GIVEN_UP_POINTS_FIELD_NUMBER: _builtins.int
     STACK_COST_POINTS_FIELD_NUMBER: _builtins.int
+    PROVEN_FIELD_NUMBER: _builtins.int
     tail_gain_points: _builtins.float
     """Output only. Points of the objective gained over the mean lineup, and mean points given up."""
     mean_given_up_points: _builtins.float
     stack_cost_points: _builtins.float
-    """Output only. Points of the objective that the stack rule costs; 0 without one."""
+    """Output only. Points of the objective that the stack rule costs; 0 without one, or where time ran out (a warning
+    then says so).
+    """
+    proven: _builtins.bool
+    """Output only. The objective lineup is proven the best; false where time ran out, and the gain is then a lower bound."""
     @_builtins.property
     def mean_lineup(self) -> _lineup_pb2.Lineup:
         """Output only. The lineup of the greatest mean and its numbers."""
@@ -889,10 +894,11 @@ class BaselineReport(_message.Message):
         tail_gain_points: _builtins.float = ...,
         mean_given_up_points: _builtins.float = ...,
         stack_cost_points: _builtins.float = ...,
+        proven: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["mean_lineup", b"mean_lineup", "mean_metrics", b"mean_metrics", "objective_lineup", b"objective_lineup", "objective_metrics", b"objective_metrics"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["mean_given_up_points", b"mean_given_up_points", "mean_lineup", b"mean_lineup", "mean_metrics", b"mean_metrics", "objective_lineup", b"objective_lineup", "objective_metrics", b"objective_metrics", "stack_cost_points", b"stack_cost_points", "tail_gain_points", b"tail_gain_points"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["mean_given_up_points", b"mean_given_up_points", "mean_lineup", b"mean_lineup", "mean_metrics", b"mean_metrics", "objective_lineup", b"objective_lineup", "objective_metrics", b"objective_metrics", "proven", b"proven", "stack_cost_points", b"stack_cost_points", "tail_gain_points", b"tail_gain_points"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1025,7 +1031,7 @@ class PortfolioSummary(_message.Message):
     """
     n_allowed_lineups: _builtins.int
     n_generations: _builtins.int
-    """Output only. Scenario generations that the build triggered, at most one for tail samples."""
+    """Output only. Scenario generations that the build triggered: at most one for tail samples, and one for validation."""
     @_builtins.property
     def driver_exposures(self) -> _containers.RepeatedCompositeFieldContainer[Global___Exposure]:
         """Output only. Exposures, greatest first."""

@@ -333,22 +333,28 @@ class GenerateScenariosRequest(_message.Message):
     RACE_ID_FIELD_NUMBER: _builtins.int
     N_SCENARIOS_FIELD_NUMBER: _builtins.int
     SEED_FIELD_NUMBER: _builtins.int
+    ASIDE_FIELD_NUMBER: _builtins.int
     race_id: _builtins.str
     """Required. The race."""
     n_scenarios: _builtins.int
     """Required. Number of races to simulate, 100-1,000,000. 10,000 gives 100 samples in a 99 % tail."""
     seed: _builtins.int
     """Optional. Seed. The same seed gives the same bytes on any number of workers."""
+    aside: _builtins.bool
+    """Optional. Keep the set aside: it is found by its id, and does not become the newest of the race, which calls without
+    an id are answered from. For sets that validate what others chose.
+    """
     def __init__(
         self,
         *,
         race_id: _builtins.str = ...,
         n_scenarios: _builtins.int = ...,
         seed: _builtins.int = ...,
+        aside: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["n_scenarios", b"n_scenarios", "race_id", b"race_id", "seed", b"seed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aside", b"aside", "n_scenarios", b"n_scenarios", "race_id", b"race_id", "seed", b"seed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
