@@ -13,13 +13,13 @@ import numpy.typing as npt
 
 from services.common.jit import njit
 from services.common.universe.rule_kernels import keeps_groups, keeps_limits, keeps_stack, popcount, precedes
-from services.common.universe.rules import LIMIT_TOLERANCE
+from services.optimizer.core.branch_rules import can_keep_groups, can_keep_limits, cheapest_stacks, drivers_after
 from services.optimizer.core.tail_kernels import add_into, excess, joint_excess, tail_threshold
 
 Int64 = npt.NDArray[np.int64]
 Ticks = npt.NDArray[np.int16]
 
-DONE, PAUSED, FOUND = 0, 1, 2
+DONE, PAUSED, FULL = 0, 1, 2
 
 
 @njit(cache=True, nogil=True)
@@ -67,58 +67,18 @@ def node_bound(total: Ticks, completion: Ticks, sizes: Int64, multipliers: Int64
 
 
 @njit(cache=True, nogil=True)
-def least_sums(values: npt.NDArray[np.float64], roster_size: int) -> npt.NDArray[np.float64]:
-    """Return ``result[limit, r, start]``: the least sum of ``values[limit]`` over ``r`` drivers from ``start`` on.
-
-    Where fewer than ``r`` drivers are left the entry is never read.
-    """
-    n_limits, n_drivers = values.shape
-    result = np.zeros((n_limits, roster_size + 1, n_drivers + 1))
-    for limit in range(n_limits):
-        for start in range(n_drivers - 1, -1, -1):
-            for r in range(1, min(roster_size, n_drivers - start) + 1):
-                result[limit, r, start] = result[limit, r - 1, start + 1] + values[limit, start]
-                if r <= n_drivers - start - 1:
-                    result[limit, r, start] = min(result[limit, r, start], result[limit, r, start + 1])
-    return result
-
-
-@njit(cache=True, nogil=True)
-def _can_keep_groups(bits: Any, left: int, later: Any, members: Any, bounds: Int64, only_with: Any) -> bool:
-    """Return whether some choice of ``left`` drivers out of ``later`` could keep all unconditional groups."""
-    for group in range(len(members)):
-        if only_with[group] != 0:
-            continue
-        held = popcount(bits & members[group])
-        if held > bounds[group, 1] or held + min(left, popcount(later & members[group])) < bounds[group, 0]:
-            return False
-    return True
-
-
-@njit(cache=True, nogil=True)
-def _can_keep_limits(lineup: Any, depth: int, left: int, values: Any, limits: Any, least: Any) -> bool:
-    """Return whether the ``left`` drivers after the one at ``depth`` could keep all limits."""
-    for limit in range(len(limits)):
-        total = least[limit, left, lineup[0, depth] + 1]
-        for slot in range(depth + 1):
-            total += values[limit, lineup[0, slot]]
-        if total > limits[limit] + LIMIT_TOLERANCE:
-            return False
-    return True
-
-
-@njit(cache=True, nogil=True)
-def _can_keep(lineup: Any, depth: int, bits: Any, rules: Any, least: Any, n_drivers: int, roster_size: int) -> bool:
-    """Return whether some lineup that begins so could keep groups and limits."""
-    left = roster_size - depth - 1
-    first = np.uint64(lineup[0, depth] + 1)
-    # Shifts by a whole word would do nothing: there is no driver after the last one anyway.
-    later = np.uint64(0)
-    if lineup[0, depth] + 1 < n_drivers:
-        later = (~np.uint64(0) >> np.uint64(64 - n_drivers)) & (~np.uint64(0) << first)
-    if not _can_keep_groups(bits, left, later, rules[1], rules[2], rules[3]):
+def _can_keep(
+    lineup: Any, depth: int, bits: Any, usable: Any, allowance: int, salaries: Int64, rules: Any, reserve: Any
+) -> bool:
+    """Return whether some lineup that begins so could keep groups, limits and stacks within a salary allowance."""
+    least, mates = reserve
+    left = lineup.shape[1] - depth - 1
+    later = drivers_after(lineup[0, depth], usable)
+    if not can_keep_groups(bits, left, later, rules):
         return False
-    return _can_keep_limits(lineup, depth, left, rules[4], rules[5], least)
+    if not can_keep_limits(lineup, depth, left, rules, least):
+        return False
+    return len(mates) == 0 or cheapest_stacks(bits, left, later, salaries, mates, rules[7]) <= allowance
 
 
 @njit(cache=True, nogil=True)
@@ -141,23 +101,25 @@ def walk(
     tails: tuple[Int64, Int64, Int64],
     units: tuple[Int64, Int64],
     rules: tuple[Any, Any, Any],
-    least: tuple[Any, Any],
+    reserves: tuple[Any, Any],
     nearness: tuple[npt.NDArray[np.uint64], int],
     tolls: tuple[npt.NDArray[np.uint64], Int64],
     incumbent: tuple[npt.NDArray[np.int8], Int64],
     max_nodes: int,
-    first_only: bool,
+    listing: tuple[npt.NDArray[np.int8], Int64],
 ) -> int:
-    """Visit up to ``max_nodes`` nodes; return whether the walk is done, paused or, ``first_only``, has found.
+    """Visit up to ``max_nodes`` nodes; return whether the walk is done, paused or the listing full.
 
-    ``node`` is where the walk stands: the next column per depth, [depth], and the totals per depth.
-    ``least`` are the ``least_sums`` of the limits of both rules. ``incumbent`` holds the best lineup and [its
-    value, whether there is one, leaves evaluated]; thresholds of ``tails`` follow it. Only nodes whose bound is
-    below the best value are left, so all ties are seen.
+    ``node`` is where the walk stands: the next column per depth, [depth], and the totals per depth. ``rules`` end
+    with the drivers not excluded, as bits; ``reserves`` are, of both rules, the ``least_sums`` of the limits and
+    the ``team_mates``. ``incumbent`` holds the best lineup and [its value, whether there is one, leaves
+    evaluated]; thresholds of ``tails`` follow it. Only nodes whose bound is below the best value are left, so all
+    ties are seen. Where the ``listing`` has rows, allowed lineups are written there instead, counted in its second
+    part, and none is valued.
     """
     following, at, totals = node
     ticks, completions, salaries, cheapest, salary_cap, order = slate
-    shared, momentary, blocked = rules
+    shared, momentary, usable = rules
     roster_size, n_drivers = len(following), len(salaries)
     lineup = np.zeros((1, roster_size), dtype=np.int8)
     for _ in range(max_nodes):
@@ -170,14 +132,15 @@ def walk(
             at[0] -= 1
             continue
         following[depth] = driver + 1
-        if blocked[driver]:
+        if (usable >> np.uint64(driver)) & np.uint64(1) == 0:
             continue
         bits, spent, value = _choose(following, depth, lineup, salaries, units[0])
-        if spent + cheapest[left, driver + 1] > salary_cap:
+        allowance = salary_cap - spent
+        if cheapest[left, driver + 1] > allowance:
             continue
-        if not _can_keep(lineup, depth, bits, shared, least[0], n_drivers, roster_size):
+        if not _can_keep(lineup, depth, bits, usable, allowance, salaries, shared, reserves[0]):
             continue
-        if not _can_keep(lineup, depth, bits, momentary, least[1], n_drivers, roster_size):
+        if not _can_keep(lineup, depth, bits, usable, allowance, salaries, momentary, reserves[1]):
             continue
         total = totals[depth + 1]
         add_into(total, totals[depth], ticks[driver])
@@ -192,8 +155,12 @@ def walk(
             _keeps(lineup, bits, shared) and _keeps(lineup, bits, momentary) and _is_far(bits, nearness, roster_size)
         ):
             continue
-        if first_only:
-            return FOUND
+        if len(listing[0]):
+            listing[0][listing[1][0]] = lineup[0]
+            listing[1][0] += 1
+            if listing[1][0] == len(listing[0]):
+                return FULL
+            continue
         _evaluate_leaf(lineup, total, value - _due(bits, tolls), tails, incumbent, order)
     return PAUSED
 

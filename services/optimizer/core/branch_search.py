@@ -13,8 +13,9 @@ from services.common.domain.work import Checkpoint
 from services.common.universe import count_lineups
 from services.common.universe.counting import count_allowed
 from services.common.universe.kernels import completion_salaries
-from services.common.universe.rules import to_bits
+from services.common.universe.rules import LineupRules, to_bits
 from services.optimizer.core import branch_kernels as kernels
+from services.optimizer.core.branch_rules import least_sums, team_mates
 from services.optimizer.core.objective import Objective
 from services.optimizer.core.query import Query, Solution
 from services.optimizer.core.slate import Slate, lineup_units
@@ -83,6 +84,7 @@ class BranchSearch:
         self._sizes = np.array([tail.k for tail in objective.tails], dtype=np.int64)
         self._multipliers = np.array([tail.multiplier for tail in objective.tails], dtype=np.int64)
         self._n_legal = count_lineups(slate.salaries_dollars, slate.roster_size, slate.salary_cap_dollars)
+        self._counted: tuple[LineupRules, int] | None = None
         self._thresholds = self._first_thresholds()
 
     @property
@@ -93,13 +95,18 @@ class BranchSearch:
     def solve(self, query: Query, should_stop: Callable[[], bool]) -> Solution | None:
         """Return the best lineup that the query allows, None when it allows none.
 
-        When ``should_stop`` says so the walk ends, once there is a lineup, with the bound of what is left.
+        When ``should_stop`` says so the walk ends with the bound of what is left; where it has not come to a
+        lineup until then, the first one allowed is taken.
         """
+        if self._n_keeping(query.rules) == 0:
+            return None
         walk = self._new_walk(self._tree, self._thresholds.copy())
         upper = None
         while self._advance(self._tree, walk, query) != kernels.DONE:
             self._checkpoint()
-            if walk.state[1] and should_stop():
+            if should_stop():
+                if not walk.state[1] and not self._take_first(walk, query):
+                    return None
                 upper = self._bound_left(walk, query)
                 break
         if not walk.state[1]:
@@ -120,21 +127,31 @@ class BranchSearch:
 
     def allows_any(self, query: Query) -> bool:
         """Return whether any lineup is allowed."""
-        return self._first(self._blind, query) is not None
+        return len(self._list(self._blind, query, 1)) > 0
 
     def sample(self, query: Query, n: int) -> tuple[Lineups, bool]:
-        """Return up to ``n`` allowed lineups: the first ones with the drivers in different orders."""
+        """Return up to ``n`` allowed lineups: all of them, or the first ones with the drivers in different orders."""
         n_drivers = self._slate.n_drivers
+        if 0 <= self._n_keeping(query.rules) < n:
+            return self._list(self._blind, query, n), True
         found = set()
         for turn in range(min(n, _ORDERS_PER_DRIVER * n_drivers)):
             # Every driver is first in some orders, with others next to it.
             start, step = turn % n_drivers, 1 + turn // n_drivers
             order = np.argsort((np.arange(n_drivers) - start) * step % n_drivers, kind="stable")
-            tree = _Tree.of(self._slate, self._objective, order, blind=True)
-            if (columns := self._first(tree, query)) is None:
-                return np.zeros((0, self._slate.roster_size), dtype=np.int8), True
-            found.add(columns)
+            listed = self._list(_Tree.of(self._slate, self._objective, order, blind=True), query, 1)
+            if not len(listed):
+                return listed, True
+            found.add(tuple(listed[0].tolist()))
         return np.array(sorted(found), dtype=np.int8), False
+
+    def _take_first(self, walk: _Walk, query: Query) -> bool:
+        """Make the first allowed lineup the best of a walk; return whether there is one."""
+        for columns in self._list(self._blind, query, 1):
+            held = tuple(columns.tolist())
+            walk.best[:] = np.flatnonzero(np.isin(self._tree.order, held))
+            walk.state[:] = self.value(held) + query.extra_units(held), 1, 1
+        return bool(walk.state[1])
 
     def heaviest(self, query: Query) -> Lineups:
         """Return the allowed lineup of the greatest driver units less tolls, if any."""
@@ -144,23 +161,31 @@ class BranchSearch:
         found = [_columns(self._blind, walk.best)] if walk.state[1] else []
         return np.array(found, dtype=np.int8).reshape(-1, self._slate.roster_size)
 
-    def _first(self, tree: _Tree, query: Query) -> tuple[int, ...] | None:
-        """The first allowed lineup that a walk comes to."""
+    def _list(self, tree: _Tree, query: Query, n: int) -> Lineups:
+        """The first ``n`` allowed lineups that a walk comes to, all where it does not come to as many."""
+        if self._n_keeping(query.rules) == 0:
+            return np.zeros((0, self._slate.roster_size), dtype=np.int8)
         walk = self._new_walk(tree, np.zeros(0, dtype=np.int64))
-        while True:
-            outcome = self._advance(tree, walk, query, first_only=True)
+        rows, filled = np.zeros((n, self._slate.roster_size), dtype=np.int8), np.zeros(1, dtype=np.int64)
+        while self._advance(tree, walk, query, (rows, filled)) == kernels.PAUSED:
             self._checkpoint()
-            if outcome != kernels.PAUSED:
-                return _columns(tree, walk.following - 1) if outcome == kernels.FOUND else None
+        self._checkpoint()
+        listed = np.sort(tree.order[rows[: filled[0]]], axis=1)
+        return listed[np.lexsort(listed.T[::-1])].astype(np.int8)
 
     def count(self, query: Query) -> int:
         """Return how many lineups the rules allow, -1 where only a listing could tell."""
-        slate, momentary = self._slate, query.momentary
+        momentary = query.momentary
         bare = not (momentary.excluded.any() or len(momentary.at_least) or len(momentary.limits) or momentary.stack[1])
-        if query.earlier or not bare:
-            return -1
-        count = count_allowed(slate.salaries_dollars, slate.roster_size, slate.salary_cap_dollars, query.rules)
-        return -1 if count is None else count
+        return -1 if query.earlier or not bare else self._n_keeping(query.rules)
+
+    def _n_keeping(self, rules: LineupRules) -> int:
+        """How many legal lineups keep some rules, -1 where only a listing could tell."""
+        if self._counted is None or self._counted[0] is not rules:
+            slate = self._slate
+            count = count_allowed(slate.salaries_dollars, slate.roster_size, slate.salary_cap_dollars, rules)
+            self._counted = rules, -1 if count is None else count
+        return self._counted[1]
 
     def _first_thresholds(self) -> Int64:
         slate, tree = self._slate, self._tree
@@ -180,10 +205,11 @@ class BranchSearch:
             state=np.zeros(3, dtype=np.int64),
         )
 
-    def _advance(self, tree: _Tree, walk: _Walk, query: Query, *, first_only: bool = False) -> int:
-        """Walk on for some hundredths of a second."""
+    def _advance(self, tree: _Tree, walk: _Walk, query: Query, listing: tuple[Lineups, Int64] | None = None) -> int:
+        """Walk on for some hundredths of a second; without a listing lineups are valued."""
         n_tails = len(walk.thresholds)
         units, blocked, size = _units(tree, query), _blocked(tree, query), self._slate.roster_size
+        listing = listing or (np.zeros((0, size), dtype=np.int8), np.zeros(1, dtype=np.int64))
         shared, momentary = query.rules.reordered(tree.order), query.momentary.reordered(tree.order)
         near = np.array([np.isin(tree.order, columns) for columns in query.earlier], dtype=np.bool_)
         tolls = np.array([toll.drivers[tree.order] for toll in query.tolls], dtype=np.bool_)
@@ -192,13 +218,13 @@ class BranchSearch:
             (tree.ticks, tree.completions, tree.salaries, tree.cheapest, self._slate.salary_cap_dollars, tree.order),
             (self._sizes[:n_tails], self._multipliers[:n_tails], walk.thresholds),
             (units, kernels.greatest_sums(units, blocked, size)),
-            (shared.arrays(), momentary.arrays(), blocked),
-            (kernels.least_sums(shared.values, size), kernels.least_sums(momentary.values, size)),
+            (shared.arrays(), momentary.arrays(), to_bits(~blocked[None, :])[0]),
+            (_reserve(shared, tree, size), _reserve(momentary, tree, size)),
             (to_bits(near.reshape(-1, len(units))), query.min_distinct),
             (to_bits(tolls.reshape(-1, len(units))), np.array([toll.units for toll in query.tolls], dtype=np.int64)),
             (walk.best, walk.state),
             int(_SLICE_SECONDS / (_NODE_SECONDS_PER_SCENARIO * tree.ticks.shape[1] + _NODE_SECONDS)),
-            first_only,
+            listing,
         )
 
     def _bound_left(self, walk: _Walk, query: Query) -> int:
@@ -228,6 +254,11 @@ class BranchSearch:
 
 def _units(tree: _Tree, query: Query) -> Int64:
     return np.asarray(query.driver_units[tree.order] + tree.mean_units)
+
+
+def _reserve(rules: LineupRules, tree: _Tree, roster_size: int) -> tuple[npt.NDArray[np.float64], Int64]:
+    """What a walk keeps at hand of some rules, to see when they cannot be kept any more."""
+    return least_sums(rules.values, roster_size), team_mates(rules.team_index, rules.stack, tree.salaries)
 
 
 def _blocked(tree: _Tree, query: Query) -> npt.NDArray[np.bool_]:
