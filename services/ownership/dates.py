@@ -33,9 +33,15 @@ def day_of_record(race: Race, *, told: float | None, recorded: float | None, tod
     Raises
     ------
     InvalidInput
-        If what is told lies in the future or is not the day of the race's start.
+        If the race lies in the future, or what is told is not the day of its start.
     """
     known = race_day(race)
+    if known is not None and known > today + _SAME_DATE:
+        raise InvalidInput.field(
+            "race_id",
+            f"race {race.race_id!r} starts on {date_text(known)}, which lies in the future, so no field has played it; "
+            "check the race, or import it with the right date",
+        )
     if told is not None and told > today + _SAME_DATE:
         raise InvalidInput.field("race_time", f"{date_text(told)} lies in the future; give the day the race was run")
     if told is not None and known is not None and abs(told - known) > _SAME_DATE:

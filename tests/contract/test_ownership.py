@@ -5,7 +5,7 @@ import time
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 import grpc
 import numpy as np
@@ -340,6 +340,12 @@ class TestRecordOwnership:
         assert recorded("bare", "d")[0] == 19_000
         listed = stub.ListOwnershipRecords(pb.ListOwnershipRecordsRequest(race_id="bare")).records
         assert {r.race_time.ToSeconds() / 86_400 for r in listed} == {19_000}
+        coming = datetime.fromtimestamp(time.time() + 30 * 86_400, UTC).isoformat()
+        scenario.races["race0"] = replace(scenario.races["race0"], start_time=coming)
+        with pytest.raises(grpc.RpcError) as excinfo:
+            recorded("race0", "e")
+        assert error_of(excinfo)[2][0][0] == "race_id"
+        assert "lies in the future" in error_of(excinfo)[2][0][1]
         for race_id, day, says in (
             ("phoenix", 19_000, "starts on 2023-03-12, not on 2022-01-08"),
             ("bare", 30_000, "future"),

@@ -53,7 +53,8 @@ def fit_cap_use(played: Sequence[PlayedSlate], default: CapUse | None = None) ->
     share = n_races / (n_races + (spread / half_width) ** 2)
     mean = share * float(known.mean()) + (1.0 - share) * middle
     margin = share * spread + (1.0 - share) * half_width
-    return CapUse(mean - margin, min(mean + margin, _MOST_CAP_USE))
+    # Shares recorded in rounded numbers may seem to use a little more than the cap.
+    return CapUse(min(mean, _MOST_CAP_USE) - margin, min(mean + margin, _MOST_CAP_USE))
 
 
 @dataclass(frozen=True, eq=False)

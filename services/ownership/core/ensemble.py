@@ -46,6 +46,17 @@ class Work:
     checkpoint: Checkpoint = no_checkpoint
 
 
+@dataclass(frozen=True, eq=False)
+class _Learnt:
+    """What a fit found, or the defaults in its place."""
+
+    members: list[SlateEstimator]
+    blend: Blend
+    dispersion: Dispersion
+    cap_use: CapUse
+    n_races: int
+
+
 class OwnershipEnsemble(BaseEstimator):  # type: ignore[misc]
     """Projects ownership. Without a fit it answers from documented defaults.
 
@@ -68,11 +79,40 @@ class OwnershipEnsemble(BaseEstimator):  # type: ignore[misc]
         self.members = members
         self.defaults = defaults
         self.max_folds = max_folds
-        self.members_: list[SlateEstimator] = self._fresh_members()
-        self.blend_ = self._known.blend(self.members_)
-        self.dispersion_ = Dispersion()
-        self.cap_use_ = self._known.cap_use
-        self.n_races_ = 0
+
+    @property
+    def _state(self) -> _Learnt:
+        """What was learnt; before a fit what the parameters say as they stand."""
+        learnt: _Learnt | None = getattr(self, "_learnt", None)
+        if learnt is not None:
+            return learnt
+        members = self._fresh_members()
+        return _Learnt(members, self._known.blend(members), Dispersion(), self._known.cap_use, 0)
+
+    @property
+    def members_(self) -> list[SlateEstimator]:
+        """The estimators, in the order of `weights`."""
+        return self._state.members
+
+    @property
+    def blend_(self) -> Blend:
+        """How strongly each member speaks."""
+        return self._state.blend
+
+    @property
+    def dispersion_(self) -> Dispersion:
+        """How far fields stray from the projection."""
+        return self._state.dispersion
+
+    @property
+    def cap_use_(self) -> CapUse:
+        """How much of the cap fields use."""
+        return self._state.cap_use
+
+    @property
+    def n_races_(self) -> int:
+        """Races fitted to, 0 before a fit."""
+        return self._state.n_races
 
     def _fresh_members(self) -> list[SlateEstimator]:
         if self.members is None:
@@ -86,7 +126,8 @@ class OwnershipEnsemble(BaseEstimator):  # type: ignore[misc]
     @property
     def weights(self) -> dict[str, float]:
         """Weight of each member in the blend: non-negative, sum to one."""
-        return {member.name: float(w) for member, w in zip(self.members_, self.blend_.weights, strict=True)}
+        state = self._state
+        return {member.name: float(w) for member, w in zip(state.members, state.blend.weights, strict=True)}
 
     def opinions(self, slate: Slate) -> Opinions:
         """What each member says of a slate."""
@@ -97,14 +138,14 @@ class OwnershipEnsemble(BaseEstimator):  # type: ignore[misc]
         work = work or Work()
         self.left_out_ = self._left_out(X, y, work)
         actual = [seen.actual for seen in self.left_out_]
-        self.members_ = self._fresh_members()
-        self.blend_ = fit_blend([seen.opinions for seen in self.left_out_], actual, self._known.blend(self.members_))
-        self.cap_use_ = fit_cap_use(X, self._known.cap_use)
-        self.dispersion_ = fit_dispersion([self._residual(seen) for seen in self.left_out_])
-        for member in self.members_:
+        members = self._fresh_members()
+        blend = fit_blend([seen.opinions for seen in self.left_out_], actual, self._known.blend(members))
+        cap_use = fit_cap_use(X, self._known.cap_use)
+        dispersion = fit_dispersion([_residual(seen, blend, cap_use) for seen in self.left_out_])
+        for member in members:
             work.checkpoint()
             member.fit(X, y)
-        self.n_races_ = len({played.slate.race_id for played in X})
+        self._learnt = _Learnt(members, blend, dispersion, cap_use, len({played.slate.race_id for played in X}))
         return self
 
     def _left_out(self, X: Sequence[PlayedSlate], y: Sequence[Floats], work: Work) -> list[LeftOutSlate]:
@@ -131,10 +172,6 @@ class OwnershipEnsemble(BaseEstimator):  # type: ignore[misc]
         """Shares of each slate, in (0, 1), summing to its roster size."""
         return [field_shares(self.logits(slate), slate, cap_use=self.cap_use_).shares for slate in X]
 
-    def _residual(self, seen: LeftOutSlate) -> Residual:
-        projected = field_shares(self.blend_.logits(seen.opinions), seen.slate, cap_use=self.cap_use_).shares
-        return Residual(projected, seen.actual, basis_of(seen.slate, self.blend_.knowledge(seen.opinions)))
-
     def state(self) -> dict[str, Any]:
         """The fitted model as plain values; `load_state` takes it back."""
         return {
@@ -160,11 +197,20 @@ class OwnershipEnsemble(BaseEstimator):  # type: ignore[misc]
             raise FailedPrecondition(
                 "the ownership model was fitted by another version of Pitwall; call FitModel again"
             )
-        for member in self.members_:
+        members = self._fresh_members()
+        for member in members:
             member.load_state(state["members"][member.name])
-        strengths = np.array([state["strengths"][member.name] for member in self.members_])
-        self.blend_ = Blend(strengths, np.array(state["sharpness_per_feature"]))
-        self.dispersion_ = Dispersion(state["concentration"], state["missing_widens"])
-        self.cap_use_ = CapUse(*state["cap_use"])
-        self.n_races_ = state["n_races"]
+        strengths = np.array([state["strengths"][member.name] for member in members])
+        self._learnt = _Learnt(
+            members=members,
+            blend=Blend(strengths, np.array(state["sharpness_per_feature"])),
+            dispersion=Dispersion(state["concentration"], state["missing_widens"]),
+            cap_use=CapUse(*state["cap_use"]),
+            n_races=state["n_races"],
+        )
         return self
+
+
+def _residual(seen: LeftOutSlate, blend: Blend, cap_use: CapUse) -> Residual:
+    projected = field_shares(blend.logits(seen.opinions), seen.slate, cap_use=cap_use).shares
+    return Residual(projected, seen.actual, basis_of(seen.slate, blend.knowledge(seen.opinions)))

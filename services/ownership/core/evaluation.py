@@ -22,6 +22,8 @@ from services.ownership.core.slate import Floats, PlayedSlate
 POPULAR_LEVELS = (0.2, 0.3, 0.4)
 UNIFORM = UniformBaseline.name
 ENSEMBLE = "ensemble"
+_NO_ERROR = 1e-9
+"""Below this an error is that of floating point."""
 INNER_FOLDS = 5
 """Groups of races left out inside each evaluation to fit the weights; more cost time and change little."""
 
@@ -53,7 +55,7 @@ class Accuracy:
     coverage
         Share of actual values inside the interval of the evaluated level.
     skill
-        ``1 - mae / mae of equal ownership``.
+        ``1 - mae / mae of equal ownership``; 0 where every field was one of equal ownership, which nothing can beat.
     recall
         Share of drivers owned at least 20, 30 and 40 % that were projected so; 1 when there was none.
     popular_bias
@@ -192,7 +194,7 @@ def _accuracy(name: str, rows: Sequence[LeftOut], level: float, uniform_mae: flo
         bias=float(error.mean()),
         spearman=float(np.mean([_rank_correlation(r) for r in residuals])),
         coverage=float(np.concatenate([row.residual.covered(row.dispersion, level) for row in rows]).mean()),
-        skill=1.0 - float(maes.mean()) / uniform_mae,
+        skill=1.0 - float(maes.mean()) / uniform_mae if uniform_mae > _NO_ERROR else 0.0,
         recall=(recall[0], recall[1], recall[2]),
         popular_bias=(popular_bias[0], popular_bias[1], popular_bias[2]),
     )

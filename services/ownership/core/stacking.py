@@ -82,10 +82,14 @@ class Blend:
         return self.strengths / self.strengths.sum()
 
     def driver_weights(self, opinions: Opinions) -> Floats:
-        """Weight of each member per driver, as far as it knows him; rows sum to one; (n_drivers, n_members)."""
+        """Weight of each member per driver, as far as it knows him; rows sum to one; (n_drivers, n_members).
+
+        A driver whom no member knows gets the weights of the blend.
+        """
         strengths = effective_strengths(self.strengths, opinions.information, opinions.complete)
         heard = np.where(opinions.complete, strengths, strengths * opinions.information)
-        return heard / heard.sum(axis=1, keepdims=True)
+        total = heard.sum(axis=1, keepdims=True)
+        return np.where(total > 0.0, heard / np.where(total > 0.0, total, 1.0), self.weights)
 
     def knowledge(self, opinions: Opinions) -> Floats:
         """Share of the weight that has its inputs, per driver in [0, 1]."""

@@ -7,6 +7,8 @@ from sklearn.base import clone
 
 from services.common.domain.errors import FailedPrecondition
 from services.ownership.core.calibration import shares_from_logits
+from services.ownership.core.constraints import CapUse
+from services.ownership.core.defaults import Defaults
 from services.ownership.core.ensemble import OwnershipEnsemble
 from services.ownership.core.estimators import (
     HistoricalEstimator,
@@ -140,6 +142,14 @@ class TestEnsemble:
         assert set(model.weights) == {"projection", "salary_skill"}
         assert sum(model.weights.values()) == pytest.approx(1.0)
         assert OwnershipEnsemble().get_params()["max_folds"] == 20
+
+    def test_parameters_set_later_count_as_if_given_at_first(self):
+        defaults = Defaults(sharpness=1.0, cap_use=CapUse(0.9, 0.91))
+        late, early = OwnershipEnsemble().set_params(defaults=defaults), OwnershipEnsemble(defaults=defaults)
+        slate = a_slate(np.random.default_rng(1))
+        np.testing.assert_array_equal(late.predict([slate])[0], early.predict([slate])[0])
+        assert np.abs(late.predict([slate])[0] - OwnershipEnsemble().predict([slate])[0]).max() > 0.01
+        assert set(OwnershipEnsemble().set_params(members=[ProjectionEstimator()]).weights) == {"projection"}
 
     def test_comes_back_from_its_state(self, season):
         model = OwnershipEnsemble().fit(season, fields(season))

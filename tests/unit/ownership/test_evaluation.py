@@ -72,3 +72,13 @@ def test_needs_two_races_and_stops_when_told():
 
     with pytest.raises(Cancelled):
         list(leave_one_race_out(OwnershipEnsemble(), season, Work(checkpoint=stop)))
+
+
+def test_fields_of_equal_ownership_leave_nothing_to_be_better_than():
+    season = [
+        PlayedSlate(played.slate, np.full(38, 6 / 38), played.points)
+        for played in a_season(np.random.default_rng(2), 3)
+    ]
+    found = summarise(list(leave_one_race_out(OwnershipEnsemble(), season)), level=0.8)
+    assert {row.skill for row in found} == {0.0}
+    assert all(np.isfinite(row.mae) for row in found)

@@ -56,3 +56,9 @@ def test_what_a_complete_member_does_not_know_the_others_say():
     np.testing.assert_allclose(found, [strengths, [0.5, 0, 0.8, 0.1], strengths])
     opinions = Opinions(np.zeros((3, 4)), information, COMPLETE, np.zeros(3))
     np.testing.assert_allclose(Blend(strengths).driver_weights(opinions).sum(axis=1), 1.0)
+
+
+def test_members_that_only_add_and_know_nothing_have_the_weights_of_the_blend():
+    information = np.array([[0.0, 0.0], [0.5, 0.0]])
+    opinions = Opinions(np.zeros((2, 2)), information, np.array([False, False]), np.zeros(3))
+    np.testing.assert_allclose(Blend(np.array([0.3, 0.1])).driver_weights(opinions), [[0.75, 0.25], [1.0, 0.0]])

@@ -99,9 +99,9 @@ class Ownership:
             if not token:
                 return
 
-    def fit(self, *, seed: int = 0, on_progress: OnProgress | None = None) -> OwnershipModel:
-        """Fit the ensemble to all records and make it the active model."""
-        events = self._caller.stream(self._stub.FitModel, pb.FitModelRequest(seed=seed))
+    def fit(self, *, on_progress: OnProgress | None = None) -> OwnershipModel:
+        """Fit the ensemble to all records and make it the active model; the same records give the same model."""
+        events = self._caller.stream(self._stub.FitModel, pb.FitModelRequest())
         return decode(OwnershipModel, last_event(events, "model", on_progress))
 
     def evaluate(self, *, interval_level: float = 0.0, on_progress: OnProgress | None = None) -> OwnershipEvaluation:

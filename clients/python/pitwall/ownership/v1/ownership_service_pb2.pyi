@@ -21,6 +21,11 @@ if sys.version_info >= (3, 11):
 else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
+if sys.version_info >= (3, 13):
+    from warnings import deprecated as _deprecated
+else:
+    from typing_extensions import deprecated as _deprecated
+
 DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
@@ -309,8 +314,16 @@ class FitModelRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     SEED_FIELD_NUMBER: _builtins.int
-    seed: _builtins.int
-    """Optional. Seed of everything random in the fit."""
+    @_builtins.property
+    @_deprecated("""This field has been marked as deprecated using proto field options.""")
+    def seed(self) -> _builtins.int:
+        """Ignored: nothing in the fit is random, the same records give the same model."""
+
+    @seed.setter
+    @_deprecated("""This field has been marked as deprecated using proto field options.""")
+    def seed(self, value: _builtins.int) -> None:
+        """Ignored: nothing in the fit is random, the same records give the same model."""
+
     def __init__(
         self,
         *,
