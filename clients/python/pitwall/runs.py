@@ -105,7 +105,7 @@ class RunStore:
             If the folder cannot be written; nothing is left behind then.
         """
         now = now or datetime.now(UTC)
-        lineups = lineup_file(result.race, [item.driver_ids for item in result.portfolio.lineups], "draftkings")
+        lineups = lineup_file(result.race, [item.driver_ids for item in result.portfolio.lineups])
         digest = _sha256(lineups)
         self.folder.mkdir(parents=True, exist_ok=True)
         scratch = Path(tempfile.mkdtemp(prefix=".new-", dir=self.folder))

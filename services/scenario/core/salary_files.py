@@ -20,6 +20,7 @@ _ID_FORM = re.compile(r"^[A-Za-z0-9_.-]{1,64}$")
 _NAME_AND_ID = re.compile(r"^(?P<name>.*\S)\s*\((?P<id>[^()]+)\)$")
 _START = re.compile(r"\s*(?P<date>\d{1,2}/\d{1,2}/\d{4})\s+(?P<time>\d{1,2}:\d{2}\s*[AP]M)(\s*ET)?", re.IGNORECASE)
 _SITE_TIME = ZoneInfo("America/New_York")
+_RACING = frozenset({"", "-", "none", "active"})
 _ALIASES = {"nickname": "name", "fppg": "avgpointspergame", "game": "game info"}
 
 
@@ -65,7 +66,7 @@ def read_salary_file(file_name: str, content: bytes, site: Site) -> SalaryFile:
     if violations:
         raise InvalidInput.of(violations)
     title, start_time = _title_and_start(min({row.text("game info") for row in table.rows} - {""}, default=""))
-    return SalaryFile(file_name, title, tuple(rows), start_time, tuple(_injured(table)))
+    return SalaryFile(file_name, title, tuple(rows), start_time, (*_injured(table), *_out(table)))
 
 
 def _title_and_start(game_info: str) -> tuple[str, str]:
@@ -97,6 +98,16 @@ def _injured(table: Table) -> list[str]:
         f"({row.text('injury indicator')}); withdraw the driver in the race sheet if he does not start"
         for row in table.rows
         if row.text("injury indicator")
+    ]
+
+
+def _out(table: Table) -> list[str]:
+    """DraftKings' status column, which some exports have: whoever has one may not race."""
+    return [
+        f"{table.file_name}: row {row.number}: {row.text('name') or row.text('name + id')} has the status "
+        f"{row.text('status')}; withdraw the driver in the race sheet if he does not start"
+        for row in table.rows
+        if row.text("status").casefold() not in _RACING
     ]
 
 

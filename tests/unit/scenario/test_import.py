@@ -240,6 +240,14 @@ def test_an_injured_driver_is_told():
     assert "B is listed as injured (O)" in read.warnings[0]
 
 
+def test_a_status_is_told():
+    content = b"Name,ID,Roster Position,Salary,Status\nA,1,D,5000,OUT\nB,2,D,6000,\nC,3,D,7000,None\n"
+    read = read_salary_file("dk.csv", content, Site.DRAFTKINGS)
+    assert len(read.rows) == 3
+    assert len(read.warnings) == 1
+    assert "row 2: A has the status OUT" in read.warnings[0]
+
+
 @pytest.mark.parametrize(
     ("game_info", "title", "start"),
     [

@@ -54,7 +54,8 @@ def test_entries_without_a_lineup_left_are_reported_and_untouched():
     entries = [entry(number) for number in range(6)]
     parsed = template(entries)
     plan = fill_entries(parsed, PLAYABLE)
-    assert plan.left == (entries[4][0], entries[5][0])
+    assert [item.entry_id for item in plan.left] == [entries[4][0], entries[5][0]]
+    assert all("holds every lineup already; build more or use --repeat" in item.reason for item in plan.left)
     assert grid_texts(plan.content)[5] == grid_texts(parsed.grid.edited({}))[5]
     repeated = fill_entries(parsed, PLAYABLE, repeat=True)
     assert [item.lineup for item in repeated.filled] == [1, 2, 3, 4, 1, 2]
@@ -92,7 +93,16 @@ def test_locked_drivers_survive_in_their_cells():
     assert filled_numbers(plan) == {entry(0)[0]: 2, entry(1)[0]: 1}
     assert grid_texts(plan.content)[1][5] == f"{cell('905')} (LOCKED)"
     impossible = fill_entries(parsed, [PLAYABLE[1]])
-    assert impossible.left == (entry(0)[0],)
+    (left,) = impossible.left
+    assert (left.entry_id, left.contest_id) == (entry(0)[0], "1")
+    assert left.reason == "no lineup holds its locked Driver 5; build one that does"
+
+
+def test_an_entry_whose_locked_lineups_are_taken_is_told_so():
+    held, locked = [cell(driver_id) for driver_id in PLAYABLE[0]], ["", f"{cell('905')} (LOCKED)", "", "", "", ""]
+    plan = fill_entries(template([entry(0, "1", held), entry(1, "1", locked)]), PLAYABLE)
+    assert [item.entry_id for item in plan.left] == [entry(1)[0]]
+    assert "every lineup with its locked Driver 5 already" in plan.left[0].reason
 
 
 @pytest.mark.parametrize("line_end", ["\r\n", "\n"])
@@ -159,9 +169,12 @@ def damaged(change):
         (lambda rows: rows[1].__setitem__(0, "4.95E+09"), "row 2, column 1"),
         (lambda rows: rows[2].__setitem__(0, rows[1][0]), "row 3, column 1"),
         (lambda rows: rows[1].__setitem__(4, "Nobody (5)"), "row 2, column 5"),
+        (lambda rows: rows[1].__setitem__(4, "Driver 1 (900)"), "row 2, column 5"),
+        (lambda rows: rows[9].__setitem__(12, "Driver 1 (999)"), "row 10, column 13"),
+        (lambda rows: rows[9].__setitem__(12, rows[8][12]), "row 10, column 13"),
         (lambda rows: rows[9].__setitem__(14, "x y"), "row 10, column 15"),
         (lambda rows: rows[9].__setitem__(16, "-5"), "row 10, column 17"),
-        (lambda rows: rows[9].__setitem__(14, rows[8][14]), "row 10, column 15"),
+        (lambda rows: rows[9].__setitem__(slice(12, 15), rows[8][12:15]), "row 10, column 15"),
         (lambda rows: rows[7].__setitem__(16, "Wages"), "row 8, column salary"),
         (lambda rows: rows.__delitem__(7), "DKEntries.csv"),
         (lambda rows: rows.__delitem__(slice(8, None)), "row 8"),
@@ -195,7 +208,7 @@ def test_a_broken_file_is_refused_or_filled_never_more(data):
         refused_with_places(error)
         return
     reread = read_entries("f.csv", plan.content)
-    accounted = {item.entry_id for item in plan.filled} | set(plan.kept) | set(plan.left)
+    accounted = {item.entry_id for item in plan.filled} | set(plan.kept) | {item.entry_id for item in plan.left}
     assert accounted == {item.entry_id for item in parsed.entries} == {item.entry_id for item in reread.entries}
     by_id = {item.entry_id: item for item in reread.entries}
     assert all(not lineup_problems(parsed.pool, by_id[item.entry_id].slots) for item in plan.filled)

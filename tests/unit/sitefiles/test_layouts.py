@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pitwall.errors import InvalidInputError
-from pitwall.sitefiles import FORMATS, lineup_file, pool_of_race, read_lineups, read_player_list
+from pitwall.sitefiles import FORMATS, lineup_file, parse_cell, pool_of_race, read_lineups, read_player_list
 from pitwall.types.race import Driver, Race, Rules, Track
 from tests.unit.sitefiles.layouts_of_sites import salary_rows
 
@@ -37,6 +37,32 @@ def test_draftkings_has_a_slot_per_column_and_name_with_id():
         ["Kyle Larson (100)", "Martin Truex Jr (101)"],
         ["Kyle Larson (100)", 'Al "Ace" Smith, III (102)'],
     ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Kyle Larson (100)", "kyle larson (100)", "100", "100:Kyle Larson", "Kyle Larson (100) (LOCKED)", "(100)"],
+)
+def test_a_cell_is_the_driver_that_it_names(text):
+    assert parse_cell(text, pool_of_race(race())).player_id == "100"
+
+
+@pytest.mark.parametrize(
+    "text", ["Alvaro Nunez (103)", "Martin Truex Jr. (101)", "Martin Truex (101)", "103:Alvaro Núñez"]
+)
+def test_names_beside_an_id_may_differ_by_the_rules_of_joins(text):
+    assert not parse_cell(text, pool_of_race(race())).problem
+
+
+@pytest.mark.parametrize("text", ["Kyle Larson (101)", "101:Kyle Larson", "Kyle Larson (101) (LOCKED)"])
+def test_a_cell_that_contradicts_itself_is_refused(text, tmp_path):
+    cell = parse_cell(text, pool_of_race(race()))
+    assert cell.player_id == ""
+    assert "101 is Martin Truex Jr" in cell.problem
+    path = tmp_path / "l.csv"
+    path.write_text(f"D,D\n100,{text}\n")
+    with pytest.raises(InvalidInputError, match=r"row 2, column 2.*contradicts itself"):
+        read_lineups(path, pool_of_race(race()))
 
 
 def test_other_layouts():
@@ -71,7 +97,7 @@ def test_what_is_written_reads_back(layout, tmp_path):
     if layout == "parquet":
         pytest.importorskip("pyarrow", reason="parquet is an optional extra")
     path = tmp_path / f"lineups.{layout if layout in ('json', 'parquet') else 'csv'}"
-    path.write_bytes(lineup_file(race(), LINEUPS, layout))
+    path.write_bytes(lineup_file(race("fanduel" if layout == "fanduel" else "draftkings"), LINEUPS, layout))
     assert read_lineups(path, pool_of_race(race())) == LINEUPS
 
 
@@ -88,7 +114,19 @@ def test_what_is_written_reads_back(layout, tmp_path):
 @pytest.mark.parametrize("layout", FORMATS)
 def test_no_layout_takes_an_illegal_lineup(lineup, problem, layout):
     with pytest.raises(InvalidInputError, match=problem):
-        lineup_file(race(), [*LINEUPS, lineup], layout)
+        lineup_file(race("fanduel" if layout == "fanduel" else "draftkings"), [*LINEUPS, lineup], layout)
+
+
+@pytest.mark.parametrize(("site", "layout"), [("draftkings", "fanduel"), ("fanduel", "draftkings")])
+def test_the_upload_file_of_another_site_is_refused(site, layout):
+    with pytest.raises(InvalidInputError, match=f"{layout}.*another site than the race's .{site}"):
+        lineup_file(race(site), LINEUPS, layout)
+
+
+def test_the_result_of_a_run_is_read_as_its_lineups(tmp_path):
+    path = tmp_path / "result.json"
+    path.write_text(json.dumps({"lineups": [{"driver_ids": lineup, "drivers": ["?"]} for lineup in LINEUPS]}))
+    assert read_lineups(path, pool_of_race(race())) == LINEUPS
 
 
 def test_an_unknown_layout_is_refused_with_the_ones_there_are():

@@ -69,9 +69,10 @@ def _print_plan(template: EntriesTemplate, plan: FillPlan, out: Path) -> None:
     ]
     print_table("Entries filled", ("entry", "contest", "fee", "lineup"), rows)
     if plan.kept:
-        output.print(f"{len(plan.kept)} entries keep what they had; --replace fills those with a lineup too")
-    for entry_id in plan.left:
-        errors.print(f"warning: no lineup left for entry {entry_id}; build more lineups or use --repeat", markup=False)
+        keep = "entry keeps" if len(plan.kept) == 1 else "entries keep"
+        output.print(f"{len(plan.kept)} {keep} the lineup there was; --replace fills those with a lineup too")
+    for left in plan.left:
+        errors.print(f"warning: entry {left.entry_id} is as before: {left.reason}", markup=False)
     if plan.unused:
         output.print(f"lineups that no entry took: {', '.join(map(str, plan.unused))}")
     output.print(f"wrote {out}", markup=False)

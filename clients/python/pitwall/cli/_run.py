@@ -63,6 +63,7 @@ from pitwall.cli._runs import check_places, keep_run, store_of
 from pitwall.config import PortfolioConfig
 from pitwall.job import JobConfig, JobResult, SelectRule, quiet, run_job
 from pitwall.results import result_document
+from pitwall.sitefiles import require_layout
 from pitwall.tracks import find_track
 
 
@@ -111,6 +112,7 @@ def run(
     Example: `pitwall run --salaries examples/DKSalaries.csv --race-sheet examples/race_sheet.csv --track phoenix
     --race-id sample`
     """
+    require_layout(site, layout)  # before the work whose lineups it would refuse
     found, n_laps = find_track(track, laps)
     contest = ContestOptions(
         fee=fee,

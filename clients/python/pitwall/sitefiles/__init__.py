@@ -1,10 +1,10 @@
 """The sites' own files: entries templates filled in place, upload layouts, player pools, lineups read back."""
 
 from pitwall.sitefiles.entries import EntriesTemplate, Entry, read_entries
-from pitwall.sitefiles.filling import Filled, FillPlan, FillRule, fill_entries
-from pitwall.sitefiles.layouts import FORMATS, lineup_file
+from pitwall.sitefiles.filling import Filled, FillPlan, FillRule, Left, fill_entries
+from pitwall.sitefiles.layouts import FORMATS, lineup_file, require_layout
 from pitwall.sitefiles.legality import lineup_problems, require_legal
-from pitwall.sitefiles.lineups import parse_cell, read_lineups
+from pitwall.sitefiles.lineups import LineupCell, parse_cell, read_lineups
 from pitwall.sitefiles.pool import Player, PlayerPool, pool_of_race, read_player_list
 
 __all__ = [
@@ -14,6 +14,8 @@ __all__ = [
     "FillPlan",
     "FillRule",
     "Filled",
+    "Left",
+    "LineupCell",
     "Player",
     "PlayerPool",
     "fill_entries",
@@ -24,5 +26,6 @@ __all__ = [
     "read_entries",
     "read_lineups",
     "read_player_list",
+    "require_layout",
     "require_legal",
 ]

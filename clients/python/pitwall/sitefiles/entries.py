@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pitwall.errors import Violation
 from pitwall.sitefiles._problems import invalid, refuse
 from pitwall.sitefiles.grid import Grid, read_grid
-from pitwall.sitefiles.lineups import parse_cell
+from pitwall.sitefiles.lineups import LineupCell, parse_cell
 from pitwall.sitefiles.pool import PlayerPool, find_pool_header, players_below
 
 DRAFTKINGS_CAP_DOLLARS = 50_000
@@ -136,12 +136,11 @@ def _entries(grid: Grid, pool: PlayerPool) -> tuple[Entry, ...]:
 
 
 def _entry(grid: Grid, number: int, left: list[str], pool: PlayerPool, violations: list[Violation]) -> Entry:
-    slots, locked = [], []
+    cells = []
     for column in range(_N_ENTRY_COLUMNS, len(left)):
-        player_id, is_locked = parse_cell(left[column], pool) if left[column] else ("", False)
-        if left[column] and not player_id:
-            problem = f"{left[column]!r} is nobody of the player pool; write Name (ID) or ID, or empty the cell"
-            violations.append(Violation(grid.place(number, column), problem))
-        slots.append(player_id)
-        locked.append(is_locked)
-    return Entry(number, left[0], left[1], left[2], left[3], tuple(slots), tuple(locked))
+        cell = parse_cell(left[column], pool) if left[column] else LineupCell("", is_locked=False)
+        if cell.problem:
+            violations.append(Violation(grid.place(number, column), f"{cell.problem}, or empty the cell"))
+        cells.append(cell)
+    slots, locked = tuple(cell.player_id for cell in cells), tuple(cell.is_locked for cell in cells)
+    return Entry(number, left[0], left[1], left[2], left[3], slots, locked)

@@ -4,7 +4,7 @@ The rule: contest by contest and entry by entry in the order of the file, each e
 the list that its contest does not hold yet. ``SPREAD`` prefers lineups that fewer entries of the file have
 taken so far. Entries that hold a full lineup keep it unless they are to be replaced; drivers whose slots are
 locked stay, so such an entry takes only lineups that hold them. Where a contest has more entries than there
-are lineups, the rest is left as it is and reported, unless lineups may repeat.
+are lineups, the rest is left as it is and reported with the reason, unless lineups may repeat.
 """
 
 from __future__ import annotations
@@ -39,6 +39,15 @@ class Filled:
 
 
 @dataclass(frozen=True)
+class Left:
+    """An entry that no lineup fits, and why."""
+
+    entry_id: str
+    contest_id: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class FillPlan:
     """What filling a template did.
 
@@ -51,7 +60,7 @@ class FillPlan:
     kept
         Ids of entries that keep the lineup they had.
     left
-        Ids of entries for which no lineup was left; they are as before.
+        Entries that no lineup fits; they are as before.
     unused
         Numbers of lineups that no entry took.
     """
@@ -59,7 +68,7 @@ class FillPlan:
     content: bytes
     filled: tuple[Filled, ...]
     kept: tuple[str, ...]
-    left: tuple[str, ...]
+    left: tuple[Left, ...]
     unused: tuple[int, ...]
 
 
@@ -96,7 +105,8 @@ def fill_entries(
     open_entries = [entry for entry in chosen if replace or not entry.is_complete]
     open_ids = {entry.entry_id for entry in open_entries}
     kept = [entry for entry in template.entries if entry.entry_id not in open_ids]
-    picks = _picks(open_entries, kept, [frozenset(lineup) for lineup in lineups], rule, repeat=repeat)
+    sets = [frozenset(lineup) for lineup in lineups]
+    picks = _picks(open_entries, kept, sets, rule, repeat=repeat)
     changes: dict[tuple[int, int], str] = {}
     for entry in open_entries:
         if (position := picks.get(entry.entry_id)) is not None:
@@ -109,7 +119,11 @@ def fill_entries(
             if (pick := picks.get(entry.entry_id)) is not None
         ),
         kept=tuple(entry.entry_id for entry in kept),
-        left=tuple(entry.entry_id for entry in open_entries if entry.entry_id not in picks),
+        left=tuple(
+            Left(entry.entry_id, entry.contest_id, _why_left(template, entry, sets))
+            for entry in open_entries
+            if entry.entry_id not in picks
+        ),
         unused=tuple(number + 1 for number in range(len(lineups)) if number not in picks.values()),
     )
 
@@ -148,6 +162,15 @@ def _picks(
             holding[lineups[position]] += 1
             uses[position] += 1
     return picks
+
+
+def _why_left(template: EntriesTemplate, entry: Entry, lineups: Sequence[frozenset[str]]) -> str:
+    """Why no lineup fits an entry, and the remedy."""
+    locked = ", ".join(sorted(template.pool.by_id[driver].name for driver in entry.locked_ids))
+    if locked and not any(entry.locked_ids <= lineup for lineup in lineups):
+        return f"no lineup holds its locked {locked}; build one that does"
+    those = f"every lineup with its locked {locked}" if locked else "every lineup"
+    return f"its contest holds {those} already; build more or use --repeat"
 
 
 def _cells(template: EntriesTemplate, entry: Entry, lineup: Lineup) -> dict[tuple[int, int], str]:

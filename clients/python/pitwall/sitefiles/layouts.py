@@ -36,14 +36,29 @@ def lineup_file(race: Race, lineups: Iterable[Sequence[str]], layout: str = "") 
     Raises
     ------
     InvalidInputError
-        For an unknown layout, an illegal lineup, or parquet without pyarrow.
+        For an unknown layout, that of another site, an illegal lineup, or parquet without pyarrow.
     """
+    require_layout(race.rules.site, layout)
     layout = layout or ("fanduel" if race.rules.site == "fanduel" else "draftkings")
-    if layout not in FORMATS:
-        raise invalid("format", f"must be one of {', '.join(FORMATS)}, not {layout!r}")
     pool, rows = pool_of_race(race), list(lineups)
     require_legal(pool, rows)
     return FORMATS[layout](pool, rows)
+
+
+def require_layout(site: str, layout: str) -> None:
+    """Refuse layouts that there are not, and the upload file of another site than the race's.
+
+    Raises
+    ------
+    InvalidInputError
+        Naming the layouts to choose from.
+    """
+    foreign = {"draftkings", "fanduel"} - {site}
+    fitting = [name for name in FORMATS if name not in foreign]
+    if layout and layout not in FORMATS:
+        raise invalid("format", f"must be one of {', '.join(fitting)}, not {layout!r}")
+    if layout in foreign:
+        raise invalid("format", f"{layout!r} is for another site than the race's ({site}); take {', '.join(fitting)}")
 
 
 def _draftkings(pool: PlayerPool, lineups: Lineups) -> bytes:

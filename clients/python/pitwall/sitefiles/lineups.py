@@ -4,42 +4,75 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pitwall.errors import Violation
+from pitwall.sitefiles._names import is_name_of, split_name_and_id
 from pitwall.sitefiles._parquet import read_parquet
 from pitwall.sitefiles._problems import invalid, read_bytes, refuse
 from pitwall.sitefiles.grid import read_grid
 from pitwall.sitefiles.pool import PlayerPool
 
 _LOCKED = re.compile(r"\s*\(LOCKED\)\s*$", re.IGNORECASE)
-_NAME_AND_ID = re.compile(r"^.*\(\s*(?P<id>[^()]+?)\s*\)$", re.DOTALL)
 _DRIVER_COLUMN = re.compile(r"^driver_[0-9]+$")
 _HEADER_WORDS = frozenset({"d", "driver", "drv"})
 
 
-def parse_cell(text: str, pool: PlayerPool) -> tuple[str, bool]:
-    """The site id in a lineup cell, and whether the cell is locked.
+@dataclass(frozen=True)
+class LineupCell:
+    """Whom a lineup cell names.
+
+    Attributes
+    ----------
+    player_id
+        Site id; empty where the cell cannot be taken.
+    is_locked
+        Whether it says ``(LOCKED)``.
+    problem
+        Why it cannot be taken, and the remedy; empty where it can.
+    """
+
+    player_id: str
+    is_locked: bool
+    problem: str = ""
+
+
+def parse_cell(text: str, pool: PlayerPool) -> LineupCell:
+    """Read a lineup cell that is not empty.
 
     Cells say ``Name (ID)``, ``ID``, FanDuel's ``ID:Name``, or a name that stands once in the pool, each with
-    or without ``(LOCKED)``. The id is empty where the cell names nobody of the pool.
+    or without ``(LOCKED)``. Where they say both, name and id have to be the same driver's.
     """
     plain, n_locked = _LOCKED.subn("", text.strip())
-    candidates = [plain, plain.partition(":")[0].strip()]
-    combined = _NAME_AND_ID.match(plain)
-    if combined:
-        candidates.insert(0, combined["id"])
-    for candidate in candidates:
-        if candidate in pool.by_id:
-            return candidate, bool(n_locked)
+    for player_id, name in _readings(plain):
+        player = pool.by_id.get(player_id)
+        if player is not None and name and not is_name_of(name, player.name):
+            problem = f"{text!r} contradicts itself: {player_id} is {player.name}; correct the name or the ID"
+            return LineupCell("", bool(n_locked), problem)
+        if player is not None:
+            return LineupCell(player_id, bool(n_locked))
     named = [player.player_id for player in pool.players if player.name.casefold() == plain.casefold()]
-    return (named[0] if len(named) == 1 else ""), bool(n_locked)
+    if len(named) == 1:
+        return LineupCell(named[0], bool(n_locked))
+    return LineupCell("", bool(n_locked), f"{text!r} is nobody of the player pool; write Name (ID) or ID")
+
+
+def _readings(plain: str) -> Iterator[tuple[str, str]]:
+    """What a cell may mean: an id, and the name beside it or nothing."""
+    combined = split_name_and_id(plain)
+    if combined is not None:
+        yield combined[1], combined[0]
+    yield plain, ""
+    player_id, _, name = plain.partition(":")
+    yield player_id.strip(), name.strip()
 
 
 def read_lineups(path: Path, pool: PlayerPool) -> list[tuple[str, ...]]:
     """Lineups of a file: ``.json`` and ``.parquet`` as ``lineup_file`` writes them, anything else as CSV.
+
+    A ``result.json`` holds the lineups of its run.
 
     In a CSV file each row is a lineup, with or without a header row, in any form that ``parse_cell`` reads. Cells
     beyond the roster are allowed only when empty, so that nothing is dropped unseen.
@@ -81,9 +114,14 @@ def _csv_rows(file_name: str, content: bytes) -> list[_Row]:
 
 def _json_rows(file_name: str, content: bytes) -> list[_Row]:
     try:
-        lineups = [[str(driver["id"]) for driver in lineup["drivers"]] for lineup in json.loads(content)]
+        document = json.loads(content)
+        if isinstance(document, dict):
+            lineups = [[str(driver_id) for driver_id in lineup["driver_ids"]] for lineup in document["lineups"]]
+        else:
+            lineups = [[str(driver["id"]) for driver in lineup["drivers"]] for lineup in document]
     except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise invalid(file_name, "is no JSON file of lineups; write it with --format json") from error
+        problem = "is no JSON file of lineups; write it with --format json, or give the result.json of a run"
+        raise invalid(file_name, problem) from error
     return _rows(file_name, lineups)
 
 
@@ -112,10 +150,10 @@ def _is_header(texts: Sequence[str]) -> bool:
 def _lineup(row: _Row, pool: PlayerPool, violations: list[Violation]) -> tuple[str, ...]:
     ids = []
     for text, place in row.cells:
-        player_id, _ = parse_cell(text, pool)
-        if not player_id:
-            violations.append(Violation(place, f"{text!r} is no driver of the pool; write Name (ID) or ID"))
-        ids.append(player_id)
+        cell = parse_cell(text, pool)
+        if cell.problem:
+            violations.append(Violation(place, cell.problem))
+        ids.append(cell.player_id)
     if len(ids) != pool.roster_size:
         problem = f"has {len(ids)} drivers; a roster has {pool.roster_size}"
         violations.append(Violation(row.place, problem))

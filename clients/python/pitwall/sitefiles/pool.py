@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from pitwall.errors import Violation
+from pitwall.sitefiles._names import is_name_of, split_name_and_id
 from pitwall.sitefiles._problems import invalid, refuse
 from pitwall.sitefiles.grid import Grid, Row, read_grid
 from pitwall.types.race import Race
@@ -135,8 +136,16 @@ def _player(grid: Grid, number: int, columns: Mapping[str, int], violations: lis
         problems.append(("id", f"{player_id!r} is no site id; give the file as downloaded"))
     if not (salary_text.isascii() and salary_text.isdigit() and 0 < int(salary_text[:12]) <= 1_000_000):
         problems.append(("salary", f"{row.text(columns['salary'])!r} is no salary; write whole dollars"))
+    site_text = row.text(columns["name + id"]) if "name + id" in columns else ""
+    if not problems and site_text and not _names_player(site_text, name, player_id):
+        problems.append(("name + id", f"{site_text!r} is not {name} ({player_id}); give the file as downloaded"))
     violations += [Violation(grid.place(number, columns[column]), problem) for column, problem in problems]
     if problems:
         return None
-    site_text = row.text(columns["name + id"]) if "name + id" in columns else ""
     return Player(player_id, name, int(salary_text), site_text or f"{name} ({player_id})")
+
+
+def _names_player(site_text: str, name: str, player_id: str) -> bool:
+    """Whether the text that would be written into lineup cells is this player's."""
+    parts = split_name_and_id(site_text)
+    return parts is not None and parts[1] == player_id and is_name_of(parts[0], name)
