@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
 
 from services.common.domain.errors import Infeasible
 from services.common.domain.tail import tail_size
-from services.common.domain.work import Checkpoint, no_checkpoint
+from services.common.domain.work import Checkpoint, ReportProgress, no_checkpoint, no_progress
 from services.contest_sim.core.completion import complete_choice
 from services.contest_sim.core.gain_tiles import GainTiles
 from services.contest_sim.core.outcome import Outcome
@@ -26,7 +27,7 @@ Rows = npt.NDArray[np.int64]
 SELECTION = "selection"
 COMPARED_TAIL = 0.99
 N_RANKED = 20_000
-N_BY_TAIL = 5_000
+N_BY_TAIL = 2_000
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ def plain_choices(
     *,
     n_drivers: int,
     checkpoint: Checkpoint = no_checkpoint,
+    progress: ReportProgress = no_progress,
 ) -> dict[str, Lineups]:
     """What one would enter without looking at entries together: best single returns, best upper tails.
 
@@ -61,32 +63,32 @@ def plain_choices(
     n = min(len(pool), N_RANKED)
     best = np.argpartition(-payouts, n - 1)[:n]
     by_payout = best[np.argsort(-payouts[best], kind="stable")]
-    k, n = tail_size(COMPARED_TAIL, tiles.n_scenarios), min(len(pool), N_BY_TAIL)
-    by_tail = rank_by_tail(tiles, pool, pool[by_payout], k, n, checkpoint=checkpoint)
+    k = tail_size(COMPARED_TAIL, tiles.n_scenarios)
+    by_tail = rank_by_tail(tiles, pool, pool[by_payout], k, checkpoint=checkpoint, progress=progress)
 
-    def whole(ranked: Rows) -> Lineups:
+    def whole(ranked: Iterable[int]) -> Lineups:
         rows = take_best(pool, rules, ranked, n_drivers=n_drivers)
         if len(rows) < rules.n_entries:
             with suppress(Infeasible):
                 rows = complete_choice(pool, payouts, rows.tolist(), rules, checkpoint=checkpoint)
         return pool[rows]
 
-    return {"best_single_roi": whole(by_payout), "best_cvar_99": whole(by_tail)}
+    return {"best_single_roi": whole(by_payout.tolist()), "best_cvar_99": whole(islice(by_tail, N_BY_TAIL))}
 
 
-def take_best(pool: Lineups, rules: SelectionRules, ranked: Rows, *, n_drivers: int) -> Rows:
+def take_best(pool: Lineups, rules: SelectionRules, ranked: Iterable[int], *, n_drivers: int) -> Rows:
     """Those rows of ``pool[row, slot]`` from the best ``ranked`` down that keep the rules with the ones before.
 
     Shape (at most n_entries,).
     """
     chosen = Chosen(rules, n_drivers)
     taken: list[int] = []
-    for row in ranked.tolist():
-        if chosen.complete:
-            break
+    for row in ranked:
         if chosen.allows(pool[row][None])[0]:
             chosen.add(pool[row])
             taken.append(row)
+        if chosen.complete:  # asked before the next, which may have to be looked for
+            break
     return np.array(taken, dtype=np.int64)
 
 

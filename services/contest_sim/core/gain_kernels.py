@@ -151,23 +151,60 @@ def add_gains_and_squares(
 
 @njit(cache=True, nogil=True)
 def add_excess(columns: Counts, threshold: int, n_lanes: int, lineups: Lineups, sums: Ints) -> None:
-    """Add to ``sums[row]`` by how much each lineup passes ``threshold`` over the scenarios of a tile."""
+    """Add to ``sums[row]`` by how much each lineup passes ``threshold`` over the scenarios of a tile.
+
+    As in ``add_gains``, the common part of rows is summed once, and lanes that no last driver lifts above the
+    threshold, which are most, are passed over.
+    """
     roster = lineups.shape[1]
+    best = best_from(columns)
     shared = np.empty(SCENARIOS_PER_TILE, dtype=np.int32)
+    alive = np.empty(SCENARIOS_PER_TILE, dtype=np.uint32)
+    scores = np.empty(SCENARIOS_PER_TILE, dtype=np.int32)
+    n_alive = 0
     for row in range(lineups.shape[0]):
         same = row > 0
         for slot in range(roster - 1):
             same = same and lineups[row, slot] == lineups[row - 1, slot]
+        last = np.uint64(lineups[row, roster - 1])
         if not same:
-            for lane in range(SCENARIOS_PER_TILE):
-                shared[lane] = -threshold
+            shared[:] = np.int32(-threshold)
             for slot in range(roster - 1):
-                driver = lineups[row, slot]
+                driver = np.uint64(lineups[row, slot])
                 for lane in range(SCENARIOS_PER_TILE):
                     shared[lane] += columns[driver, lane]
-        last = lineups[row, roster - 1]
+            n_alive = 0
+            for lane in range(n_lanes):
+                alive[n_alive] = lane
+                scores[n_alive] = shared[lane]
+                n_alive += shared[lane] + best[last, lane] > 0
         total = np.int32(0)
-        for lane in range(SCENARIOS_PER_TILE):
-            excess = shared[lane] + columns[last, lane]
-            total += max(np.int32(0), excess) if lane < n_lanes else np.int32(0)
+        for at in range(n_alive):
+            total += max(np.int32(0), scores[at] + columns[last, alive[at]])
         sums[row] += total
+
+
+@njit(cache=True, nogil=True)
+def tail_means(columns: Counts, lineups: Lineups, k: int) -> Floats:
+    """Mean of the ``k`` greatest totals of each lineup over ``columns[driver, scenario]``, by counting scores."""
+    n_scenarios = columns.shape[1]
+    means = np.empty(len(lineups))
+    totals = np.empty(n_scenarios, dtype=np.int32)
+    for row in range(len(lineups)):
+        totals[:] = 0
+        for slot in range(lineups.shape[1]):
+            driver = np.uint64(lineups[row, slot])
+            for scenario in range(n_scenarios):
+                totals[scenario] += columns[driver, scenario]
+        low = totals.min()
+        counts = np.zeros(totals.max() - low + 1, dtype=np.int32)
+        for scenario in range(n_scenarios):
+            counts[totals[scenario] - low] += 1
+        left, score, total = k, len(counts), np.int64(0)
+        while left > 0:
+            score -= 1
+            taken = min(left, counts[score])
+            total += taken * np.int64(score + low)
+            left -= taken
+        means[row] = total / k
+    return means

@@ -92,9 +92,11 @@ def select_entries(
         progress=progress,
     )
     payouts = tiles.values(task.pool, checkpoint=checkpoint, progress=progress)
-    plain = plain_choices(tiles, task.pool, payouts, task.rules, n_drivers=n_drivers, checkpoint=checkpoint)
     chosen = Chosen(task.rules, n_drivers)
     _choose(task, tiles, payouts, chosen, checkpoint, progress)
+    plain = plain_choices(
+        tiles, task.pool, payouts, task.rules, n_drivers=n_drivers, checkpoint=checkpoint, progress=progress
+    )
     choices = {SELECTION: np.array(chosen.lineups, dtype=np.int8), **plain}
     outcomes = {name: _judge(task, fresh, lineups, checkpoint) for name, lineups in choices.items()}
     sizes = {name: len(lineups) for name, lineups in choices.items()}

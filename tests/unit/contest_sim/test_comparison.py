@@ -40,7 +40,7 @@ def best_first(pool, values, rules):
 def test_best_are_taken_from_the_top_down(small, rng, rules):
     pool = small.universe.lineups
     values = rng.random(len(pool)) + (pool == 3).any(axis=1)
-    taken = take_best(pool, rules, np.argsort(-values, kind="stable"), n_drivers=12)
+    taken = take_best(pool, rules, np.argsort(-values, kind="stable").tolist(), n_drivers=12)
     assert [set(lineup) for lineup in pool[taken].tolist()] == best_first(pool, values, rules)
 
 
