@@ -9,18 +9,16 @@ import numpy.typing as npt
 
 from pitwall.optimizer.v1 import optimizer_service_pb2 as pb
 from pitwall.optimizer.v1 import portfolio_pb2
-from pitwall.scenario.v1 import scenario_set_pb2
-from services.common.domain.errors import FailedPrecondition, InvalidInput, ServiceError
+from services.common.domain.errors import FailedPrecondition, ServiceError
 from services.common.domain.race import Race
-from services.common.domain.tail import MIN_TAIL_SAMPLES
 from services.common.matrix.scenario_matrix import ScenarioMatrix
 from services.common.rpc.calls import Call
 from services.common.rpc.peers import OwnershipPeer, ScenarioPeer
 from services.optimizer import mapping
 from services.optimizer.core.objective import Term
-from services.optimizer.core.shortage import needed_scenarios, supported_terms
 from services.optimizer.core.slate import Slate, check_range
 from services.optimizer.core.structure import Leverage, Structure, check_structure
+from services.optimizer.supply import scenarios_for
 
 
 @dataclass(frozen=True)
@@ -30,9 +28,6 @@ class Peers:
     scenario: ScenarioPeer
     ownership: OwnershipPeer
 
-
-MAX_SET_SCENARIOS = 1_000_000
-"""Scenarios of the largest set that the scenario service generates."""
 
 _BEARABLE = {"UNAVAILABLE", "NOT_FOUND", "FAILED_PRECONDITION", "UNIMPLEMENTED"}
 """Reasons for which a portfolio that has no rules on ownership is built without it."""
@@ -84,10 +79,8 @@ def slate_of(race: Race, matrix: ScenarioMatrix) -> Slate:
 def fetch(request: pb.BuildPortfolioRequest, peers: Peers, call: Call) -> Inputs:
     """Fetch and check what a portfolio request is about."""
     race = peers.scenario.get_race(request.race_id, call)
-    terms = mapping.terms_from_proto(request.objective)
-    matrix = peers.scenario.get_scenarios(request.race_id, request.scenario_set_id, call)
-    warnings: list[str] = []
-    matrix, terms, n_generations = _enough_scenarios(request, peers, call, matrix, terms, warnings)
+    supply = scenarios_for(request, peers.scenario, call)
+    matrix, warnings = supply.matrix, list(supply.warnings)
     structure = fetch_structure(race, request.structure, matrix.scenario_set_id, peers, call)
     leverage = mapping.leverage_from_proto(request.leverage)
     ownership = _ownership(request, race, matrix.scenario_set_id, leverage, peers, call, warnings)
@@ -95,11 +88,11 @@ def fetch(request: pb.BuildPortfolioRequest, peers: Peers, call: Call) -> Inputs
         race=race,
         matrix=matrix,
         slate=slate_of(race, matrix),
-        terms=terms,
+        terms=supply.terms,
         structure=structure,
         leverage=leverage,
         ownership_percent=ownership,
-        n_generations=n_generations,
+        n_generations=supply.n_generations,
         warnings=warnings,
     )
     return replace(inputs, optimal_percent=_optimal_percent(inputs, peers, call))
@@ -129,62 +122,6 @@ def _dominators(race: Race, share: float, scenario_set_id: str, peers: Peers, ca
         )
     laps = max(1.0, sum(led.values()))
     return tuple(column for column, driver_id in enumerate(race.driver_ids) if led[driver_id] / laps >= share)
-
-
-def _enough_scenarios(
-    request: pb.BuildPortfolioRequest,
-    peers: Peers,
-    call: Call,
-    matrix: ScenarioMatrix,
-    terms: tuple[Term, ...],
-    warnings: list[str],
-) -> tuple[ScenarioMatrix, tuple[Term, ...], int]:
-    """Apply the policy on sets that are too small for the tail: more scenarios, a lower level, or a refusal."""
-    _check_levels(terms)
-    needed = needed_scenarios(terms)
-    if matrix.n_scenarios >= needed:
-        return matrix, terms, 0
-    text = f"the tail needs {needed:,} scenarios for 100 samples, the set has {matrix.n_scenarios:,}"
-    if request.shortage == portfolio_pb2.SCENARIO_SHORTAGE_REFUSE:
-        raise FailedPrecondition(
-            f"{text}; generate more, or lower the level", metadata={"needed_scenarios": str(needed)}
-        )
-    n_generations = 0
-    if request.shortage != portfolio_pb2.SCENARIO_SHORTAGE_FALL_BACK:
-        found = peers.scenario.get_scenario_set(request.race_id, matrix.scenario_set_id, call)
-        if found.source == scenario_set_pb2.SCENARIO_SOURCE_UPLOADED:
-            warnings.append(f"{text}; an uploaded set cannot be enlarged")
-        else:
-            _check_reach(terms)
-            made = peers.scenario.generate(request.race_id, needed, found.recipe.seed, call)
-            matrix = peers.scenario.get_scenarios(request.race_id, made.scenario_set_id, call)
-            n_generations = 1
-    lowered = supported_terms(terms, matrix.n_scenarios)
-    if lowered != terms:
-        used = ", ".join("the mean" if term.alpha is None else f"{100 * term.alpha:g} %" for term in lowered)
-        warnings.append(f"{text}; levels lowered to {used}")
-    return matrix, lowered, n_generations
-
-
-def _check_levels(terms: tuple[Term, ...]) -> None:
-    for index, term in enumerate(terms):
-        if term.alpha is not None and not 0 < term.alpha < 1:
-            raise InvalidInput.field(
-                f"objective.terms[{index}].cvar_alpha", f"must lie between 0 and 1, is {term.alpha:g}"
-            )
-
-
-def _check_reach(terms: tuple[Term, ...]) -> None:
-    """Refuse levels that no scenario set could support."""
-    for index, term in enumerate(terms):
-        needed = needed_scenarios([term])
-        if needed > MAX_SET_SCENARIOS:
-            raise InvalidInput.field(
-                f"objective.terms[{index}].cvar_alpha",
-                f"is {term.alpha!r}, which needs {needed:,} scenarios for 100 samples in the tail; sets hold at most "
-                f"{MAX_SET_SCENARIOS:,}: ask for {1 - MIN_TAIL_SAMPLES / MAX_SET_SCENARIOS} or less, "
-                "or let levels fall back",
-            )
 
 
 def _ownership(

@@ -193,8 +193,4 @@ def _warnings(context: Context, search: Search) -> list[str]:
             f"{len(entries)} of {context.spec.n_lineups} lineups built: no further one keeps all of "
             f"{'; '.join(context.outcome.conflict)}"
         )
-    for regime in sorted({entry.regime for entry in entries} - {""}):
-        tails = [tail.k for entry in entries if entry.regime == regime for tail in entry.objective.tails]
-        if tails and (smallest := min(tails)) < 100:
-            warnings.append(f"regime {regime}: {smallest} scenarios in the tail; 100 make an estimate")
     return warnings

@@ -71,6 +71,46 @@ def test_a_level_beyond_every_scenario_set_is_the_fault_of_the_level(stub):
     assert built(stub, asked)[1].n_built == 4
 
 
+class Sized(FakeScenarioPeer):
+    """Has as many scenarios as were asked for last."""
+
+    def generate(self, race_id, n_scenarios, seed, call, *, aside=False):
+        self.matrix = make_matrix(self.race, n_scenarios)
+        return super().generate(race_id, n_scenarios, seed, call, aside=aside)
+
+
+FALL_BACK, REFUSE = messages.SCENARIO_SHORTAGE_FALL_BACK, messages.SCENARIO_SHORTAGE_REFUSE
+PART = {"scenario_share": 0.5}
+CHAOS = {"regimes": [messages.RegimeWeight(regime="chaos", weight=1)]}
+
+
+@pytest.mark.parametrize("part", [PART, CHAOS])
+def test_a_hundred_samples_are_wanted_of_what_a_lineup_is_optimised_on(race, matrix, part):
+    peers = Sized(race, matrix), FakeOwnershipPeer(make_ownership(race))
+    with serve([build(OptimizerSettings(port=0), *peers)]) as channel:
+        sized = OptimizerServiceStub(channel)
+        error, _ = refused(
+            lambda: sized.BuildPortfolio(request(1, shortage=REFUSE, **part)), grpc.StatusCode.FAILED_PRECONDITION
+        )
+        assert "of the 10,000 of the set" in error.details()
+        (lowered,), summary = built(sized, request(1, shortage=FALL_BACK, **part))
+        assert max(tail.alpha for tail in lowered.certificate.tails) == 0.98 - (part is CHAOS) * 0.03
+        assert min(tail.k for tail in lowered.certificate.tails) >= 100
+        assert any("lowered" in warning for warning in summary.warnings)
+        (first,), summary = built(sized, request(1, **part))
+    assert {tail.alpha: tail.k >= 100 for tail in first.certificate.tails} == {0.95: True, 0.99: True}
+    assert (summary.n_generations, list(summary.warnings)) == (1, [])
+
+
+@pytest.mark.parametrize(("share", "remedy"), [(1e-9, "0.01 or more"), (0.005, "0.01 or more")])
+def test_a_share_of_next_to_nothing_is_refused(stub, share, remedy):
+    error, details = refused(
+        lambda: stub.BuildPortfolio(request(1, scenario_share=share)), grpc.StatusCode.INVALID_ARGUMENT
+    )
+    assert fields_of(details) == ["scenario_share"]
+    assert remedy in error.details()
+
+
 EVERY_RULE = {
     "structure": messages.StructureRules(
         locked_driver_ids=["d05"],
