@@ -10,6 +10,8 @@ from services.ownership.core.slate import Contest, Floats, Slate
 _MIN_KNOWN = 3
 """Known values below which a feature has no spread worth standardising by."""
 _MAX_Z = 3.5
+_N_SIGNALS = 4
+"""Of strength: simulated points, odds, rating, the site's average."""
 _SATURATION = 2.2
 """Standard deviations at which liking levels off: a driver three above the mean is not liked thrice as much as one
 who is one above, as everybody can pick him only once."""
@@ -58,14 +60,24 @@ def strength(slate: Slate) -> Floats:
 
 
 def _strength(slate: Slate) -> Floats:
+    signals = _signals_of_strength(slate)
+    known = np.isfinite(signals)
+    total = np.where(known, signals, 0.0).sum(axis=0)
+    return np.divide(total, known.sum(axis=0), out=np.full(slate.n_drivers, np.nan), where=known.any(axis=0))
+
+
+def known_of_strength(slate: Slate) -> Floats:
+    """How much of a driver's strength is known, in [0, 1]: each further signal of four halves what is left to know."""
+    n_known = np.isfinite(_signals_of_strength(slate)).sum(axis=0)
+    return np.asarray((1.0 - 0.5**n_known) / (1.0 - 0.5**_N_SIGNALS))
+
+
+def _signals_of_strength(slate: Slate) -> Floats:
+    """Standardised signals that tell drivers apart, NaN where not known; shape (n_signals, n_drivers)."""
     signals = (slate.mean_points, slate.win_log_odds, slate.rating, slate.site_average_points)
     usable = [np.where(np.isfinite(signal), standardise(signal), np.nan) for signal in signals]
-    stacked = np.array([signal for signal in usable if np.nanmax(np.abs(signal), initial=0.0) > 0.0])
-    if not len(stacked):
-        return np.full(slate.n_drivers, np.nan)
-    known = np.isfinite(stacked)
-    total = np.where(known, stacked, 0.0).sum(axis=0)
-    return np.divide(total, known.sum(axis=0), out=np.full(slate.n_drivers, np.nan), where=known.any(axis=0))
+    telling = [signal for signal in usable if np.nanmax(np.abs(signal), initial=0.0) > 0.0]
+    return np.array(telling).reshape(-1, slate.n_drivers)
 
 
 def residual_on(values: Floats, explained_by: Floats) -> Floats:

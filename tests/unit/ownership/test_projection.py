@@ -12,6 +12,7 @@ from services.ownership.core.dispersion import DEFAULT_CONCENTRATION
 from services.ownership.core.ensemble import OwnershipEnsemble
 from services.ownership.core.features import contest_features, liking, residual_on, standardise, strength
 from services.ownership.core.inputs import Simulated, race_day, slate_of
+from services.ownership.core.left_out import basis_of
 from services.ownership.core.projection import Fixed, project
 from services.ownership.core.slate import Contest
 from tests.unit.ownership.slates import a_slate
@@ -110,3 +111,49 @@ def test_strength_is_the_mean_of_what_is_known(rng):
 def test_an_unknown_contest_is_the_typical_one():
     assert not contest_features(Contest()).any()
     np.testing.assert_allclose(contest_features(Contest(50_000, 80.0, 15)), [1.0, 1.0, -1.0])
+
+
+INPUTS = ("mean_points", "ceiling_points", "optimal_rate", "win_log_odds", "rating", "site_average_points")
+
+
+def informed_slate(rng):
+    """A slate of which everything is known."""
+    slate = a_slate(rng)
+    rate = rng.dirichlet(np.exp(slate.mean_points / 8)) * 6
+    strength = slate.mean_points / 10
+    odds, rating = strength + rng.normal(0, 0.5, 38), strength + rng.normal(0, 0.5, 38)
+    return dataclasses.replace(slate, optimal_rate=rate, win_log_odds=odds, rating=rating)
+
+
+@pytest.mark.parametrize("name", [*INPUTS, "salaries_dollars"])
+@given(seed=st.integers(0, 2**32 - 1))
+@settings(max_examples=15, deadline=None)
+def test_every_missing_input_widens_the_interval_of_a_share(name, seed):
+    """At the same share, of all drivers when nobody's is known and of the one whose is missing."""
+    rng = np.random.default_rng(seed)
+    model, slate = OwnershipEnsemble(), informed_slate(rng)
+
+    def width(seen):
+        knowledge = model.blend_.knowledge(model.opinions(seen))
+        lower, upper = model.dispersion_.interval(np.full(38, 6 / 38), basis_of(seen, knowledge), 0.8)
+        return upper - lower
+
+    full = width(slate)
+    gone = dataclasses.replace(slate, **{name: np.full(38, np.nan)})
+    assert (width(gone) > full + 1e-6).all()
+    one = int(rng.integers(38))
+    hole = dataclasses.replace(slate, **{name: np.where(np.arange(38) == one, np.nan, getattr(slate, name))})
+    assert width(hole)[one] > full[one] + 1e-6
+    np.testing.assert_array_equal(np.delete(width(hole), one), np.delete(full, one))
+
+
+@pytest.mark.parametrize("name", INPUTS)
+def test_missing_inputs_widen_the_intervals_of_a_slate_on_average(name):
+    """The projection moves as well, so single intervals may narrow; their mean over slates does not."""
+    wider = []
+    for seed in range(30):
+        slate = informed_slate(np.random.default_rng(seed))
+        whole = project(OwnershipEnsemble(), slate)
+        gone = project(OwnershipEnsemble(), dataclasses.replace(slate, **{name: np.full(38, np.nan)}))
+        wider.append((gone.upper - gone.lower).mean() - (whole.upper - whole.lower).mean())
+    assert np.mean(wider) > 3 * np.std(wider) / np.sqrt(len(wider))

@@ -37,18 +37,21 @@ class ProjectionEstimator(SlateEstimator):
         return slate.once("projection_features", lambda: self._features(slate))
 
     @staticmethod
-    def _features(slate: Slate) -> Floats:
-        rate = np.log(np.maximum(slate.optimal_rate, 0.0) + 0.01)
-        columns = (
+    def _looked_at(slate: Slate) -> tuple[Floats, ...]:
+        """What the features measure but for the salary, in the order of ``prior``; NaN where not known."""
+        return (
             slate.mean_points,
             slate.ceiling_points,
             points_per_dollar(slate.mean_points, slate),
             points_per_dollar(slate.ceiling_points, slate),
-            rate,
+            np.log(np.maximum(slate.optimal_rate, 0.0) + 0.01),
         )
-        return np.stack([*(liking(column) for column in columns), salary_z(slate)], axis=1)
+
+    def _features(self, slate: Slate) -> Floats:
+        return np.stack([*(liking(column) for column in self._looked_at(slate)), salary_z(slate)], axis=1)
 
     def information(self, slate: Slate) -> Floats:
-        """1 with simulated mean and ceiling, less without; the best-lineup share is a bonus."""
-        known = np.isfinite(slate.mean_points).astype(float), np.isfinite(slate.ceiling_points).astype(float)
-        return 0.75 * known[0] + 0.25 * known[1]
+        """Share of the default coefficients whose feature is known."""
+        known = np.isfinite(self._looked_at(slate))
+        share = np.array(list(self.prior.values()))[: len(known)]
+        return np.asarray(share @ known / share.sum(), dtype=np.float64)

@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from services.ownership.core.estimators.base import PricedEstimator
-from services.ownership.core.features import liking, residual_on, salary_z, strength
+from services.ownership.core.features import known_of_strength, liking, residual_on, salary_z, strength
 from services.ownership.core.slate import Floats, Slate
 
 SALARY_SLOPE = 0.29
@@ -45,6 +45,5 @@ class SalarySkillEstimator(PricedEstimator):
         return np.stack([salary, mispriced], axis=1)
 
     def information(self, slate: Slate) -> Floats:
-        """One half for the salary, one half for a signal of strength."""
-        known = np.isfinite(slate.salaries_dollars), np.isfinite(strength(slate))
-        return 0.5 * known[0] + 0.5 * known[1]
+        """One half for the salary, one half for the signals of strength."""
+        return 0.5 * np.isfinite(slate.salaries_dollars) + 0.5 * known_of_strength(slate)
