@@ -64,6 +64,7 @@ def lineup_to_message(
         certificate=certificate,
         metrics=metrics_to_proto(numbers),
         regime=entry.regime,
+        soft_paid_points=entry.objective.points(entry.paid_units),
     )
 
 

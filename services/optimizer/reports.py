@@ -17,7 +17,7 @@ from services.common.universe.rules import Rule, compile_rules
 from services.optimizer import answers, checks
 from services.optimizer.core.baseline import mean_lineup
 from services.optimizer.core.diversity import diversity
-from services.optimizer.core.exposure import ExposurePlan
+from services.optimizer.core.exposure import ExposureMode, ExposurePlan
 from services.optimizer.core.metrics import lineup_numbers
 from services.optimizer.core.objective import build_objective
 from services.optimizer.core.portfolio import Outcome, PortfolioSpec, Search
@@ -72,6 +72,8 @@ def summarize(context: Context) -> portfolio_pb2.PortfolioSummary:
         n_generations=inputs.n_generations + ("validation" in asked),
         warnings=_warnings(context, search),
         conflicting_rules=outcome.conflict,
+        broken_exposures=_broken_exposures(context),
+        soft_paid_points=_paid_points(context),
     )
 
 
@@ -165,6 +167,15 @@ def _stack_cost(context: Context, search: Search) -> float:
     return search.objective.points(free.units - stacked.units)
 
 
+def _broken_exposures(context: Context) -> list[str]:
+    """Bounds that the soft mode traded; the hard mode keeps them, as far as it came."""
+    return context.plan.broken() if context.spec.mode is ExposureMode.SOFT else []
+
+
+def _paid_points(context: Context) -> float:
+    return sum(entry.objective.points(entry.paid_units) for entry in context.outcome.entries)
+
+
 def _throw_away(lineups: Sequence[tuple[int, ...]], search: Search) -> list[str]:
     """A warning about lineups that are only there to make up the number."""
     values = [search.value(columns) for columns in lineups]
@@ -188,6 +199,9 @@ def _warnings(context: Context, search: Search) -> list[str]:
         warnings.append(f"time ran out: {len(open_gaps)} lineups are unproven, with gaps up to {gap:.2f} points")
     if len(entries) < context.spec.n_lineups and not context.outcome.conflict:
         warnings.append(f"time ran out: {len(entries)} of {context.spec.n_lineups} lineups built")
+    if broken := _broken_exposures(context):
+        paid = f"{_paid_points(context):.2f} points paid for exposures"
+        warnings.append(f"{paid}, {len(broken)} of which are broken: {'; '.join(broken)}")
     if context.outcome.conflict:
         warnings.append(
             f"{len(entries)} of {context.spec.n_lineups} lineups built: no further one keeps all of "

@@ -176,6 +176,11 @@ def test_soft_exposures_never_fail(stub):
     lineups, summary = built(stub, request(4, exposure=exposure))
     assert len(lineups) == 4
     assert summary.all_proven
+    # All four cannot be in every lineup: whoever is not is named, with what it cost.
+    assert any(name.startswith("exposure of Driver 0") for name in summary.broken_exposures)
+    assert any(summary.broken_exposures[0] in warning for warning in summary.warnings)
+    assert summary.soft_paid_points == pytest.approx(sum(lineup.soft_paid_points for lineup in lineups))
+    assert summary.soft_paid_points > 0
 
 
 def test_rules_that_leave_no_lineup_are_infeasible_with_the_smallest_conflict(stub):

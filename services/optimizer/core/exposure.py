@@ -41,7 +41,8 @@ class ExposureConfig:
     soft_price_points
         What a lineup pays for each rule that it breaks, in the soft mode.
     spread
-        Keep exposures close to even through the portfolio, instead of using them up at its start.
+        Keep exposures close to even through the portfolio, instead of using them up at its start; in the soft mode
+        it says whether a lineup pays from an even spread on, or only for what breaks a bound.
     """
 
     max_driver: float = 0.5
@@ -107,6 +108,24 @@ def exposure_bounds(
     return ExposureBounds(n_lineups, least, np.maximum(most, least), teams, config.spread)
 
 
+@dataclass(frozen=True, eq=False)
+class SoftCharges:
+    """What one lineup pays for the bounds it breaks: ``base_units``, less ``driver_units`` of its drivers, and tolls.
+
+    A driver ahead of the bound costs the price. Every driver behind is in the base, and gives it back when held.
+    """
+
+    driver_units: Counts
+    tolls: tuple[Toll, ...] = ()
+    base_units: int = 0
+
+    def paid_units(self, columns: Sequence[int]) -> int:
+        """What a lineup pays; never negative."""
+        held = list(columns)
+        tolls = sum(toll.units for toll in self.tolls if toll.drivers[held].any())
+        return self.base_units - int(self.driver_units[held].sum()) + tolls
+
+
 class ExposurePlan:
     """Counts what has been used and says what the next lineup may, must and should hold."""
 
@@ -135,13 +154,13 @@ class ExposurePlan:
         left = bounds.n_lineups - self.n_built
         rules = []
         for column in _where(self.used >= bounds.driver_max):
-            name = f"exposure of {names[column]} at most {bounds.driver_max[column]} of {bounds.n_lineups}"
+            name = _most(names[column], int(bounds.driver_max[column]), bounds.n_lineups)
             rules.append(Rule(name, excluded=self.drivers.mask([column])))
         for team in _where(self.team_used >= bounds.team_max):
-            name = f"exposure of team {self.team_names[team]} at most {bounds.team_max[team]} of {bounds.n_lineups}"
+            name = _most(f"team {self.team_names[team]}", int(bounds.team_max[team]), bounds.n_lineups)
             rules.append(Rule(name, excluded=self.team_members[team]))
         for column in _where(bounds.driver_min - self.used >= left):
-            name = f"exposure of {names[column]} at least {bounds.driver_min[column]} of {bounds.n_lineups}"
+            name = _least(names[column], int(bounds.driver_min[column]), bounds.n_lineups)
             rules.append(Rule(name, group=Group(self.drivers.mask([column]), 1)))
         return rules
 
@@ -196,30 +215,55 @@ class ExposurePlan:
             return []
         ahead, behind = self._ahead(), self._behind()
         rules = [Rule("even spread of maxima", excluded=ahead)] if ahead.any() else []
-        teams = _where(self.team_used >= _pace_cap(bounds.team_max, self.n_built, bounds.n_lineups))
-        rules += [Rule("even spread of teams", excluded=self.team_members[team]) for team in teams]
+        rules += [Rule("even spread of teams", excluded=self.team_members[team]) for team in self._teams_ahead()]
         if behind.any():
             short = int(np.maximum(bounds.driver_min - self.used, 0).sum())
             due = min(int(behind.sum()), -(-short // (bounds.n_lineups - self.n_built)))
             rules.append(Rule("even spread of minima", group=Group(behind, min(due, self.drivers.roster_size))))
         return rules
 
+    def _cap(self, most: Counts) -> Counts:
+        """Lineups that may have been used once the next one is built."""
+        return _pace_cap(most, self.n_built, self.bounds.n_lineups) if self.bounds.spread else most
+
     def _ahead(self) -> npt.NDArray[np.bool_]:
-        bounds = self.bounds
-        return np.asarray(self.used >= _pace_cap(bounds.driver_max, self.n_built, bounds.n_lineups))
+        return np.asarray(self.used >= self._cap(self.bounds.driver_max))
+
+    def _teams_ahead(self) -> list[int]:
+        return _where(self.team_used >= self._cap(self.bounds.team_max))
 
     def _behind(self) -> npt.NDArray[np.bool_]:
-        due = self.bounds.driver_min * (self.n_built + 1) // self.bounds.n_lineups
-        return np.asarray(self.used < due)
+        least, n_lineups = self.bounds.driver_min, self.bounds.n_lineups
+        even = least * (self.n_built + 1) // n_lineups
+        return np.asarray(self.used < (even if self.bounds.spread else least + self.n_built + 1 - n_lineups))
 
-    def soft_prices(self, price_points: float) -> npt.NDArray[np.float64]:
-        """Points per driver in the soft mode: less when above an even spread, more when below; (n_drivers,)."""
-        return price_points * (self._behind().astype(np.float64) - self._ahead())
+    def soft_charges(self, price_units: int) -> SoftCharges:
+        """What the next lineup pays in the soft mode, in units of an objective."""
+        behind = self._behind()
+        return SoftCharges(
+            driver_units=price_units * (behind.astype(np.int64) - self._ahead()),
+            tolls=tuple(Toll(self.team_members[team], price_units) for team in self._teams_ahead()),
+            base_units=price_units * int(behind.sum()),
+        )
 
-    def soft_tolls(self, price_units: int) -> tuple[Toll, ...]:
-        """Price of one more lineup for teams that are above an even spread."""
-        over = self.team_used >= _pace_cap(self.bounds.team_max, self.n_built, self.bounds.n_lineups)
-        return tuple(Toll(self.team_members[team], price_units) for team in _where(over))
+    def broken(self) -> list[str]:
+        """Names of the bounds that the lineups built so far break, minima as of a portfolio that is whole."""
+        bounds, drivers = self.bounds, self.drivers.names
+        over, short = _where(self.used > bounds.driver_max), _where(self.used < bounds.driver_min)
+        teams = _where(self.team_used > bounds.team_max)
+        return [
+            *(_most(drivers[column], int(bounds.driver_max[column]), bounds.n_lineups) for column in over),
+            *(_most(f"team {self.team_names[t]}", int(bounds.team_max[t]), bounds.n_lineups) for t in teams),
+            *(_least(drivers[column], int(bounds.driver_min[column]), bounds.n_lineups) for column in short),
+        ]
+
+
+def _most(name: str, most: int, n_lineups: int) -> str:
+    return f"exposure of {name} at most {most} of {n_lineups}"
+
+
+def _least(name: str, least: int, n_lineups: int) -> str:
+    return f"exposure of {name} at least {least} of {n_lineups}"
 
 
 def _where(marked: npt.NDArray[np.bool_]) -> list[int]:

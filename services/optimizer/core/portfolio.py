@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -15,10 +15,10 @@ from services.common.universe.rules import Group, LineupRules, Rule, compile_rul
 from services.optimizer.core.completion import Lister
 from services.optimizer.core.conflict import portfolio_conflict, smallest_conflict
 from services.optimizer.core.demand import BoundRule, bound_rules, demand_of
-from services.optimizer.core.exposure import ExposureMode, ExposurePlan
+from services.optimizer.core.exposure import ExposureMode, ExposurePlan, SoftCharges
 from services.optimizer.core.finish_guard import FinishGuard
 from services.optimizer.core.objective import Objective
-from services.optimizer.core.query import Query, Solution, Toll
+from services.optimizer.core.query import Query, Solution
 
 _MAX_REFUSALS = 3
 """Best lineups that may be refused, for leaving no way to finish, before one that is known to finish is taken."""
@@ -80,7 +80,8 @@ class Entry:
     """One lineup with its proof.
 
     ``momentary_rules`` names what the lineups before it and those to come put on it, on top of the rules of
-    every lineup; the proof is about lineups that keep these too.
+    every lineup; the proof is about lineups that keep these too. ``paid_units`` is what the soft mode took for the
+    bounds it breaks; the value of the solution is after it.
     """
 
     index: int
@@ -88,6 +89,7 @@ class Entry:
     objective: Objective
     regime: str = ""
     momentary_rules: tuple[str, ...] = ()
+    paid_units: int = 0
 
 
 @dataclass
@@ -142,9 +144,10 @@ class PortfolioBuilder:
                 self.outcome.conflict = self._conflict(search)
                 return
             solution, momentary = found
+            paid = self._charges(search).paid_units(solution.columns)
             self._plan.add(solution.columns)
             names = tuple(dict.fromkeys(rule.name for rule in momentary))
-            entry = Entry(index, solution, search.objective, regime, names)
+            entry = Entry(index, solution, search.objective, regime, names, paid)
             self.outcome.entries.append(entry)
             yield entry
 
@@ -181,7 +184,18 @@ class PortfolioBuilder:
         return self._held_ahead(search)
 
     def _best(self, search: Search, momentary: Sequence[Rule]) -> Solution | None:
-        return search.solve(self._query(search, compile_rules(momentary, self._n_drivers)), self._should_stop)
+        query = self._query(search, compile_rules(momentary, self._n_drivers))
+        found = search.solve(query, self._should_stop)
+        base = self._charges(search).base_units
+        if found is None or not base:
+            return found
+        return replace(found, units=found.units - base, upper_bound_units=found.upper_bound_units - base)
+
+    def _charges(self, search: Search) -> SoftCharges:
+        """What the next lineup pays for the bounds it breaks; nothing in the hard mode, where it keeps them."""
+        if self._spec.mode is ExposureMode.HARD:
+            return SoftCharges(np.zeros(self._n_drivers, dtype=np.int64))
+        return self._plan.soft_charges(int(search.objective.units(np.array(self._spec.soft_price_points))))
 
     def _admit(self, search: Search, solution: Solution) -> bool:
         return self._guard.admit(solution.columns, lambda: self._later(solution.columns), search)
@@ -192,7 +206,8 @@ class PortfolioBuilder:
             return None
         query = self._query(search, self._nothing)
         lineups = [tuple(int(column) for column in lineup) for lineup in self._guard.ahead]
-        units = {columns: search.value(columns) + query.extra_units(columns) for columns in lineups}
+        base = self._charges(search).base_units
+        units = {columns: search.value(columns) + query.extra_units(columns) - base for columns in lineups}
         best = min(lineups, key=lambda columns: (-units[columns], columns))
         solution = Solution(best, units[best], units[best], len(lineups), len(lineups), "enumeration")
         self._admit(search, solution)
@@ -210,16 +225,13 @@ class PortfolioBuilder:
 
     def _query(self, search: Search, momentary: LineupRules) -> Query:
         spec, plan = self._spec, self._plan
-        points = spec.driver_points - spec.overlap_penalty * plan.used
-        tolls: tuple[Toll, ...] = ()
-        if spec.mode is ExposureMode.SOFT:
-            points = points + plan.soft_prices(spec.soft_price_points)
-            tolls = plan.soft_tolls(int(search.objective.units(np.array(spec.soft_price_points))))
+        charges = self._charges(search)
         return Query(
-            driver_units=search.objective.units(points),
+            driver_units=search.objective.units(spec.driver_points - spec.overlap_penalty * plan.used)
+            + charges.driver_units,
             rules=self._rules,
             momentary=momentary,
-            tolls=tolls,
+            tolls=charges.tolls,
             earlier=self._earlier(),
             min_distinct=spec.min_distinct,
         )

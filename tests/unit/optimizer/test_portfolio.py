@@ -29,13 +29,13 @@ def setting(seed, n_drivers=14, roster_size=4):
     return slate, DriverTable(names, slate.salaries_dollars, teams, roster_size)
 
 
-def builder(slate, drivers, config, n_lineups, rules=(), should_stop=lambda: False, **options):
+def builder(slate, drivers, config, n_lineups, rules=(), should_stop=lambda: False, price=5.0, **options):
     objective = build_objective(TERMS, slate.n_scenarios)
     search = TableSearch(build_table(slate, objective, no_checkpoint, max_lineups=10**6), no_checkpoint)
     bounds = exposure_bounds(config, drivers, 5, n_lineups, ())
     plan = ExposurePlan(bounds, drivers, [f"Team {index}" for index in range(5)], slate.salary_cap_dollars)
     spec = PortfolioSpec(
-        n_lineups, np.zeros(slate.n_drivers), rules, mode=config.mode, soft_price_points=5.0, **options
+        n_lineups, np.zeros(slate.n_drivers), rules, mode=config.mode, soft_price_points=price, **options
     )
     return PortfolioBuilder(spec, plan, lambda _index: (search, ""), should_stop, no_checkpoint), plan
 
@@ -143,13 +143,64 @@ def test_exposure_is_spread_rather_than_used_up_at_the_start():
     assert sum(star in columns for columns in first) <= 7
 
 
-def test_soft_bounds_are_traded_at_the_stated_price():
+PRICE = 5.0
+
+
+def fines(drivers, bounds, before, n_left, columns):
+    """Bounds that a lineup breaks for good after the lineups ``before``, counted one by one."""
+    held = np.array([np.isin(np.arange(len(drivers.names)), lineup) for lineup in [*before, columns]])
+    used = held.sum(axis=0)
+    over = held[-1] & (used > bounds.driver_max)
+    short = ~held[-1] & (used + n_left < bounds.driver_min)
+    teams = 0
+    for team in range(5):
+        in_team = held[:, drivers.team_index == team].any(axis=1)
+        teams += bool(in_team[-1]) and in_team.sum() > bounds.team_max[team]
+    return int(over.sum() + short.sum() + teams)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_soft_bounds_are_traded_at_the_stated_price(seed):
+    """Each lineup is the best by brute force after its fines, and none is ever worth more than without them."""
+    slate, drivers = setting(seed, n_drivers=9, roster_size=3)
+    config = ExposureConfig(0.34, 0.5, {0: (0.8, None), 1: (0.5, None)}, ExposureMode.SOFT, PRICE, spread=False)
+    build, plan = builder(slate, drivers, config, 6, overlap_penalty=0.0)
+    chosen, paid = [], 0.0
+    for entry in build.build():
+        left = 5 - entry.index
+        values = {
+            columns: float(value_points(slate, TERMS, columns))
+            - PRICE * fines(drivers, plan.bounds, chosen, left, columns)
+            for columns in legal(slate)
+            if columns not in chosen
+        }
+        columns = entry.solution.columns
+        assert entry.objective.points(entry.solution.units) == pytest.approx(values[columns], abs=1e-6)
+        assert values[columns] == pytest.approx(max(values.values()), abs=1e-6)
+        fined = PRICE * fines(drivers, plan.bounds, chosen, left, columns)
+        assert entry.objective.points(entry.paid_units) == pytest.approx(fined, abs=1e-6)
+        paid += fined
+        chosen.append(columns)
+    assert len(chosen) == 6
+    assert paid > 0
+    assert plan.broken()
+
+
+def test_a_price_nobody_pays_makes_soft_bounds_hold():
     slate, drivers = setting(2)
-    free, _ = builder(slate, drivers, ExposureConfig(max_driver=0.3, max_team=1.0, mode=ExposureMode.SOFT), 6)
-    assert len(list(free.build())) == 6
-    hard = dict.fromkeys(range(6), (1.0, None))
-    soft, _ = builder(slate, drivers, ExposureConfig(drivers=hard, mode=ExposureMode.SOFT), 6)
-    assert len(list(soft.build())) == 6
+    config = ExposureConfig(0.5, 1.0, {0: (0.5, None)}, ExposureMode.SOFT, spread=False)
+    dear, plan = builder(slate, drivers, config, 6, price=100_000.0)
+    assert len(list(dear.build())) == 6
+    assert plan.broken() == []
+    assert plan.used[0] >= 3
+
+
+def test_soft_bounds_at_no_price_are_as_good_as_none():
+    slate, drivers = setting(2)
+    free, plan = builder(slate, drivers, ExposureConfig(0.2, 1.0, mode=ExposureMode.SOFT), 6, price=0.0)
+    bare, _ = builder(slate, drivers, ExposureConfig(1.0, 1.0), 6)
+    assert [e.solution for e in free.build()] == [e.solution for e in bare.build()]
+    assert "exposure of " + drivers.names[int(plan.used.argmax())] + " at most 1 of 6" in plan.broken()
 
 
 def test_the_smallest_conflict_has_no_rule_to_spare():

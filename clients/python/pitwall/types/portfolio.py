@@ -176,6 +176,8 @@ class PortfolioSummary:
     warnings: tuple[str, ...]
     conflicting_rules: tuple[str, ...]
     timings_seconds: dict[str, float]
+    broken_exposures: tuple[str, ...] = ()
+    soft_paid_points: float = 0.0
 
 
 @dataclass(frozen=True)

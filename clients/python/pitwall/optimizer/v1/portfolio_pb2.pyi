@@ -31,7 +31,8 @@ class _ExposureModeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Exposure
     """Rules hold exactly or the build ends with the conflict named (default)."""
     EXPOSURE_MODE_SOFT: _ExposureMode.ValueType  # 2
     """A lineup that takes a driver or team ahead of an even spread of its maximum, or leaves out one behind its minimum,
-    pays `soft_price_points`; exposures never end a build.
+    pays `soft_price_points`; without `spread` it pays for what breaks a bound only. Exposures never end a build; the
+    summary names those that are broken.
     """
 
 class ExposureMode(_ExposureMode, metaclass=_ExposureModeEnumTypeWrapper):
@@ -42,7 +43,8 @@ EXPOSURE_MODE_HARD: ExposureMode.ValueType  # 1
 """Rules hold exactly or the build ends with the conflict named (default)."""
 EXPOSURE_MODE_SOFT: ExposureMode.ValueType  # 2
 """A lineup that takes a driver or team ahead of an even spread of its maximum, or leaves out one behind its minimum,
-pays `soft_price_points`; exposures never end a build.
+pays `soft_price_points`; without `spread` it pays for what breaks a bound only. Exposures never end a build; the
+summary names those that are broken.
 """
 Global___ExposureMode: _TypeAlias = ExposureMode  # noqa: Y015
 
@@ -743,10 +745,15 @@ class PortfolioLineup(_message.Message):
     CERTIFICATE_FIELD_NUMBER: _builtins.int
     METRICS_FIELD_NUMBER: _builtins.int
     REGIME_FIELD_NUMBER: _builtins.int
+    SOFT_PAID_POINTS_FIELD_NUMBER: _builtins.int
     index: _builtins.int
     """Output only. Position in the portfolio, from 0."""
     regime: _builtins.str
     """Output only. Regime it was optimised for; empty for all scenarios."""
+    soft_paid_points: _builtins.float
+    """Output only. What it paid in the soft mode for exposures that it breaks, points; the certificate's objective is after
+    it.
+    """
     @_builtins.property
     def lineup(self) -> _lineup_pb2.Lineup:
         """Output only. The drivers."""
@@ -767,10 +774,11 @@ class PortfolioLineup(_message.Message):
         certificate: Global___Certificate | None = ...,
         metrics: Global___LineupMetrics | None = ...,
         regime: _builtins.str = ...,
+        soft_paid_points: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["certificate", b"certificate", "lineup", b"lineup", "metrics", b"metrics"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["certificate", b"certificate", "index", b"index", "lineup", b"lineup", "metrics", b"metrics", "regime", b"regime"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["certificate", b"certificate", "index", b"index", "lineup", b"lineup", "metrics", b"metrics", "regime", b"regime", "soft_paid_points", b"soft_paid_points"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1014,6 +1022,8 @@ class PortfolioSummary(_message.Message):
     N_GENERATIONS_FIELD_NUMBER: _builtins.int
     WARNINGS_FIELD_NUMBER: _builtins.int
     CONFLICTING_RULES_FIELD_NUMBER: _builtins.int
+    BROKEN_EXPOSURES_FIELD_NUMBER: _builtins.int
+    SOFT_PAID_POINTS_FIELD_NUMBER: _builtins.int
     TIMINGS_SECONDS_FIELD_NUMBER: _builtins.int
     portfolio_id: _builtins.str
     """Output only. Hash of all inputs: the same request builds the same portfolio."""
@@ -1032,6 +1042,7 @@ class PortfolioSummary(_message.Message):
     n_allowed_lineups: _builtins.int
     n_generations: _builtins.int
     """Output only. Scenario generations that the build triggered: at most one for tail samples, and one for validation."""
+    soft_paid_points: _builtins.float
     @_builtins.property
     def driver_exposures(self) -> _containers.RepeatedCompositeFieldContainer[Global___Exposure]:
         """Output only. Exposures, greatest first."""
@@ -1059,6 +1070,10 @@ class PortfolioSummary(_message.Message):
         """
 
     @_builtins.property
+    def broken_exposures(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Output only. In the soft mode the names of the exposures that the portfolio breaks, and what all lineups paid, points."""
+
+    @_builtins.property
     def timings_seconds(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:
         """Output only. Seconds per stage."""
 
@@ -1082,11 +1097,13 @@ class PortfolioSummary(_message.Message):
         n_generations: _builtins.int = ...,
         warnings: _abc.Iterable[_builtins.str] | None = ...,
         conflicting_rules: _abc.Iterable[_builtins.str] | None = ...,
+        broken_exposures: _abc.Iterable[_builtins.str] | None = ...,
+        soft_paid_points: _builtins.float = ...,
         timings_seconds: _abc.Mapping[_builtins.str, _builtins.float] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["baseline", b"baseline", "diversity", b"diversity", "stability", b"stability", "validation", b"validation"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["all_proven", b"all_proven", "baseline", b"baseline", "conflicting_rules", b"conflicting_rules", "diversity", b"diversity", "driver_exposures", b"driver_exposures", "n_allowed_lineups", b"n_allowed_lineups", "n_built", b"n_built", "n_generations", b"n_generations", "n_legal_lineups", b"n_legal_lineups", "n_requested", b"n_requested", "portfolio_id", b"portfolio_id", "race_id", b"race_id", "scenario_set_id", b"scenario_set_id", "stability", b"stability", "team_exposures", b"team_exposures", "timings_seconds", b"timings_seconds", "validation", b"validation", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["all_proven", b"all_proven", "baseline", b"baseline", "broken_exposures", b"broken_exposures", "conflicting_rules", b"conflicting_rules", "diversity", b"diversity", "driver_exposures", b"driver_exposures", "n_allowed_lineups", b"n_allowed_lineups", "n_built", b"n_built", "n_generations", b"n_generations", "n_legal_lineups", b"n_legal_lineups", "n_requested", b"n_requested", "portfolio_id", b"portfolio_id", "race_id", b"race_id", "scenario_set_id", b"scenario_set_id", "soft_paid_points", b"soft_paid_points", "stability", b"stability", "team_exposures", b"team_exposures", "timings_seconds", b"timings_seconds", "validation", b"validation", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
