@@ -37,10 +37,11 @@ class ProjectionAnswer:
 
 @dataclass(frozen=True, eq=False)
 class ActualOwnership:
-    """What a field did, in which kind of contest, and when."""
+    """What a field did, in which kind of contest, and when; ``source`` is the field of the request that told it."""
 
     picks: FieldPicks
     contest: Contest
+    source: str
     race_day: float | None = None
 
 
@@ -56,7 +57,7 @@ def actual_from_table(
     driver_ids: Sequence[str], percents: Sequence[float], race: Race, given: Contest
 ) -> ActualOwnership:
     """From percentages by site id; `InvalidInput` when they cannot be this race's."""
-    return ActualOwnership(picks_from_table(driver_ids, percents, race, field="table.percent"), given)
+    return ActualOwnership(picks_from_table(driver_ids, percents, race, field="table.percent"), given, "table")
 
 
 def actual_from_standings(standings: Standings, race: Race, given: Contest) -> ActualOwnership:
@@ -66,4 +67,4 @@ def actual_from_standings(standings: Standings, race: Race, given: Contest) -> A
         entry_fee_dollars=given.entry_fee_dollars,
         max_entries_per_user=given.max_entries_per_user or standings.max_entries_per_user,
     )
-    return ActualOwnership(picks_from_standings(standings, race), contest)
+    return ActualOwnership(picks_from_standings(standings, race), contest, "standings")

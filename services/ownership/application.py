@@ -83,7 +83,7 @@ class Ownership:
         slate = slate_of(race, simulated, contest=actual.contest, day=day.day)
         played = PlayedSlate(slate, actual.picks.shares, actual.picks.points)
         record = StoredRecord(record_id(race.race_id, contest_id), contest_id, now, race.driver_ids, played)
-        self.store.put_record(record)
+        self.store.put_record(record, source=actual.source)
         return Recorded(record, _record_warnings(race, day, actual.picks, has_scenarios=bool(simulated)))
 
     def fit(self, work: Work) -> StoredModel:

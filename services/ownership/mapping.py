@@ -60,14 +60,15 @@ def overrides_from_proto(race: Race, values: Sequence[lineup_pb2.DriverValue]) -
     InvalidInput
         For unknown or repeated drivers and percentages outside 0-100.
     """
+    of_race, of_request = "race.drivers.projected_ownership_percent", "overrides_percent"
     own = [driver.projected_ownership_percent for driver in race.starters]
     shares = np.array([np.nan if percent is None else percent / 100.0 for percent in own], dtype=np.float64)
     if not values:
-        return Fixed(shares, "race.drivers.projected_ownership_percent")
+        return Fixed(shares, of_race)
     wrong = []
     seen: set[str] = set()
     for row, value in enumerate(values):
-        path = f"overrides_percent[{row}]"
+        path = f"{of_request}[{row}]"
         if value.driver_id not in race.driver_index:
             text = f"{value.driver_id!r} does not start in race {race.race_id!r}"
             wrong.append(FieldViolation(f"{path}.driver_id", text))
@@ -80,7 +81,10 @@ def overrides_from_proto(race: Race, values: Sequence[lineup_pb2.DriverValue]) -
         seen.add(value.driver_id)
     if wrong:
         raise InvalidInput.of(wrong)
-    return Fixed(shares)
+    both = any(
+        driver.projected_ownership_percent is not None and driver.driver_id not in seen for driver in race.starters
+    )
+    return Fixed(shares, f"{of_request}, {of_race}" if both else of_request)
 
 
 def _components(projection: Projection, column: int) -> list[ownership_pb2.OwnershipComponent]:

@@ -51,7 +51,7 @@ def record_id(race_id: str, contest_id: str) -> str:
     return hashlib.sha256(f"{race_id}\n{contest_id}".encode()).hexdigest()[:16]
 
 
-def refuse_conflicts(new: StoredRecord, others: Sequence[StoredRecord]) -> None:
+def refuse_conflicts(new: StoredRecord, others: Sequence[StoredRecord], *, source: str) -> None:
     """Raise `InvalidInput` when a record cannot stand beside those there are; names the one in the way."""
     for other in others:
         if other.race_id == new.race_id:
@@ -64,9 +64,9 @@ def refuse_conflicts(new: StoredRecord, others: Sequence[StoredRecord]) -> None:
             )
         elif other.picks == new.picks:
             raise InvalidInput.field(
-                "standings",
+                source,
                 f"the same ownership is recorded as contest {other.contest_id!r} of race {other.race_id!r}; "
-                "check file and race, or delete that record first",
+                "check what was sent and the race, or delete that record first",
             )
 
 

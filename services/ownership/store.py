@@ -67,8 +67,10 @@ class OwnershipStore:
         """Close all connections."""
         self._engine.dispose()
 
-    def put_record(self, record: StoredRecord) -> None:
+    def put_record(self, record: StoredRecord, *, source: str = "standings") -> None:
         """Store a record in place of an earlier one of the same contest; all records of a race have one day, the last.
+
+        ``source`` is the field of the request that errors about the ownership name.
 
         Raises
         ------
@@ -86,7 +88,7 @@ class OwnershipStore:
             # The delete comes first: it takes SQLite's write lock, so no other record comes in between.
             connection.execute(_records.delete().where(_records.c.record_id == record.record_id))
             others = [_record(other) for other in connection.execute(_records.select())]
-            refuse_conflicts(record, others)
+            refuse_conflicts(record, others, source=source)
             self._move_race(connection, record)
             connection.execute(_records.insert().values(row))
 

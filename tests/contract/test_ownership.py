@@ -217,6 +217,19 @@ class TestProjectOwnership:
         assert fields[0][0] == field
         assert says in fields[0][1]
 
+    def test_what_the_race_itself_says_is_named_when_it_takes_part_in_the_fault(self, stub, scenario):
+        race = scenario.races["phoenix"]
+        drivers = tuple(replace(d, projected_ownership_percent=99.0) for d in race.drivers[:7]) + race.drivers[7:]
+        scenario.races["phoenix"] = replace(race, drivers=drivers)
+        for overrides, field in (
+            ([], "race.drivers.projected_ownership_percent"),
+            (values(d30=10.0), "overrides_percent, race.drivers.projected_ownership_percent"),
+            (values(**{f"d{i:02d}": 98.0 for i in range(7)}), "overrides_percent"),
+        ):
+            with pytest.raises(grpc.RpcError) as excinfo:
+                project(stub, overrides_percent=overrides)
+            assert error_of(excinfo)[2][0][0] == field
+
     def test_statuses(self, stub):
         for race_id, options, code in (
             ("nowhere", {}, grpc.StatusCode.NOT_FOUND),
@@ -301,7 +314,7 @@ class TestRecordOwnership:
         record(stub, scenario, "race1", "124", **same_field)
         for race_id, contest_id, options, field in (
             ("race2", "123", {}, "contest_id"),
-            ("race2", "125", same_field, "standings"),
+            ("race2", "125", same_field, "table"),
         ):
             with pytest.raises(grpc.RpcError) as excinfo:
                 record(stub, scenario, race_id, contest_id, **options)

@@ -15,6 +15,9 @@ from services.ownership.core.slate import Floats, PlayedSlate, Slate
 
 COMPLETE_TOLERANCE = 0.05
 """How far a complete set of the user's own shares may sum from the roster size and still be taken as rounding."""
+_EXACT = 1e-12
+_TOLD = 5e-5
+"""From here on the sum of given percentages shows in two decimals that it is off."""
 _DEAREST = -0.5
 _CHEAPEST = 50.0
 _USUAL_SPREAD = 0.0025
@@ -126,12 +129,21 @@ def _check_fixed(fixed: Floats, slate: Slate, *, field: str) -> None:
 
 def _complete(fixed: Floats, slate: Slate, *, field: str) -> FieldShares:
     given = float(fixed.sum())
-    if abs(given - slate.roster_size) <= 1e-9:
-        shares, rescaled_from = fixed, None
-    else:
-        shares, rescaled_from = shares_from_logits(logit(fixed), slate.roster_size), given
+    off = abs(given - slate.roster_size)
+    shares = fixed if off <= _EXACT else _brought_to(float(slate.roster_size), fixed)
     _check_cap(mean_lineup_salary(shares, slate), slate, field=field)
-    return FieldShares(shares, rescaled_from=rescaled_from)
+    return FieldShares(shares, rescaled_from=given if off >= _TOLD else None)
+
+
+def _brought_to(total: float, given: Floats) -> Floats:
+    """Shares of that sum, log odds moved by one constant; nobody's and everybody's choices stay so where they can."""
+    moved = (given > 0.0) & (given < 1.0)
+    rest = total - float(given[~moved].sum())
+    if not 0.0 < rest < moved.sum():
+        return shares_from_logits(logit(given), total)
+    shares = given.copy()
+    shares[moved] = shares_from_logits(logit(given[moved]), rest)
+    return shares
 
 
 def field_shares(
@@ -156,15 +168,18 @@ def field_shares(
         return _complete(given, slate, field=field)
     rest = slate.roster_size - float(given[~free].sum())
     price = salary_z(slate)[free]
-    shares = given.copy()
+
+    def tilted(cheaper: float) -> Floats:
+        shares = given.copy()
+        shares[free] = shares_from_logits(logits[free] - cheaper * price, rest)
+        return shares
 
     def cost(cheaper: float) -> float:
-        shares[free] = shares_from_logits(logits[free] - cheaper * price, rest)
-        return mean_lineup_salary(shares, slate)
+        return mean_lineup_salary(tilted(cheaper), slate)
 
     least = max(cheapest_mean_salary(given, slate), cost(_CHEAPEST))
-    cheaper = _price_tilt(cost, least, slate.salary_cap_dollars, cap_use)
-    _check_cap(cost(cheaper), slate, field=field)
+    shares = tilted(_price_tilt(cost, least, slate.salary_cap_dollars, cap_use))
+    _check_cap(mean_lineup_salary(shares, slate), slate, field=field)
     return FieldShares(shares)
 
 

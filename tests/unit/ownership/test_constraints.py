@@ -86,6 +86,19 @@ def test_a_complete_set_is_kept_or_brought_to_the_roster_size(rng):
         field_shares(np.zeros(38), slate, cap_use=CapUse(), fixed=whole * 0.8)
 
 
+def test_a_complete_set_sums_exactly_and_keeps_who_is_nobodys_choice(rng):
+    slate = a_slate(rng)
+    whole = field_shares(rng.normal(0, 0.5, 38), slate, cap_use=CapUse()).shares
+    dust = field_shares(np.zeros(38), slate, cap_use=CapUse(), fixed=whole * (1 + 1e-10))
+    assert abs(dust.shares.sum() - 6) < 1e-13
+    assert dust.rescaled_from is None
+    given = np.where(np.arange(38) == 5, 0.0, whole)
+    scaled = field_shares(np.zeros(38), slate, cap_use=CapUse(), fixed=given * 5.84 / given.sum())
+    assert scaled.shares[5] == 0.0
+    assert abs(scaled.shares.sum() - 6) < 1e-11
+    assert scaled.rescaled_from == pytest.approx(5.84)
+
+
 def test_says_by_how_much_a_field_breaks_the_cap(rng):
     slate = a_slate(rng)
     dear = np.argsort(-slate.salaries_dollars)[:6]
