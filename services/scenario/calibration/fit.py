@@ -25,6 +25,7 @@ from services.scenario.core.race_flow import RaceFlow
 from services.scenario.core.simulate import MODEL_VERSION
 
 MIN_RACES_OF_TYPE = 3
+"""Races of a track type below which it is not fitted: the service then falls back to other types and series."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,7 @@ def calibrate(
     Raises
     ------
     InvalidInput
-        If there is no history of any series, or a file cannot be used.
+        If there is no history of any series, too little of one to fit anything, or a file cannot be used.
     """
     settings = settings or CALIBRATION_SETTINGS
     contents: dict[str, Any] = {}
@@ -139,7 +140,7 @@ def calibrate(
         if not any(history.rglob(f"*{name.value}*results*.csv*")):
             continue
         races = _seasons(read_history(history, name), settings.last_season)
-        content, source = _fit_series(races, settings, checkpoint, report)
+        content, source = _fit_series(name, races, settings, checkpoint, report)
         contents[name.value], provenance[name.value] = content, source
     if not contents:
         raise InvalidInput.field(str(history), "holds no results file such as cup_results_2010_2023.csv.gz")
@@ -162,10 +163,15 @@ def _seasons(races: Sequence[HistoricRace], last_season: int | None) -> list[His
 
 
 def _fit_series(
-    races: Sequence[HistoricRace], settings: FitSettings, checkpoint: Checkpoint, report: ReportProgress
+    series: Series,
+    races: Sequence[HistoricRace],
+    settings: FitSettings,
+    checkpoint: Checkpoint,
+    report: ReportProgress,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     followed = list(follow(races, settings.form))
     past = [known for known, _ in followed if known.race.season >= settings.first_season]
+    _check_enough(series, races, past, settings)
     fits = fit_tracks(past, settings, checkpoint=checkpoint, report=report)
     content = {
         "tracks": {kind.value: track_document(fit, past) for kind, fit in fits.items()},
@@ -173,6 +179,22 @@ def _fit_series(
         "last_season": races[-1].season,
     }
     return content, _provenance(past, fits)
+
+
+def _check_enough(
+    series: Series, races: Sequence[HistoricRace], past: Sequence[KnownRace], settings: FitSettings
+) -> None:
+    """Refuse history of which no track type can be fitted."""
+    most = max((len(of_type(past, kind)) for kind in TrackType), default=0)
+    if most >= MIN_RACES_OF_TYPE:
+        return
+    held = f"{races[0].season}-{races[-1].season}" if races else "no season"
+    chosen = f"from {settings.first_season}" + (f" to {settings.last_season}" if settings.last_season else " on")
+    raise InvalidInput.field(
+        "seasons",
+        f"the {series.value} results (read: {held}) hold {len(past)} races {chosen}, at most {most} of a track type, "
+        f"and {MIN_RACES_OF_TYPE} are needed to fit one; add races or choose other seasons",
+    )
 
 
 def track_document(fit: TrackFit, past: Sequence[KnownRace]) -> dict[str, Any]:
@@ -215,6 +237,7 @@ def _provenance(past: Sequence[KnownRace], fits: Mapping[TrackType, TrackFit]) -
             }
             for kind, fit in fits.items()
         },
+        "not_fitted": {kind.value: len(of_type(past, kind)) for kind in TrackType if kind not in fits},
     }
 
 

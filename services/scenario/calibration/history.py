@@ -2,7 +2,10 @@
 
 A folder is searched, subfolders included, for ``*<series>*results*.csv[.gz]`` (required),
 ``*<series>*loop*.csv[.gz]``, ``*<series>*practice*.csv`` and ``*<series>*race_meta*.csv`` (optional); several
-files of a kind are put together. Fastest laps, and so exact site points, come from loop statistics.
+files of a kind are put together. Fastest laps, and so exact site points, come from loop statistics. Results say what
+kind of track it was by ``track_type``, or else by ``surface`` and ``track_length_mi``. Where they lack
+``scheduled_laps``, the distance planned is inferred from the distances run at the track in all seasons of the folder,
+later ones included.
 """
 
 from __future__ import annotations
@@ -30,7 +33,8 @@ _RESULTS = TableColumns(
     numbers=("finish", "start", "laps", "laps_led"),
     texts=("track", "team", "status"),
     name="driver",
-    optional=("track_length_mi", "driver_rating"),
+    optional=("track_length_mi", "driver_rating", "scheduled_laps"),
+    choices={"track_type": [kind.value for kind in TrackType]},
 )
 _LOOP = TableColumns(numbers=("fastest_laps",), name="driver_name", optional=("exhibition",))
 _PRACTICE = TableColumns(numbers=("rank",), name="driver")
@@ -113,7 +117,8 @@ def read_history(folder: Path, series: Series = Series.CUP) -> tuple[HistoricRac
     Raises
     ------
     InvalidInput
-        If there is no results file; naming file, row and column of what cannot be read.
+        If there is no results file; naming file, row and column of what cannot be read, or the race whose type
+        of track is not said.
     """
     results = read_tables(folder, f"*{series.value}*results*.csv*", _RESULTS)
     if results is None:
@@ -192,6 +197,12 @@ def _scheduled(laps_run: int, counts: Mapping[int, int]) -> int:
     return max(usual, key=lambda laps: counts[laps]) if usual else laps_run
 
 
+def _planned(row: pd.Series) -> int:
+    """What the results say was scheduled; 0 where they do not."""
+    laps = row.get("scheduled_laps", np.nan)
+    return int(laps) if laps > 0 else 0
+
+
 def _race(
     series: Series,
     group: pd.DataFrame,
@@ -211,7 +222,7 @@ def _race(
         race_num=race_num,
         track=track,
         track_type=_track_type(first),
-        scheduled_laps=_scheduled(laps_run, distances.get(track, {})),
+        scheduled_laps=_planned(first) or _scheduled(laps_run, distances.get(track, {})),
         laps_run=laps_run,
         cautions=note.cautions if note else -1,
         caution_laps=note.caution_laps if note else -1,
@@ -258,11 +269,18 @@ def _out(status: str) -> int:
 def _track_type(row: pd.Series) -> TrackType:
     given = row.get("track_type")
     if isinstance(given, str) and given:
-        return TrackType(given.strip().lower())
-    surface, track = str(row.get("surface", "")).lower(), str(row["track"]).lower()
+        return TrackType(given)
+    surface, track = row.get("surface"), str(row["track"]).lower()
+    length = float(row.get("track_length_mi", np.nan))
+    if not isinstance(surface, str) or not np.isfinite(length):
+        raise InvalidInput.field(
+            f"race {row['race_num']} of {row['season']}",
+            "the results do not say on what track it was: fill in track_type, or surface and track_length_mi",
+        )
+    surface = surface.strip().lower()
     if surface in ("road", "dirt"):
         return TrackType(surface)
     atlanta = "atlanta" in track and int(row["season"]) >= 2022
     if atlanta or any(name in track for name in _SUPERSPEEDWAYS):
         return TrackType.SUPERSPEEDWAY
-    return TrackType.SHORT if float(row.get("track_length_mi", 1.5)) <= 1.06 else TrackType.INTERMEDIATE
+    return TrackType.SHORT if length <= 1.06 else TrackType.INTERMEDIATE

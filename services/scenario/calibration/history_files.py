@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -36,6 +36,8 @@ class TableColumns:
         Words; ``name``, if there is one, is filled in every row.
     optional
         Numbers of columns that may lack.
+    choices
+        Words of which one must stand in each filled cell of a column that may lack, whatever their case.
     """
 
     keys: Sequence[str] = ("season", "race_num")
@@ -43,6 +45,7 @@ class TableColumns:
     texts: Sequence[str] = ()
     name: str = ""
     optional: Sequence[str] = ()
+    choices: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def required(self) -> tuple[str, ...]:
@@ -81,7 +84,7 @@ def _check_columns(file_name: str, frame: pd.DataFrame, columns: TableColumns) -
         for name in columns.required
         if name not in frame.columns
     ]
-    used = (*columns.required, *columns.optional)
+    used = (*columns.required, *columns.optional, *columns.choices)
     faults += [
         FieldViolation(f"{file_name}: row 1, column {name}", "the column stands twice; remove one")
         for name in frame.columns[frame.columns.duplicated()].unique()
@@ -103,6 +106,11 @@ def _checked_cells(file_name: str, frame: pd.DataFrame, columns: TableColumns) -
         faults += _places(file_name, frame, name, wrong, "is no number that can stand here")
         frame[name] = values.astype(float)
     frame = frame.dropna(subset=list(columns.keys))
+    for name, words in columns.choices.items():
+        if name in frame.columns:
+            cells = frame[name].astype(object).fillna("").astype(str).str.strip().str.lower()
+            frame[name] = cells
+            faults += _places(file_name, frame, name, ~cells.isin(["", *words]), f"is none of {', '.join(words)}")
     if columns.name:
         nobody = frame[columns.name].fillna("").astype(str).str.strip() == ""
         faults += _places(file_name, frame, columns.name, nobody, "names nobody")

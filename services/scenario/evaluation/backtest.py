@@ -124,7 +124,10 @@ def backtest(
     n_scored = sum(item.race.season >= seasons[0] for item in known)
     if not n_scored or n_scored == len(known):
         raise InvalidInput.field(
-            "seasons", f"{history} needs races of {seasons[0]}-{seasons[1]} and of earlier seasons"
+            "seasons",
+            f"{history} needs races of {seasons[0]}-{seasons[1]} and of earlier seasons, those before "
+            f"{settings.fit.first_season} not counted: from that season on races are fitted and scored; "
+            "choose other seasons or an earlier first season of the fits",
         )
     scores = []
     for past, item, fit in _walk(known, seasons[0], settings, checkpoint, report):

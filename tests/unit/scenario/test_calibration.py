@@ -310,3 +310,48 @@ def test_seasons_and_series_can_be_chosen(folder):
     assert shorter["provenance"]["series"]["cup"]["seasons"] == [2018, 2019]
     with pytest.raises(InvalidInput, match="no results file"):
         calibrate(folder, series=(Series.TRUCK,), settings=QUICK)
+
+
+def test_history_too_old_or_too_small_for_a_fit_is_refused(folder, tmp_path):
+    with pytest.raises(InvalidInput, match=r"read: 2018-2021\) hold 0 races from 2022 on"):
+        calibrate(folder, settings=dataclasses.replace(QUICK, first_season=2022))
+    with pytest.raises(InvalidInput, match="no season"):
+        calibrate(folder, settings=dataclasses.replace(QUICK, last_season=2017))
+    write_history(tmp_path / "small", range(2020, 2021), races_per_season=2)
+    with pytest.raises(InvalidInput, match="hold 2 races from 2017 on, at most 1 of a track type"):
+        calibrate(tmp_path / "small", settings=QUICK)
+
+
+def test_types_without_enough_races_are_named_in_the_provenance(document):
+    source = document["provenance"]["series"]["cup"]
+    assert source["not_fitted"] == {"road": 0, "dirt": 0}
+    assert set(source["tracks"]) == {"short", "intermediate", "superspeedway"}
+
+
+def results_with(folder, tmp_path, **columns):
+    """A folder whose results have other columns; None drops one."""
+    frame = pd.read_csv(folder / "race_results" / "cup_results.csv.gz")
+    for name, values in columns.items():
+        frame = frame.drop(columns=name) if values is None else frame.assign(**{name: values})
+    frame.to_csv(tmp_path / "cup_results.csv", index=False)
+    return tmp_path
+
+
+def test_an_unknown_track_type_names_file_row_and_column(folder, tmp_path):
+    kinds = pd.read_csv(folder / "race_results" / "cup_results.csv.gz")["track_type"].tolist()
+    read_history(results_with(folder, tmp_path, track_type=[f" {kind.title()} " for kind in kinds]))
+    kinds[30] = "street"
+    with pytest.raises(InvalidInput, match=r"cup_results\.csv: row 32, column track_type.*'street' is none of"):
+        read_history(results_with(folder, tmp_path, track_type=kinds))
+
+
+@pytest.mark.parametrize("unsaid", ["surface", "track_length_mi"])
+def test_a_race_whose_type_of_track_is_not_said_is_refused(folder, tmp_path, unsaid):
+    with pytest.raises(InvalidInput, match=r"race 1 of 2018: .*track_type, or surface and track_length_mi"):
+        read_history(results_with(folder, tmp_path, track_type=None, **{unsaid: None}))
+    with pytest.raises(InvalidInput, match="race 1 of 2018"):
+        read_history(results_with(folder, tmp_path, track_type="", **{unsaid: None}))
+
+
+def test_a_scheduled_distance_that_the_results_say_is_taken(folder, tmp_path):
+    assert {race.scheduled_laps for race in read_history(results_with(folder, tmp_path, scheduled_laps=150))} == {150}

@@ -1,3 +1,4 @@
+import dataclasses
 import itertools
 import json
 
@@ -169,3 +170,6 @@ def test_backtests_need_earlier_seasons(tmp_path):
         backtest(tmp_path / "h", (2018, 2019))
     with pytest.raises(InvalidInput, match="seasons"):
         backtest(tmp_path / "h", (2030, 2031))
+    late = BacktestSettings(fit=dataclasses.replace(QUICK, first_season=2019))
+    with pytest.raises(InvalidInput, match="those before 2019 not counted"):
+        backtest(tmp_path / "h", (2019, 2019), settings=late)
