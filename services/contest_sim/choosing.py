@@ -21,7 +21,14 @@ from services.contest_sim.core.economics import lineup_worth
 from services.contest_sim.core.selection import Selection, SelectionTask, select_entries
 from services.contest_sim.core.selection_rules import SelectionRules
 from services.contest_sim.opposition import Opposition
-from services.contest_sim.simulation import effective_fields, field_plan, n_opponents, portfolio_message, take_seats
+from services.contest_sim.simulation import (
+    effective_fields,
+    field_plan,
+    insight_warnings,
+    n_opponents,
+    portfolio_message,
+    take_seats,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,16 +50,18 @@ class Choosing:
             raise FailedPrecondition("selecting entries takes at least two scenarios; generate more")
         seats = take_seats([self.opposition], [self.contest], self.rules.n_entries)
         sizes = [n_opponents(self.contest, self.rules.n_entries)]
+        n_fields = effective_fields(self.n_fields, self.matrix.n_scenarios // 4 or 1, seats)
         task = SelectionTask(
             pool=self.pool,
             ticks=self.matrix.ticks,
             contest=self.contest,
             plan=field_plan(seats, sizes, self.seed, call),
-            n_fields=effective_fields(self.n_fields, self.matrix.n_scenarios // 4 or 1, seats),
+            n_fields=n_fields,
             rules=self.rules,
         )
         selection = select_entries(task, checkpoint=call.checkpoint, progress=progress)
-        return self._answer(selection, seats[0].warnings)
+        doubts = insight_warnings(seats, selection.insight, n_fields)
+        return self._answer(selection, [*seats[0].warnings, *doubts])
 
     def _answer(self, selection: Selection, warnings: Sequence[str]) -> contestsim_service_pb2.EntrySelection:
         entries = Entries(selection.lineups, np.ones(len(selection.lineups), dtype=np.int64))
@@ -67,6 +76,7 @@ class Choosing:
             fresh_profit_cents={choice.name: choice.profit for choice in selection.comparisons},
             comparisons=map(answers.compared_to_proto, selection.comparisons),
             warnings=warnings,
+            insight=selection.insight,
         )
 
     def _lineup_results(self, selection: Selection) -> list[contest_pb2.LineupResult]:

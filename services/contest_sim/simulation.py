@@ -24,6 +24,9 @@ from services.contest_sim.opposition import ModelOpposition, Opposition
 DEFAULT_FIELDS = 40
 """Enough for races to find a field that is surprised in their direction."""
 
+INSIGHT_TOLERANCE = 0.02
+"""An insight that falls short by more is told."""
+
 
 @dataclass(frozen=True, eq=False)
 class Simulation:
@@ -54,13 +57,15 @@ class Simulation:
             checkpoint=call.checkpoint,
             progress=progress,
         )
+        report = seats[0].report(max(1, self._sizes[0]))
+        report.warnings.extend(insight_warnings(seats, dealing.insight, n_fields))
         return contestsim_service_pb2.SimulationResult(
             scenario_set_id=self.matrix.scenario_set_id,
             contests=[
                 self._contest(index, contest, outcome)
                 for index, (contest, outcome) in enumerate(zip(self.contests, outcomes, strict=True))
             ],
-            field=seats[0].report(max(1, self._sizes[0])),
+            field=report,
             n_scenarios=self.matrix.n_scenarios,
             n_fields=n_fields,
             seed=self.seed,
@@ -113,6 +118,18 @@ def effective_fields(asked: int, n_scenarios: int, oppositions: Sequence[Opposit
     if isinstance(oppositions[0], KnownOpposition):
         return 1
     return min(asked or DEFAULT_FIELDS, n_scenarios)
+
+
+def insight_warnings(oppositions: Sequence[Opposition], achieved: float, n_fields: int) -> list[str]:
+    """A warning where too few fields leave their insight below what was asked for, which flatters returns."""
+    models = [item for item in oppositions if isinstance(item, ModelOpposition) and item.concentration > 0.0]
+    if not models or achieved >= models[0].insight - INSIGHT_TOLERANCE:
+        return []
+    return [
+        f"the opponents know less than asked for: an insight of {achieved:.2f} is reached with n_fields {n_fields}, "
+        f"{models[0].insight:.2f} was asked for, and returns come out too high; raise n_fields "
+        f"({DEFAULT_FIELDS} by default)"
+    ]
 
 
 def field_plan(oppositions: Sequence[Opposition], sizes: Sequence[int], seed: int, call: Call) -> Plan:

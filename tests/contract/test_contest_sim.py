@@ -127,6 +127,16 @@ def error_of(caught):
     return caught.value.code(), info.reason, {item.field: item.description for item in bad.field_violations}
 
 
+def test_insight_that_too_few_fields_leave_out_of_reach_is_told(stub):
+    few, many = (result_of(stub.SimulateContest(request(n_fields=n))).result for n in (1, 100))
+    assert few.insight < many.insight - 0.1
+    assert any("raise n_fields" in text for text in few.field.warnings)
+    assert not any("n_fields" in text for text in many.field.warnings)
+    ignorant = contest_pb2.FieldSpec(model=contest_pb2.ModelField(redraw_ownership=False))
+    fixed = result_of(stub.SimulateContest(request(n_fields=1, field=ignorant))).result
+    assert not any("n_fields" in text for text in fixed.field.warnings)
+
+
 def test_simulation_adds_up(stub):
     result = result_of(stub.SimulateContest(request(n_fields=8))).result
     assert (result.scenario_set_id, result.n_scenarios, result.n_fields, result.seed) == (SET_ID, 400, 8, 7)
@@ -364,7 +374,9 @@ def test_selection_keeps_the_rules_and_its_bound(stub):
         assert response.selection.fresh_profit_cents[item.name] == item.profit_cents.value
         assert item.lead_cents.value == pytest.approx(first.profit_cents.value - item.profit_cents.value)
     assert all(item.lead_cents.standard_error > 0 for item in others)
-    assert list(response.selection.warnings) == ["few races in the history"]
+    history, knowledge = response.selection.warnings
+    assert history == "few races in the history"
+    assert f"an insight of {response.selection.insight:.2f} is reached with n_fields 4" in knowledge
     fresh = response.selection.fresh_profit_cents["selection"]
     assert response.selection.portfolio.profit_cents.value == pytest.approx(fresh)
 

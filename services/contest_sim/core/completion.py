@@ -64,16 +64,29 @@ def complete_choice(
     return candidates[result.x > 0.5]
 
 
+def check_exposure(pool: Lineups, rules: SelectionRules) -> None:
+    """Refuse what counting shows to be impossible before any work is done.
+
+    Raises
+    ------
+    Infeasible
+        If the places of all entries are more than the drivers of ``pool[row, slot]`` may fill.
+    """
+    holders = np.bincount(pool.ravel())
+    if np.minimum(holders, rules.max_per_driver).sum() < rules.n_entries * pool.shape[1]:
+        raise _infeasible(rules, 0, len(pool), proven=True)
+
+
 def _candidates(pool: Lineups, payouts: Floats, picked: Sequence[int], checkpoint: Checkpoint) -> Rows:
     """Rows worth looking at, ascending."""
     if len(pool) <= ALL_CANDIDATES:
         return np.arange(len(pool), dtype=np.int64)
-    best = np.argsort(-payouts, kind="stable")
-    parts = [np.asarray(picked, dtype=np.int64), best[:BEST]]
+    parts = [np.asarray(picked, dtype=np.int64), np.argpartition(-payouts, BEST)[:BEST]]
     for driver in range(int(pool.max()) + 1):
         checkpoint()
         holders = np.flatnonzero((pool == driver).any(axis=1))
-        parts.append(holders[np.argsort(-payouts[holders], kind="stable")[:BEST_PER_DRIVER]])
+        n = min(len(holders), BEST_PER_DRIVER)
+        parts.append(holders[np.argpartition(-payouts[holders], n - 1)[:n]] if n else holders)
     return np.unique(np.concatenate(parts))
 
 

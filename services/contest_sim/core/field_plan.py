@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from typing import Protocol
 
 import numpy as np
@@ -68,6 +69,7 @@ class ModelPlan:
     seed: int
     insight: float = 0.0
     checkpoint: Checkpoint = no_checkpoint
+    _surprises: dict[tuple[int, float, int], Floats] = dataclass_field(default_factory=dict, init=False, repr=False)
 
     def draw(self, index: int) -> list[Drawn]:
         """Field number ``index`` of each contest.
@@ -100,8 +102,11 @@ class ModelPlan:
 
     def _surprise(self, field: Field, concentration: float, index: int) -> Floats:
         """What surprise number ``index`` makes of a field's ownership, in log-odds; shape (n_drivers,)."""
-        levels = np.random.default_rng([self.seed, index]).random(field.universe.n_drivers)
-        return draw_surprise(field.shares, concentration, levels)
+        key = id(field), concentration, index
+        if key not in self._surprises:
+            levels = np.random.default_rng([self.seed, index]).random(field.universe.n_drivers)
+            self._surprises[key] = draw_surprise(field.shares, concentration, levels)
+        return self._surprises[key]
 
     def _surprised(self, field: Field, concentration: float, index: int) -> Choices:
         if concentration <= 0.0:

@@ -28,6 +28,9 @@ Rows = npt.NDArray[np.int64]
 BATCH = 256
 """Candidates valued at a time: enough to use the tables while they are in cache."""
 
+PASSED_OVER = 20_000
+"""Candidates asked about at a time where the rules leave few."""
+
 
 @dataclass(frozen=True, eq=False)
 class Valuer:
@@ -74,9 +77,20 @@ class LazyCandidates:
             valuer.checkpoint()
             rows = valuer.allowed(batch)
             if not len(rows):
+                self._pass_over_refused(valuer)
                 continue
             for row, gain in zip(rows.tolist(), valuer.gains(rows).tolist(), strict=True):
                 heapq.heappush(self._heap, (-gain, row, valuer.round))
+
+    def _pass_over_refused(self, valuer: Valuer) -> None:
+        """Go on to the next waiting row that keeps the rules; what breaks them now is never taken later."""
+        while self._next < len(self._order):
+            valuer.checkpoint()
+            kept = valuer.chosen.allows(valuer.pool[self._order[self._next : self._next + PASSED_OVER]])
+            if kept.any():
+                self._next += int(kept.argmax())
+                return
+            self._next += len(kept)
 
     def in_reach(self) -> npt.NDArray[np.int64]:
         """Rows that were valued, and the next best payouts."""

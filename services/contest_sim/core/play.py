@@ -40,35 +40,64 @@ def play_contests(
     Each scenario is played against one of ``n_fields`` fields: the one it is dealt to, by default in turn. Only
     one field is held at a time, so memory depends neither on their number nor on scenarios times opponents.
     """
-    dealt = (dealing or deal_evenly(len(ticks), n_fields)).field_of_scenario
-    ledgers = [Ledger(dealt, n_fields, len(entries.lineups)) for _ in contests]
-    table = _Table(ticks, entries, checkpoint)
+    dealt = dealing or deal_evenly(len(ticks), n_fields)
+    tables = [_Table(ticks, contest, entries, checkpoint) for contest in contests]
+    return _play(tables, draw, n_fields, dealt, progress)
+
+
+def play_choices(
+    ticks: Ticks,
+    contest: Contest,
+    choices: Sequence[Entries],
+    draw: Draw,
+    *,
+    n_fields: int,
+    dealing: Dealing,
+    checkpoint: Checkpoint = no_checkpoint,
+) -> list[Outcome]:
+    """Play each of several choices of entries, in place of one another, against the same fields of one contest."""
+    tables = [_Table(ticks, contest, entries, checkpoint) for entries in choices]
+    return _play(tables, lambda index: [draw(index)[0]] * len(choices), n_fields, dealing, no_progress)
+
+
+def _play(
+    tables: Sequence[_Table], draw: Draw, n_fields: int, dealing: Dealing, progress: ReportProgress
+) -> list[Outcome]:
+    """Play field by field at every table; ``draw`` gives the opponents at each."""
+    dealt = dealing.field_of_scenario
+    ledgers = [Ledger(dealt, n_fields, table.n_lineups) for table in tables]
     done = 0
     for index in range(n_fields):
-        checkpoint()
-        for contest, drawn, ledger in zip(contests, draw(index), ledgers, strict=True):
-            for n_played in table.play(index, contest, drawn, ledger):
+        for table, drawn, ledger in zip(tables, draw(index), ledgers, strict=True):
+            for n_played in table.play(index, drawn, ledger):
                 done += n_played
-                progress("simulate", done, len(ticks) * len(contests))
+                progress("simulate", done, len(dealt) * len(tables))
             ledger.close(index)
     return [ledger.outcome() for ledger in ledgers]
 
 
 class _Table:
-    """Plays blocks of scenarios on all cores."""
+    """Plays blocks of scenarios of a contest on all cores."""
 
-    def __init__(self, ticks: Ticks, entries: Entries, checkpoint: Checkpoint) -> None:
+    def __init__(self, ticks: Ticks, contest: Contest, entries: Entries, checkpoint: Checkpoint) -> None:
         self._ticks = ticks
+        self._contest = contest
         self._entries = entries
         self._checkpoint = checkpoint
 
-    def play(self, index: int, contest: Contest, drawn: Drawn, ledger: Ledger) -> Iterator[int]:
+    @property
+    def n_lineups(self) -> int:
+        """Own lineups, each once."""
+        return len(self._entries.lineups)
+
+    def play(self, index: int, drawn: Drawn, ledger: Ledger) -> Iterator[int]:
         """Play the scenarios of one field and yield how many each block held."""
+        self._checkpoint()
         mine = ledger.scenarios_of(index)
         opponents = drawn.opponents
         lineups = self._entries.lineups
         ledger.note_duplicates(index, opponents.copies_of(lineups), drawn.expected_copies(lineups))
-        play = _player(np.ascontiguousarray(self._ticks[mine]), contest, self._entries, opponents)
+        play = _player(np.ascontiguousarray(self._ticks[mine]), self._contest, self._entries, opponents)
         size = max(16, SCORES_PER_BLOCK // (len(opponents.copies) + len(self._entries.copies)))
         blocks = cut(len(mine), size)
         parts = run_blocks(play, blocks, checkpoint=self._checkpoint)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,12 +10,13 @@ import numpy.typing as npt
 
 from services.common.domain.work import Checkpoint, ReportProgress, no_checkpoint, no_progress
 from services.contest_sim.core.comparison import SELECTION, ComparedChoice, compare, plain_choices
+from services.contest_sim.core.completion import check_exposure
 from services.contest_sim.core.contest import Contest, Entries
 from services.contest_sim.core.field_plan import Plan
 from services.contest_sim.core.gain_tiles import GainTiles, build_gain_tiles
 from services.contest_sim.core.greedy import choose_greedily
 from services.contest_sim.core.outcome import Outcome
-from services.contest_sim.core.play import play_contests
+from services.contest_sim.core.play import play_choices
 from services.contest_sim.core.selection_rules import Chosen, SelectionRules
 from services.contest_sim.core.swaps import improve_by_swaps
 
@@ -61,6 +63,8 @@ class Selection:
         Outcome on scenarios and fields that the selection has not seen.
     fresh_scenarios
         Their numbers.
+    insight
+        Of the fresh fields, as achieved.
     comparisons
         The choice and plainer ones, judged on these.
     """
@@ -70,6 +74,7 @@ class Selection:
     upper_bound: float
     fresh: Outcome
     fresh_scenarios: npt.NDArray[np.int64]
+    insight: float
     comparisons: list[ComparedChoice]
 
 
@@ -77,6 +82,7 @@ def select_entries(
     task: SelectionTask, *, checkpoint: Checkpoint = no_checkpoint, progress: ReportProgress = no_progress
 ) -> Selection:
     """Choose entries greedily, exchange single ones while that helps, and compare on fresh scenarios."""
+    check_exposure(task.pool, task.rules)
     n_drivers = task.ticks.shape[1]
     seen, fresh = split_scenarios(len(task.ticks))
     n_fields = min(task.n_fields, len(seen))
@@ -98,7 +104,7 @@ def select_entries(
         tiles, task.pool, payouts, task.rules, n_drivers=n_drivers, checkpoint=checkpoint, progress=progress
     )
     choices = {SELECTION: np.array(chosen.lineups, dtype=np.int8), **plain}
-    outcomes = {name: _judge(task, fresh, lineups, checkpoint) for name, lineups in choices.items()}
+    outcomes, insight = _judge(task, fresh, choices, checkpoint)
     sizes = {name: len(lineups) for name, lineups in choices.items()}
     fees = task.rules.n_entries * task.contest.entry_fee_cents
     return Selection(
@@ -107,6 +113,7 @@ def select_entries(
         upper_bound=float(np.sort(payouts)[-task.rules.n_entries :].sum()) - fees,
         fresh=outcomes[SELECTION],
         fresh_scenarios=fresh,
+        insight=insight,
         comparisons=compare(outcomes, sizes, task.contest.entry_fee_cents),
     )
 
@@ -149,17 +156,21 @@ def _choose(
                 break
 
 
-def _judge(task: SelectionTask, fresh: npt.NDArray[np.int64], lineups: Lineups, checkpoint: Checkpoint) -> Outcome:
-    """Play a choice on fresh scenarios against fresh fields."""
-    entries = Entries(lineups, np.ones(len(lineups), dtype=np.int64))
+def _judge(
+    task: SelectionTask, fresh: npt.NDArray[np.int64], choices: Mapping[str, Lineups], checkpoint: Checkpoint
+) -> tuple[dict[str, Outcome], float]:
+    """What comes of each choice on fresh scenarios against the same fresh fields, and the insight of these."""
+    entries = [Entries(lineups, np.ones(len(lineups), dtype=np.int64)) for lineups in choices.values()]
     ticks = np.ascontiguousarray(task.ticks[fresh])
     n_fields = min(task.n_fields, len(fresh))
-    return play_contests(
+    dealing = task.plan.deal(ticks, n_fields, first=task.n_fields)
+    outcomes = play_choices(
         ticks,
-        [task.contest],
+        task.contest,
         entries,
         lambda index: task.plan.draw(task.n_fields + index),
         n_fields=n_fields,
-        dealing=task.plan.deal(ticks, n_fields, first=task.n_fields),
+        dealing=dealing,
         checkpoint=checkpoint,
-    )[0]
+    )
+    return dict(zip(choices, outcomes, strict=True)), dealing.insight

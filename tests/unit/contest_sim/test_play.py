@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from services.contest_sim.core import play
 from services.contest_sim.core.contest import Contest, Entries
+from services.contest_sim.core.dealing import deal_evenly
 from services.contest_sim.core.field_plan import Drawn, KnownPlan
 from services.contest_sim.core.opponents import Opponents
-from services.contest_sim.core.play import play_contests
+from services.contest_sim.core.play import play_choices, play_contests
 from services.contest_sim.core.prizes import PrizeRow, PrizeTable
 
 TABLE = PrizeTable.checked([PrizeRow(1, 1, 1000), PrizeRow(2, 2, 500), PrizeRow(3, 5, 101), PrizeRow(6, 9, 50)])
@@ -68,6 +69,24 @@ def test_money_ranks_and_rates_equal_brute_force(played):
     portfolio = [float(sum(scenario[40:])) for scenario in money]
     assert outcome.portfolio == pytest.approx(portfolio, rel=1e-12)
     assert (outcome.any_win == (ranks[:, 40:] == 1).any(axis=1)).all()
+
+
+def test_choices_are_played_in_place_of_each_other(small, rng):
+    """Each has the outcome it has alone, and the fields they share are drawn once."""
+    fields = [Opponents.compress(small.universe.lineups[rng.integers(0, 261, 40)]) for _ in range(3)]
+    contest, drawn = Contest(48, 100, TABLE), []
+    choices = [Entries(small.universe.lineups[at : at + n], np.ones(n, dtype=np.int64)) for at, n in ((0, 5), (3, 8))]
+
+    def draw(index):
+        drawn.append(index)
+        return [Drawn(fields[index])]
+
+    dealing = deal_evenly(len(small.ticks), 3)
+    together = play_choices(small.ticks, contest, choices, draw, n_fields=3, dealing=dealing)
+    assert drawn == [0, 1, 2]
+    for outcome, entries in zip(together, choices, strict=True):
+        alone = play_contests(small.ticks, [contest], entries, draw, n_fields=3)[0]
+        assert outcome.portfolio.tolist() == alone.portfolio.tolist()
 
 
 def test_the_whole_pool_is_paid_in_every_scenario(played):

@@ -211,6 +211,15 @@ def test_a_choice_is_found_exactly_where_there_is_one(small, draw, tiles, rules)
     assert none > 0
 
 
+def test_more_places_than_drivers_may_fill_are_refused_before_any_work(small):
+    """Twelve drivers in at most one of four entries each cannot fill their sixteen places."""
+    contest = Contest(30, 1000, TABLE)
+    rules = SelectionRules(4, max_driver_exposure=0.25)
+    task = SelectionTask(small.universe.lineups, small.ticks, contest, plan=None, n_fields=1, rules=rules)
+    with pytest.raises(Infeasible, match="no 4 of the"):
+        select_entries(task)
+
+
 def keeps(lineups, rules):
     """Whether lineups keep the rules, pair by pair and driver by driver."""
     sets = [set(lineup) for lineup in lineups]

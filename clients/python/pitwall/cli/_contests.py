@@ -230,6 +230,11 @@ def _print_simulation(result: SimulationResult, names: list[str]) -> None:
         if several:
             output.print(f"\n{contest.name}", style="bold", markup=False)
         print_contest(contest, names)
+    if result.insight:
+        output.print(
+            f"insight of the field {result.insight:.2f}, as reached with {plural(result.n_fields, 'field', 'fields')}",
+            markup=False,
+        )
     if several:
         output.print("\nall contests together", style="bold")
         print_portfolio_result(result.combined)

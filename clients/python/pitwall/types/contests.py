@@ -192,6 +192,7 @@ class EntrySelection:
     """The entries that together pay best, in the order in which they were chosen.
 
     ``comparisons`` holds them and plainer choices under the same rules, all judged on fresh scenarios.
+    ``insight`` is that of their fields, as achieved with so many.
     """
 
     entries: tuple[LineupResult, ...]
@@ -202,3 +203,4 @@ class EntrySelection:
     fresh_profit_cents: dict[str, float]
     comparisons: tuple[ComparedChoice, ...]
     warnings: tuple[str, ...]
+    insight: float

@@ -464,11 +464,14 @@ class EntrySelection(_message.Message):
     FRESH_PROFIT_CENTS_FIELD_NUMBER: _builtins.int
     COMPARISONS_FIELD_NUMBER: _builtins.int
     WARNINGS_FIELD_NUMBER: _builtins.int
+    INSIGHT_FIELD_NUMBER: _builtins.int
     profit_cents: _builtins.float
     """Output only. Expected profit of the choice on the scenarios it was made on, in cents, and an upper bound on that of
     any choice of the same size there.
     """
     upper_bound_cents: _builtins.float
+    insight: _builtins.float
+    """Output only. Insight of the fresh fields as achieved; less than asked where `n_fields` are too few."""
     @_builtins.property
     def entries(self) -> _containers.RepeatedCompositeFieldContainer[_contest_pb2.LineupResult]:
         """Output only. The entries, each judged on fresh scenarios."""
@@ -506,10 +509,11 @@ class EntrySelection(_message.Message):
         fresh_profit_cents: _abc.Mapping[_builtins.str, _builtins.float] | None = ...,
         comparisons: _abc.Iterable[Global___ComparedChoice] | None = ...,
         warnings: _abc.Iterable[_builtins.str] | None = ...,
+        insight: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["portfolio", b"portfolio"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["comparisons", b"comparisons", "entries", b"entries", "fresh_profit_cents", b"fresh_profit_cents", "lineups", b"lineups", "portfolio", b"portfolio", "profit_cents", b"profit_cents", "upper_bound_cents", b"upper_bound_cents", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["comparisons", b"comparisons", "entries", b"entries", "fresh_profit_cents", b"fresh_profit_cents", "insight", b"insight", "lineups", b"lineups", "portfolio", b"portfolio", "profit_cents", b"profit_cents", "upper_bound_cents", b"upper_bound_cents", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
