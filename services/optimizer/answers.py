@@ -55,7 +55,11 @@ def certificate_to_proto(entry: Entry, content_hash: str, solve_seconds: float) 
 
 
 def lineup_to_message(
-    race: Race, entry: Entry, certificate: portfolio_pb2.Certificate, numbers: LineupNumbers
+    race: Race,
+    entry: Entry,
+    certificate: portfolio_pb2.Certificate,
+    numbers: LineupNumbers,
+    broken_rules: Sequence[str] = (),
 ) -> portfolio_pb2.PortfolioLineup:
     """One lineup of a portfolio."""
     return portfolio_pb2.PortfolioLineup(
@@ -65,6 +69,7 @@ def lineup_to_message(
         metrics=metrics_to_proto(numbers),
         regime=entry.regime,
         soft_paid_points=entry.objective.points(entry.paid_units),
+        broken_rules=broken_rules,
     )
 
 

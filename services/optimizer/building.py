@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -17,6 +17,7 @@ from services.common.domain.work import ReportProgress
 from services.common.rpc.calls import Call
 from services.common.universe.rules import Rule
 from services.optimizer import answers, mapping, reports
+from services.optimizer.compliance import Compliance
 from services.optimizer.core.duplicates import log_copies
 from services.optimizer.core.exposure import ExposurePlan, exposure_bounds
 from services.optimizer.core.metrics import lineup_numbers
@@ -56,10 +57,12 @@ class PortfolioJob:
             # The summary needs it in any case, and once the search is cut short there is no time to make it.
             searches.of_regime()
         builder = PortfolioBuilder(spec, plan, searches.for_lineup, self._should_stop, self._call.checkpoint)
+        compliance = Compliance(inputs.race, spec.rules)
         with self._stage("lineups"):
             report("lineups", 0, spec.n_lineups)
             for entry, seconds in _timed(builder.build()):
-                emit(pb.BuildPortfolioResponse(lineup=self._message(inputs, entry, seconds)))
+                message = self._message(inputs, entry, seconds, compliance.broken(entry.solution.columns))
+                emit(pb.BuildPortfolioResponse(lineup=message))
                 report("lineups", entry.index + 1, spec.n_lineups)
         context = reports.Context(
             request=self._request,
@@ -153,7 +156,9 @@ class PortfolioJob:
             n_lineups=request.n_lineups,
         )
 
-    def _message(self, inputs: Inputs, entry: Entry, seconds: float) -> portfolio_pb2.PortfolioLineup:
+    def _message(
+        self, inputs: Inputs, entry: Entry, seconds: float, broken_rules: Sequence[str]
+    ) -> portfolio_pb2.PortfolioLineup:
         numbers = lineup_numbers(
             inputs.slate,
             entry.solution.columns,
@@ -161,8 +166,9 @@ class PortfolioJob:
             ownership_percent=inputs.ownership_percent,
             optimal_percent=inputs.optimal_percent,
         )
-        certificate = answers.certificate_to_proto(entry, inputs.matrix.content_hash, seconds)
-        return answers.lineup_to_message(inputs.race, entry, certificate, numbers)
+        content = _scenarios_hash(self._request, inputs.matrix.content_hash, entry)
+        certificate = answers.certificate_to_proto(entry, content, seconds)
+        return answers.lineup_to_message(inputs.race, entry, certificate, numbers, broken_rules)
 
 
 def _search_seconds(request: pb.BuildPortfolioRequest, call: Call) -> float:
@@ -173,6 +179,15 @@ def _search_seconds(request: pb.BuildPortfolioRequest, call: Call) -> float:
     if request.HasField("time_limit"):
         return min(allowed, request.time_limit.ToTimedelta().total_seconds())
     return allowed
+
+
+def _scenarios_hash(request: pb.BuildPortfolioRequest, content_hash: str, entry: Entry) -> str:
+    """Hash of the scenarios that a lineup was optimised on: of the set, and of what a part of it was drawn by."""
+    share = request.scenario_share if 0.0 < request.scenario_share < 1.0 else 1.0
+    if share == 1.0 and not entry.regime:
+        return content_hash
+    draw = (request.seed, entry.index) if share < 1.0 else ()
+    return hashlib.sha256(repr((content_hash, entry.regime, share, *draw)).encode()).hexdigest()
 
 
 def _timed(entries: Iterator[Entry]) -> Iterator[tuple[Entry, float]]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from statistics import fmean
 
 import numpy as np
 
 from pitwall.optimizer.v1 import portfolio_pb2
 from pitwall.scenario.v1 import scenario_set_pb2
+from services.common.matrix.scenario_matrix import ScenarioMatrix
 from services.common.universe.rules import compile_rules
-from services.optimizer.core.objective import build_objective
+from services.optimizer.core.objective import Term, build_objective
+from services.optimizer.core.portfolio import Entry
 from services.optimizer.core.query import Query
 from services.optimizer.core.slate import Slate, lineup_units
 from services.optimizer.core.stability import bootstrap
@@ -22,9 +24,12 @@ _N_SEEDS = 1 << 63
 
 
 def fresh_scenarios(
-    inputs: Inputs, lineups: list[tuple[int, ...]], peers: Peers, searches: Searches
+    inputs: Inputs, entries: Sequence[Entry], peers: Peers, searches: Searches
 ) -> portfolio_pb2.ValidationReport | None:
-    """Re-score lineups on as many scenarios of another seed; None, with a warning, for an uploaded set."""
+    """Re-score lineups on as many scenarios of another seed; None, with a warning, for an uploaded set.
+
+    The lineups of a race flow count on the scenarios of this flow, which are what chose them.
+    """
     call = searches.call
     race, matrix = inputs.race, inputs.matrix
     found = peers.scenario.get_scenario_set(race.race_id, matrix.scenario_set_id, call)
@@ -34,17 +39,33 @@ def fresh_scenarios(
     seed = (found.recipe.seed + 1) % _N_SEEDS
     # Kept aside: builds to come are to find the set that chose these lineups, not the one that validates them.
     made = peers.scenario.generate(race.race_id, matrix.n_scenarios, seed, call, aside=True)
-    fresh = slate_of(race, peers.scenario.get_scenarios(race.race_id, made.scenario_set_id, call))
-    objective = build_objective(inputs.terms, inputs.slate.n_scenarios)
-    again = build_objective(inputs.terms, fresh.n_scenarios)
-    before = fmean(objective.points(lineup_units(inputs.slate, objective, columns)) for columns in lineups)
-    after = fmean(again.points(lineup_units(fresh, again, columns)) for columns in lineups)
+    fresh = peers.scenario.get_scenarios(race.race_id, made.scenario_set_id, call)
+    before = fmean(own_values(inputs.slate, matrix, inputs.terms, entries))
+    after = fmean(own_values(slate_of(race, fresh), fresh, inputs.terms, entries))
     return portfolio_pb2.ValidationReport(
         scenario_set_id=made.scenario_set_id,
         objective_in_sample=before,
         objective_fresh=after,
         shrinkage=(before - after) / before if before else 0.0,
     )
+
+
+def own_values(slate: Slate, matrix: ScenarioMatrix, terms: tuple[Term, ...], entries: Sequence[Entry]) -> list[float]:
+    """Terms of the objective for each lineup, points, on the scenarios of its own race flow."""
+    slates = {regime: on_regime(slate, matrix, regime) for regime in {entry.regime for entry in entries}}
+    values = []
+    for entry in entries:
+        own = slates[entry.regime]
+        objective = build_objective(terms, own.n_scenarios)
+        values.append(objective.points(lineup_units(own, objective, entry.solution.columns)))
+    return values
+
+
+def on_regime(slate: Slate, matrix: ScenarioMatrix, regime: str) -> Slate:
+    """The scenarios of a race flow; all without one."""
+    if not regime:
+        return slate
+    return slate.on(np.flatnonzero(matrix.regimes == matrix.regime_names.index(regime)))
 
 
 def stability(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from services.optimizer import answers, checks
 from services.optimizer.core.baseline import mean_lineup
 from services.optimizer.core.diversity import diversity
 from services.optimizer.core.exposure import ExposureMode, ExposurePlan
-from services.optimizer.core.metrics import lineup_numbers
+from services.optimizer.core.metrics import lineup_numbers, portfolio_ownership
 from services.optimizer.core.objective import build_objective
 from services.optimizer.core.portfolio import Outcome, PortfolioSpec, Search
 from services.optimizer.core.query import Query, Solution
@@ -74,6 +75,8 @@ def summarize(context: Context) -> portfolio_pb2.PortfolioSummary:
         conflicting_rules=outcome.conflict,
         broken_exposures=_broken_exposures(context),
         soft_paid_points=_paid_points(context),
+        ownership=_ownership(inputs, lineups),
+        regimes=_regimes(context),
     )
 
 
@@ -83,7 +86,7 @@ def _checks(context: Context, search: Search, lineups: list[tuple[int, ...]]) ->
     found: dict[str, Any] = {}
     if request.validate_on_fresh_scenarios and lineups:
         context.report("validation", 0, 1)
-        validation = checks.fresh_scenarios(inputs, lineups, context.peers, context.searches)
+        validation = checks.fresh_scenarios(inputs, context.outcome.entries, context.peers, context.searches)
         if validation is not None:
             found["validation"] = validation
     if request.stability_resamples and lineups:
@@ -165,6 +168,32 @@ def _stack_cost(context: Context, search: Search) -> float:
         context.inputs.warnings.append("time ran out: the cost of the stack rule is not known")
         return 0.0
     return search.objective.points(free.units - stacked.units)
+
+
+def _ownership(inputs: Inputs, lineups: list[tuple[int, ...]]) -> portfolio_pb2.OwnershipReport | None:
+    if inputs.ownership_percent is None or not lineups:
+        return None
+    found = portfolio_ownership(np.array(lineups), inputs.ownership_percent, inputs.optimal_percent)
+    return portfolio_pb2.OwnershipReport(**vars(found))
+
+
+def _regimes(context: Context) -> list[portfolio_pb2.RegimeReport]:
+    """The lineups of each race flow on its own scenarios."""
+    inputs, found = context.inputs, []
+    for regime in [item.regime for item in context.request.regimes]:
+        entries = [entry for entry in context.outcome.entries if entry.regime == regime]
+        if entries:
+            slate = checks.on_regime(inputs.slate, inputs.matrix, regime)
+            held = [list(entry.solution.columns) for entry in entries]
+            report = portfolio_pb2.RegimeReport(
+                regime=regime,
+                n_scenarios=slate.n_scenarios,
+                n_lineups=len(entries),
+                objective_mean=fmean(checks.own_values(inputs.slate, inputs.matrix, inputs.terms, entries)),
+                mean_points=float(slate.mean_points[held].sum(axis=1).mean()),
+            )
+            found.append(report)
+    return found
 
 
 def _broken_exposures(context: Context) -> list[str]:

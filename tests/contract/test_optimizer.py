@@ -104,7 +104,18 @@ def test_the_same_request_builds_the_same_portfolio(stub):
     assert one[1].portfolio_id != built(stub, request(6, seed=1))[1].portfolio_id
 
 
-def test_structure_rules_hold_and_the_cost_of_a_stack_is_stated(stub, race):
+def best_default(race, matrix, stacked):
+    """The greatest default objective with driver 5 and without driver 1, stacked 2-3 or not, by looking at all."""
+    values = []
+    for columns in legal(race):
+        teams = np.bincount(race.team_index[list(columns)])
+        if 5 in columns and 1 not in columns and not (stacked and (teams[teams > 0] < 2).any()):
+            highest = np.partition(matrix.ticks[:, list(columns)].sum(axis=1, dtype=np.int16), (-500, -100)) / 20
+            values.append(0.7 * highest[-100:].mean() + 0.3 * highest[-500:].mean())
+    return max(values)
+
+
+def test_structure_rules_hold_and_the_cost_of_a_stack_is_stated(stub, race, matrix):
     structure = messages.StructureRules(
         locked_driver_ids=["d05"], excluded_driver_ids=["d01"], stack=messages.StackRule(min=2, max=3)
     )
@@ -116,7 +127,10 @@ def test_structure_rules_hold_and_the_cost_of_a_stack_is_stated(stub, race):
         sizes = np.bincount(race.team_index[list(columns)])
         assert set(sizes[sizes > 0]) <= {2, 3}
     assert 0 < summary.n_allowed_lineups < summary.n_legal_lineups
-    assert summary.baseline.stack_cost_points >= 0
+    free, stacked = (best_default(race, matrix, stack) for stack in (False, True))
+    assert summary.baseline.stack_cost_points == pytest.approx(free - stacked, abs=1e-6)
+    assert free > stacked
+    assert not any(lineup.broken_rules for lineup in lineups)
     assert summary.baseline.tail_gain_points >= 0
     assert summary.baseline.mean_given_up_points >= 0
 
@@ -126,7 +140,14 @@ def test_leverage_rules_hold_per_lineup(stub, race):
     leverage = messages.LeverageRules(
         ownership_penalty=1, min_low_owned=2, low_owned_percent=35, max_total_ownership_percent=230
     )
-    lineups, _ = built(stub, request(3, leverage=leverage))
+    lineups, summary = built(stub, request(3, leverage=leverage))
+    places = own[[list(columns_of(race, lineup)) for lineup in lineups]]
+    assert summary.ownership.total_mean_percent == pytest.approx(places.sum(axis=1).mean())
+    assert summary.ownership.total_max_percent == pytest.approx(places.sum(axis=1).max())
+    assert summary.ownership.driver_mean_percent == pytest.approx(places.mean())
+    assert summary.ownership.driver_max_percent == pytest.approx(places.max())
+    # The stand-in says that no driver is ever in the best lineup.
+    assert summary.ownership.leverage_mean_percent == pytest.approx(-places.sum(axis=1).mean())
     for lineup in lineups:
         held = own[list(columns_of(race, lineup))]
         assert (held < 35).sum() >= 2
@@ -138,12 +159,28 @@ def test_leverage_rules_hold_per_lineup(stub, race):
 def test_regimes_are_allocated_in_whole_numbers(stub, race, matrix):
     regimes = [messages.RegimeWeight(regime="normal", weight=2), messages.RegimeWeight(regime="chaos", weight=1)]
     terms = [messages.ObjectiveTerm(cvar_alpha=0.95, weight=1)]
-    lineups, _ = built(stub, request(7, regimes=regimes, objective=messages.Objective(terms=terms)))
+    asked = request(7, regimes=regimes, objective=messages.Objective(terms=terms), validate_on_fresh_scenarios=True)
+    lineups, summary = built(stub, asked)
     assert [m.regime for m in lineups].count("normal") == 5
     assert [m.regime for m in lineups].count("chaos") == 2
     chaos = int((matrix.regimes == 1).sum())
     tail = next(m for m in lineups if m.regime == "chaos").certificate.tails[0]
     assert tail.k == round(0.05 * chaos)
+    assert [(report.regime, report.n_lineups) for report in summary.regimes] == [("normal", 5), ("chaos", 2)]
+    assert summary.regimes[1].n_scenarios == chaos
+    values = {}
+    for flow, name in enumerate(matrix.regime_names):
+        ticks = matrix.ticks[matrix.regimes == flow]
+        held = [ticks[:, list(columns_of(race, m))].sum(axis=1) / 20 for m in lineups if m.regime == name]
+        k = round(0.05 * len(ticks))
+        values[name] = [float(np.sort(totals)[-k:].mean()) for totals in held]
+        report = summary.regimes[flow]
+        assert report.objective_mean == pytest.approx(np.mean(values[name]))
+        assert report.mean_points == pytest.approx(np.mean([totals.mean() for totals in held]))
+    # Validated by what chose them; and a certificate is about the scenarios of its own regime.
+    assert summary.validation.objective_in_sample == pytest.approx(np.mean(values["normal"] + values["chaos"]))
+    hashes = {m.regime: m.certificate.scenario_content_hash for m in lineups}
+    assert len({*hashes.values(), matrix.content_hash}) == 3
 
 
 def test_a_random_share_of_scenarios_varies_with_the_seed_only(stub):
@@ -152,6 +189,7 @@ def test_a_random_share_of_scenarios_varies_with_the_seed_only(stub):
     one, two = (built(stub, request(3, seed=4, **asked))[0] for _ in range(2))
     assert [m.lineup for m in one] == [m.lineup for m in two]
     assert all(m.certificate.proven_optimal and m.certificate.tails[0].k == 150 for m in one)
+    assert len({m.certificate.scenario_content_hash for m in one}) == 3
 
 
 def test_conflicting_rules_keep_the_lineups_so_far_and_are_named(stub):

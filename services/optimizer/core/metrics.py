@@ -48,6 +48,29 @@ class LineupNumbers:
     leverage: float = 0.0
 
 
+@dataclass(frozen=True)
+class OwnershipNumbers:
+    """Ownership of a portfolio: of lineups as a whole, of the drivers in their places, and the leverage; per cent."""
+
+    total_mean_percent: float
+    total_max_percent: float
+    driver_mean_percent: float
+    driver_max_percent: float
+    leverage_mean_percent: float
+
+
+def portfolio_ownership(
+    lineups: npt.NDArray[np.int64],
+    ownership_percent: npt.NDArray[np.float64],
+    optimal_percent: npt.NDArray[np.float64] | None,
+) -> OwnershipNumbers:
+    """Return the ownership of lineups of columns, shape (n_lineups, roster_size); leverage 0 without optimal rates."""
+    own = ownership_percent[lineups]
+    leverage = 0.0 if optimal_percent is None else float((optimal_percent[lineups] - own).sum(axis=1).mean())
+    totals = own.sum(axis=1)
+    return OwnershipNumbers(float(totals.mean()), float(totals.max()), float(own.mean()), float(own.max()), leverage)
+
+
 def tail_estimate(totals_points: npt.NDArray[np.float64], alpha: float) -> TailEstimate:
     """Return the upper tail of scenario totals, shape (n_scenarios,), with the error of its mean.
 

@@ -31,9 +31,11 @@ from pitwall.types.portfolio import (
     Exposure,
     LineupMetrics,
     LineupVerdict,
+    OwnershipReport,
     Portfolio,
     PortfolioLineup,
     PortfolioSummary,
+    RegimeReport,
     ScoredLineup,
     StabilityReport,
     TailMetrics,
@@ -54,6 +56,8 @@ from pitwall.types.scenarios import (
 
 __all__ = [
     "BaselineReport",
+    "OwnershipReport",
+    "RegimeReport",
     "Certificate",
     "ContestProfile",
     "ContestResult",

@@ -91,6 +91,8 @@ class PortfolioLineup:
     certificate: Certificate
     metrics: LineupMetrics
     regime: str
+    soft_paid_points: float = 0.0
+    broken_rules: tuple[str, ...] = ()
 
     @property
     def driver_ids(self) -> tuple[str, ...]:
@@ -155,6 +157,28 @@ class StabilityReport:
 
 
 @dataclass(frozen=True)
+class OwnershipReport:
+    """Ownership of a portfolio over its lineups, and its leverage score; per cent."""
+
+    total_mean_percent: float
+    total_max_percent: float
+    driver_mean_percent: float
+    driver_max_percent: float
+    leverage_mean_percent: float
+
+
+@dataclass(frozen=True)
+class RegimeReport:
+    """The lineups of one regime on its scenarios, points."""
+
+    regime: str
+    n_scenarios: int
+    n_lineups: int
+    objective_mean: float
+    mean_points: float
+
+
+@dataclass(frozen=True)
 class PortfolioSummary:
     """The whole portfolio."""
 
@@ -178,6 +202,8 @@ class PortfolioSummary:
     timings_seconds: dict[str, float]
     broken_exposures: tuple[str, ...] = ()
     soft_paid_points: float = 0.0
+    ownership: OwnershipReport | None = None
+    regimes: tuple[RegimeReport, ...] = ()
 
 
 @dataclass(frozen=True)

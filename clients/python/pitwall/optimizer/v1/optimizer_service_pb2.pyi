@@ -57,9 +57,11 @@ class BuildPortfolioRequest(_message.Message):
     seed: _builtins.int
     """Optional. Seed of everything random in the build."""
     validate_on_fresh_scenarios: _builtins.bool
-    """Optional. Re-score on an independent scenario set of the same size."""
+    """Optional. Re-score on an independent scenario set of the same size, each lineup by what chose it. Off by default: it
+    simulates that set, which takes longer than the lineups.
+    """
     stability_resamples: _builtins.int
-    """Optional. Resamples of the stability report. Default (0): none."""
+    """Optional. Resamples of the stability report. Default (0): none, for each is an exact search of its own."""
     @_builtins.property
     def objective(self) -> _portfolio_pb2.Objective:
         """Optional. Objective."""

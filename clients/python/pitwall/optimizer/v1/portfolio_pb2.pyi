@@ -592,7 +592,9 @@ class Certificate(_message.Message):
     method: Global___SearchMethod.ValueType
     """Output only. Method."""
     scenario_content_hash: _builtins.str
-    """Output only. Content hash of the matrix."""
+    """Output only. Content hash of the scenario set; for a lineup optimised on a part of it the SHA-256 that also covers the
+    regime, the share, the seed and the index by which its scenarios were drawn.
+    """
     solve_seconds: _builtins.float
     """Output only. Seconds spent on this lineup."""
     @_builtins.property
@@ -746,6 +748,7 @@ class PortfolioLineup(_message.Message):
     METRICS_FIELD_NUMBER: _builtins.int
     REGIME_FIELD_NUMBER: _builtins.int
     SOFT_PAID_POINTS_FIELD_NUMBER: _builtins.int
+    BROKEN_RULES_FIELD_NUMBER: _builtins.int
     index: _builtins.int
     """Output only. Position in the portfolio, from 0."""
     regime: _builtins.str
@@ -766,6 +769,12 @@ class PortfolioLineup(_message.Message):
     def metrics(self) -> Global___LineupMetrics:
         """Output only. Numbers."""
 
+    @_builtins.property
+    def broken_rules(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Output only. What it breaks of the site's rules and of the request's structure and leverage rules, each checked anew
+        on the finished lineup: empty unless something is wrong with the build.
+        """
+
     def __init__(
         self,
         *,
@@ -775,10 +784,11 @@ class PortfolioLineup(_message.Message):
         metrics: Global___LineupMetrics | None = ...,
         regime: _builtins.str = ...,
         soft_paid_points: _builtins.float = ...,
+        broken_rules: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["certificate", b"certificate", "lineup", b"lineup", "metrics", b"metrics"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["certificate", b"certificate", "index", b"index", "lineup", b"lineup", "metrics", b"metrics", "regime", b"regime", "soft_paid_points", b"soft_paid_points"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["broken_rules", b"broken_rules", "certificate", b"certificate", "index", b"index", "lineup", b"lineup", "metrics", b"metrics", "regime", b"regime", "soft_paid_points", b"soft_paid_points"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -980,6 +990,77 @@ class StabilityReport(_message.Message):
 Global___StabilityReport: _TypeAlias = StabilityReport  # noqa: Y015
 
 @_typing.final
+class OwnershipReport(_message.Message):
+    """How the lineups of a portfolio stand against the field, over lineups."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOTAL_MEAN_PERCENT_FIELD_NUMBER: _builtins.int
+    TOTAL_MAX_PERCENT_FIELD_NUMBER: _builtins.int
+    DRIVER_MEAN_PERCENT_FIELD_NUMBER: _builtins.int
+    DRIVER_MAX_PERCENT_FIELD_NUMBER: _builtins.int
+    LEVERAGE_MEAN_PERCENT_FIELD_NUMBER: _builtins.int
+    total_mean_percent: _builtins.float
+    """Output only. Mean and maximum of the ownership that a lineup adds up to, per cent."""
+    total_max_percent: _builtins.float
+    driver_mean_percent: _builtins.float
+    """Output only. Mean over all places of all lineups, and the most owned driver used, per cent."""
+    driver_max_percent: _builtins.float
+    leverage_mean_percent: _builtins.float
+    """Output only. Leverage score: mean over lineups of the sum of (share of best lineups - ownership), per cent."""
+    def __init__(
+        self,
+        *,
+        total_mean_percent: _builtins.float = ...,
+        total_max_percent: _builtins.float = ...,
+        driver_mean_percent: _builtins.float = ...,
+        driver_max_percent: _builtins.float = ...,
+        leverage_mean_percent: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["driver_max_percent", b"driver_max_percent", "driver_mean_percent", b"driver_mean_percent", "leverage_mean_percent", b"leverage_mean_percent", "total_max_percent", b"total_max_percent", "total_mean_percent", b"total_mean_percent"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OwnershipReport: _TypeAlias = OwnershipReport  # noqa: Y015
+
+@_typing.final
+class RegimeReport(_message.Message):
+    """The lineups of one regime."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REGIME_FIELD_NUMBER: _builtins.int
+    N_SCENARIOS_FIELD_NUMBER: _builtins.int
+    N_LINEUPS_FIELD_NUMBER: _builtins.int
+    OBJECTIVE_MEAN_FIELD_NUMBER: _builtins.int
+    MEAN_POINTS_FIELD_NUMBER: _builtins.int
+    regime: _builtins.str
+    """Output only. The regime, its scenarios, and the lineups optimised on them."""
+    n_scenarios: _builtins.int
+    n_lineups: _builtins.int
+    objective_mean: _builtins.float
+    """Output only. Means over these lineups on these scenarios: the terms of the objective, and the mean, points."""
+    mean_points: _builtins.float
+    def __init__(
+        self,
+        *,
+        regime: _builtins.str = ...,
+        n_scenarios: _builtins.int = ...,
+        n_lineups: _builtins.int = ...,
+        objective_mean: _builtins.float = ...,
+        mean_points: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["mean_points", b"mean_points", "n_lineups", b"n_lineups", "n_scenarios", b"n_scenarios", "objective_mean", b"objective_mean", "regime", b"regime"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RegimeReport: _TypeAlias = RegimeReport  # noqa: Y015
+
+@_typing.final
 class PortfolioSummary(_message.Message):
     """The whole portfolio."""
 
@@ -1024,6 +1105,8 @@ class PortfolioSummary(_message.Message):
     CONFLICTING_RULES_FIELD_NUMBER: _builtins.int
     BROKEN_EXPOSURES_FIELD_NUMBER: _builtins.int
     SOFT_PAID_POINTS_FIELD_NUMBER: _builtins.int
+    OWNERSHIP_FIELD_NUMBER: _builtins.int
+    REGIMES_FIELD_NUMBER: _builtins.int
     TIMINGS_SECONDS_FIELD_NUMBER: _builtins.int
     portfolio_id: _builtins.str
     """Output only. Hash of all inputs: the same request builds the same portfolio."""
@@ -1074,6 +1157,14 @@ class PortfolioSummary(_message.Message):
         """Output only. In the soft mode the names of the exposures that the portfolio breaks, and what all lineups paid, points."""
 
     @_builtins.property
+    def ownership(self) -> Global___OwnershipReport:
+        """Output only. Ownership and leverage of the portfolio; absent when ownership is not known."""
+
+    @_builtins.property
+    def regimes(self) -> _containers.RepeatedCompositeFieldContainer[Global___RegimeReport]:
+        """Output only. The lineups regime by regime, in the order of the request; empty without regimes."""
+
+    @_builtins.property
     def timings_seconds(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:
         """Output only. Seconds per stage."""
 
@@ -1099,11 +1190,13 @@ class PortfolioSummary(_message.Message):
         conflicting_rules: _abc.Iterable[_builtins.str] | None = ...,
         broken_exposures: _abc.Iterable[_builtins.str] | None = ...,
         soft_paid_points: _builtins.float = ...,
+        ownership: Global___OwnershipReport | None = ...,
+        regimes: _abc.Iterable[Global___RegimeReport] | None = ...,
         timings_seconds: _abc.Mapping[_builtins.str, _builtins.float] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["baseline", b"baseline", "diversity", b"diversity", "stability", b"stability", "validation", b"validation"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["baseline", b"baseline", "diversity", b"diversity", "ownership", b"ownership", "stability", b"stability", "validation", b"validation"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["all_proven", b"all_proven", "baseline", b"baseline", "broken_exposures", b"broken_exposures", "conflicting_rules", b"conflicting_rules", "diversity", b"diversity", "driver_exposures", b"driver_exposures", "n_allowed_lineups", b"n_allowed_lineups", "n_built", b"n_built", "n_generations", b"n_generations", "n_legal_lineups", b"n_legal_lineups", "n_requested", b"n_requested", "portfolio_id", b"portfolio_id", "race_id", b"race_id", "scenario_set_id", b"scenario_set_id", "soft_paid_points", b"soft_paid_points", "stability", b"stability", "team_exposures", b"team_exposures", "timings_seconds", b"timings_seconds", "validation", b"validation", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["all_proven", b"all_proven", "baseline", b"baseline", "broken_exposures", b"broken_exposures", "conflicting_rules", b"conflicting_rules", "diversity", b"diversity", "driver_exposures", b"driver_exposures", "n_allowed_lineups", b"n_allowed_lineups", "n_built", b"n_built", "n_generations", b"n_generations", "n_legal_lineups", b"n_legal_lineups", "n_requested", b"n_requested", "ownership", b"ownership", "portfolio_id", b"portfolio_id", "race_id", b"race_id", "regimes", b"regimes", "scenario_set_id", b"scenario_set_id", "soft_paid_points", b"soft_paid_points", "stability", b"stability", "team_exposures", b"team_exposures", "timings_seconds", b"timings_seconds", "validation", b"validation", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
