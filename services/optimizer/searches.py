@@ -10,6 +10,7 @@ import numpy.typing as npt
 from services.common.rpc.calls import Call
 from services.common.universe import UniverseTooLarge
 from services.optimizer.core.allocation import allocate, interleave
+from services.optimizer.core.branch_or_table import BranchOrTable
 from services.optimizer.core.branch_search import BranchSearch
 from services.optimizer.core.objective import Term, build_objective
 from services.optimizer.core.portfolio import Search
@@ -90,10 +91,11 @@ class Searches:
         """A search over scenarios that will not be asked for again."""
         objective = build_objective(self._plan.terms, slate.n_scenarios)
         checkpoint = self.call.checkpoint
-        try:
+
+        def open_table() -> Search:
             return TableSearch(self._library.build(slate, objective, checkpoint), checkpoint)
-        except UniverseTooLarge:
-            return BranchSearch(slate, objective, checkpoint)
+
+        return BranchOrTable(BranchSearch(slate, objective, checkpoint), open_table, self.of_regime())
 
     def _on_share(self, index: int, scenarios: npt.NDArray[np.int64]) -> Search:
         rng = np.random.default_rng([self._plan.seed, index])

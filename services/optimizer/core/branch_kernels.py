@@ -14,6 +14,7 @@ import numpy.typing as npt
 from services.common.jit import njit
 from services.common.universe.rule_kernels import keeps_groups, keeps_limits, keeps_stack, popcount, precedes
 from services.optimizer.core.branch_rules import can_keep_groups, can_keep_limits, cheapest_stacks, drivers_after
+from services.optimizer.core.branch_shrink import FLOOR, LOWEST, WIDTH, Copies, completion_at, enter, ticks_at
 from services.optimizer.core.tail_kernels import add_into, excess, joint_excess, tail_threshold
 
 Int64 = npt.NDArray[np.int64]
@@ -57,12 +58,14 @@ def greatest_sums(units: Int64, excluded: npt.NDArray[np.bool_], roster_size: in
 
 
 @njit(cache=True, nogil=True)
-def node_bound(total: Ticks, completion: Ticks, sizes: Int64, multipliers: Int64, thresholds: Int64) -> int:
-    """Return the fixed-threshold bound of a node."""
+def node_bound(total: Ticks, completion: Ticks, tails: tuple[Int64, Int64, Int64], floor: int) -> int:
+    """Return the bound of a node at the thresholds, or the ``floor`` below which excesses are not known."""
+    sizes, multipliers, thresholds = tails
     value = 0
     for tail in range(len(sizes)):
-        over = joint_excess(total, completion, thresholds[tail])
-        value += multipliers[tail] * (sizes[tail] * thresholds[tail] + over)
+        threshold = max(thresholds[tail], floor)
+        over = joint_excess(total, completion, threshold) if len(completion) else excess(total, threshold)
+        value += multipliers[tail] * (sizes[tail] * threshold + over)
     return value
 
 
@@ -97,6 +100,7 @@ def _choose(following: Int64, depth: int, lineup: Any, salaries: Int64, driver_u
 @njit(cache=True, nogil=True)
 def walk(
     node: tuple[Int64, Int64, npt.NDArray[np.int16]],
+    copies: Copies,
     slate: tuple[Ticks, npt.NDArray[np.int16], Int64, Int64, int, Int64],
     tails: tuple[Int64, Int64, Int64],
     units: tuple[Int64, Int64],
@@ -110,19 +114,22 @@ def walk(
 ) -> int:
     """Visit up to ``max_nodes`` nodes; return whether the walk is done, paused or the listing full.
 
-    ``node`` is where the walk stands: the next column per depth, [depth], and the totals per depth. ``rules`` end
-    with the drivers not excluded, as bits; ``reserves`` are, of both rules, the ``least_sums`` of the limits and
-    the ``team_mates``. ``incumbent`` holds the best lineup and [its value, whether there is one, leaves
-    evaluated]; thresholds of ``tails`` follow it. Only nodes whose bound is below the best value are left, so all
-    ties are seen. Where the ``listing`` has rows, allowed lineups are written there instead, counted in its second
-    part, and none is valued.
+    ``node`` is where the walk stands: the next column per depth, [depth], and the totals per depth, on the
+    scenarios that ``copies`` say. ``rules`` end with the drivers not excluded, as bits; ``reserves`` are, of both
+    rules, the ``least_sums`` of the limits and the ``team_mates``. ``incumbent`` holds the best lineup and [its
+    value, whether there is one, leaves evaluated]; thresholds of ``tails`` follow it. Only nodes whose bound is
+    below the best value are left, so all ties are seen. Where the ``listing`` has rows, allowed lineups are
+    written there instead, counted in its second part, and none is valued.
     """
     following, at, totals = node
     ticks, completions, salaries, cheapest, salary_cap, order = slate
     shared, momentary, usable = rules
     roster_size, n_drivers = len(following), len(salaries)
     lineup = np.zeros((1, roster_size), dtype=np.int8)
-    for _ in range(max_nodes):
+    nothing = np.zeros(0, dtype=np.int16)
+    budget = max_nodes
+    while budget > 0:
+        budget -= 1
         depth = at[0]
         if depth < 0:
             return DONE
@@ -142,14 +149,20 @@ def walk(
             continue
         if not _can_keep(lineup, depth, bits, usable, allowance, salaries, momentary, reserves[1]):
             continue
-        total = totals[depth + 1]
-        add_into(total, totals[depth], ticks[driver])
+        width, floor = copies.read[depth, WIDTH], copies.read[depth, FLOOR]
+        total = totals[depth + 1, :width]
+        add_into(total, totals[depth, :width], ticks_at(copies, depth, ticks, driver))
+        completion = completion_at(copies, depth, completions, left, driver + 1) if left else nothing
+        reach = value + units[1][left, driver + 1] + node_bound(total, completion, tails, floor)
+        if incumbent[1][1] != 0 and reach < incumbent[1][0]:
+            continue
         if left > 0:
-            reach = value + units[1][left, driver + 1]
-            reach += node_bound(total, completions[left, driver + 1], tails[0], tails[1], tails[2])
-            if incumbent[1][1] == 0 or reach >= incumbent[1][0]:
-                at[0] += 1
-                following[depth + 1] = driver + 1
+            # Thresholds of a lineup that the rules do not allow may be too high for a floor.
+            least = tails[2].min() if incumbent[1][1] != 0 and len(tails[2]) else LOWEST
+            copied = enter(copies, depth, total, ticks, completions, driver + 1, left, least)
+            budget -= copied // max(1, totals.shape[1])
+            at[0] += 1
+            following[depth + 1] = driver + 1
             continue
         if not (
             _keeps(lineup, bits, shared) and _keeps(lineup, bits, momentary) and _is_far(bits, nearness, roster_size)
@@ -161,8 +174,18 @@ def walk(
             if listing[1][0] == len(listing[0]):
                 return FULL
             continue
-        _evaluate_leaf(lineup, total, value - _due(bits, tolls), tails, incumbent, order)
+        if width < totals.shape[1]:
+            _add_up(lineup, ticks, totals[roster_size])
+        _evaluate_leaf(lineup, totals[roster_size], value - _due(bits, tolls), tails, incumbent, order)
     return PAUSED
+
+
+@njit(cache=True, nogil=True)
+def _add_up(lineup: npt.NDArray[np.int8], ticks: Ticks, total: Ticks) -> None:
+    """Write the totals of a lineup on all scenarios."""
+    total[:] = 0
+    for driver in lineup[0]:
+        add_into(total, total, ticks[driver])
 
 
 @njit(cache=True, nogil=True)

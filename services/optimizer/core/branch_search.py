@@ -16,10 +16,11 @@ from services.common.universe.kernels import completion_salaries
 from services.common.universe.rules import LineupRules, to_bits
 from services.optimizer.core import branch_kernels as kernels
 from services.optimizer.core.branch_rules import least_sums, team_mates
+from services.optimizer.core.branch_shrink import Copies, new_copies
 from services.optimizer.core.objective import Objective
 from services.optimizer.core.query import Query, Solution
 from services.optimizer.core.slate import Slate, lineup_units
-from services.optimizer.core.start import best_start, driver_strengths, greedy_start, strength_order
+from services.optimizer.core.start import Start, best_start, driver_strengths, greedy_start, strength_order
 from services.optimizer.core.tail_kernels import tail_threshold, top_sum
 
 Int64 = npt.NDArray[np.int64]
@@ -27,7 +28,8 @@ Lineups = npt.NDArray[np.int8]
 
 _NODE_SECONDS_PER_SCENARIO = 2e-10
 _NODE_SECONDS = 1e-7
-_SLICE_SECONDS = 0.02
+SLICE_SECONDS = 0.02
+"""Of a walk between two looks at the caller."""
 _ORDERS_PER_DRIVER = 6
 
 
@@ -66,6 +68,7 @@ class _Walk:
     following: Int64
     at: Int64
     totals: npt.NDArray[np.int16]
+    copies: Copies
     thresholds: Int64
     best: npt.NDArray[np.int8]
     state: Int64
@@ -83,9 +86,9 @@ class BranchSearch:
         self._blind = _Tree.of(slate, objective, order, blind=True)
         self._sizes = np.array([tail.k for tail in objective.tails], dtype=np.int64)
         self._multipliers = np.array([tail.multiplier for tail in objective.tails], dtype=np.int64)
-        self._n_legal = count_lineups(slate.salaries_dollars, slate.roster_size, slate.salary_cap_dollars)
+        self.n_legal = count_lineups(slate.salaries_dollars, slate.roster_size, slate.salary_cap_dollars)
         self._counted: tuple[LineupRules, int] | None = None
-        self._thresholds = self._first_thresholds()
+        self._start = self._climb()
 
     @property
     def objective(self) -> Objective:
@@ -100,7 +103,8 @@ class BranchSearch:
         """
         if self._n_keeping(query.rules) == 0:
             return None
-        walk = self._new_walk(self._tree, self._thresholds.copy())
+        walk = self._new_walk(self._tree, self._start.thresholds.copy())
+        self._take(walk, query, _columns(self._tree, self._start.lineup))
         upper = None
         while self._advance(self._tree, walk, query) != kernels.DONE:
             self._checkpoint()
@@ -116,7 +120,7 @@ class BranchSearch:
             columns=_columns(self._tree, walk.best),
             units=value,
             upper_bound_units=value if upper is None else max(value, upper),
-            n_covered=self._n_legal,
+            n_covered=self.n_legal,
             n_evaluated=int(walk.state[2]),
             method="branch_and_bound",
         )
@@ -148,10 +152,14 @@ class BranchSearch:
     def _take_first(self, walk: _Walk, query: Query) -> bool:
         """Make the first allowed lineup the best of a walk; return whether there is one."""
         for columns in self._list(self._blind, query, 1):
-            held = tuple(columns.tolist())
-            walk.best[:] = np.flatnonzero(np.isin(self._tree.order, held))
-            walk.state[:] = self.value(held) + query.extra_units(held), 1, 1
+            self._take(walk, query, tuple(columns.tolist()))
         return bool(walk.state[1])
+
+    def _take(self, walk: _Walk, query: Query, columns: tuple[int, ...]) -> None:
+        """Make a lineup the best of a walk that has none, if it is allowed."""
+        if query.allows(columns):
+            walk.best[:] = np.flatnonzero(np.isin(self._tree.order, columns))
+            walk.state[:] = self.value(columns) + query.extra_units(columns), 1, 1
 
     def heaviest(self, query: Query) -> Lineups:
         """Return the allowed lineup of the greatest driver units less tolls, if any."""
@@ -187,12 +195,12 @@ class BranchSearch:
             self._counted = rules, -1 if count is None else count
         return self._counted[1]
 
-    def _first_thresholds(self) -> Int64:
+    def _climb(self) -> Start:
         slate, tree = self._slate, self._tree
         weights = driver_strengths(tree.ticks, self._objective), tree.ticks.sum(axis=1, dtype=np.int64)
         cap = slate.salary_cap_dollars
         starts = [greedy_start(weight, tree.salaries, slate.roster_size, cap) for weight in weights]
-        return best_start(tree.ticks, tree.salaries, cap, self._objective, starts, self._checkpoint).thresholds
+        return best_start(tree.ticks, tree.salaries, cap, self._objective, starts, self._checkpoint)
 
     def _new_walk(self, tree: _Tree, thresholds: Int64) -> _Walk:
         size = self._slate.roster_size
@@ -200,6 +208,7 @@ class BranchSearch:
             following=np.zeros(size, dtype=np.int64),
             at=np.zeros(1, dtype=np.int64),
             totals=np.zeros((size + 1, tree.ticks.shape[1]), dtype=np.int16),
+            copies=new_copies(len(tree.ticks), size, tree.ticks.shape[1]),
             thresholds=thresholds,
             best=np.zeros(size, dtype=np.int8),
             state=np.zeros(3, dtype=np.int64),
@@ -215,6 +224,7 @@ class BranchSearch:
         tolls = np.array([toll.drivers[tree.order] for toll in query.tolls], dtype=np.bool_)
         return kernels.walk(
             (walk.following, walk.at, walk.totals),
+            walk.copies,
             (tree.ticks, tree.completions, tree.salaries, tree.cheapest, self._slate.salary_cap_dollars, tree.order),
             (self._sizes[:n_tails], self._multipliers[:n_tails], walk.thresholds),
             (units, kernels.greatest_sums(units, blocked, size)),
@@ -223,7 +233,7 @@ class BranchSearch:
             (to_bits(near.reshape(-1, len(units))), query.min_distinct),
             (to_bits(tolls.reshape(-1, len(units))), np.array([toll.units for toll in query.tolls], dtype=np.int64)),
             (walk.best, walk.state),
-            int(_SLICE_SECONDS / (_NODE_SECONDS_PER_SCENARIO * tree.ticks.shape[1] + _NODE_SECONDS)),
+            int(SLICE_SECONDS / (_NODE_SECONDS_PER_SCENARIO * tree.ticks.shape[1] + _NODE_SECONDS)),
             listing,
         )
 
@@ -238,7 +248,8 @@ class BranchSearch:
             start, left = int(walk.following[depth]), size - depth
             if start + left > len(units):
                 continue
-            bound = self._tail_units(walk.totals[depth] + tree.completions[left, start])
+            held = tree.ticks[chosen[:depth]].sum(axis=0, dtype=np.int16)
+            bound = self._tail_units(held + tree.completions[left, start])
             value = int(units[chosen[:depth]].sum()) + int(greatest[left, start])
             highest = max(highest, bound + value)
         return highest

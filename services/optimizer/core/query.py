@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from services.common.universe.rule_kernels import mark_allowed
 from services.common.universe.rules import LineupRules, Mask
 
 
@@ -49,6 +50,15 @@ class Query:
         held = list(columns)
         tolls = sum(toll.units for toll in self.tolls if toll.drivers[held].any())
         return int(self.driver_units[held].sum()) - tolls
+
+    def allows(self, columns: tuple[int, ...]) -> bool:
+        """Return whether a legal lineup keeps all rules and its distance."""
+        lineup, kept = np.array([columns], dtype=np.int8), np.zeros(1, dtype=np.bool_)
+        for rules in (self.rules, self.momentary):
+            mark_allowed(lineup, kept, rules.arrays())
+            if not kept[0]:
+                return False
+        return all(len(set(columns) - set(other)) >= self.min_distinct for other in self.earlier)
 
 
 @dataclass(frozen=True)
