@@ -93,6 +93,16 @@ def print_against_salary(rows):
     print(f"  better than salary alone by {gain.min():+.3f} points in the worst contest")
 
 
+def print_coverage(rows):
+    """Coverage of the ensemble's intervals by kind of contest, with its standard error over contests."""
+    mine = [row for row in rows if row.name == "ensemble"]
+    for name, cheap in (("$8", True), ("$555", False)):
+        kind = [row for row in mine if (row.residual.basis.fee_decades < 1) == cheap]
+        covered = np.array([row.residual.covered(row.dispersion, LEVEL).mean() for row in kind])
+        error = covered.std(ddof=1) / np.sqrt(len(covered))
+        print(f"  coverage at {name}: {covered.mean():.1%} +- {error:.1%} over {len(covered)} contests")
+
+
 def print_mma():
     folder = Path(os.environ.get("PITWALL_SHARED_DATA", REPOSITORY.parent / "shared" / "data"))
     if not folder.is_dir():
@@ -103,6 +113,7 @@ def print_mma():
         rows = print_left_out(f"MMA fields with salaries, {title}", with_salaries(played), model)
         print_gain(rows)
         print_against_salary(rows)
+        print_coverage(rows)
     print_left_out("MMA fields, salaries or not, defaults of the other events", played, SelfInformedEnsemble())
 
 

@@ -27,6 +27,10 @@ _PRIOR_RACES = 0.3
 """What the default knows: its logarithm may be off by about 0.9 (complete MMA fields, of which little is known
 before lock, have a concentration of 9), that of one race's errors by about half of it."""
 _PRIOR_RACES_WIDENING = 10.0
+_SD_LOG_SIZE = 0.5
+"""Of the logarithm of one contest's mean squared error about that of contests of its kind."""
+_SD_FEE_WIDENS = 0.5
+"""Judgement: a tenfold fee may multiply the variance by 1.6 either way."""
 _LEAST_SPREAD = 0.05
 _LEVELS = np.linspace(0.7, 0.9, 5)
 _MAX_RATE = 0.95
@@ -47,23 +51,30 @@ class Basis:
         Drivers without simulated points where others have them; shape (n_drivers,).
     n_entries
         Entries of the contest, 0 when not known.
+    fee_decades
+        Common logarithm of the entry fee over that of a typical contest.
     """
 
     knowledge: Floats
     blind: npt.NDArray[np.bool_]
     n_entries: int
+    fee_decades: float = 0.0
 
 
 @dataclass(frozen=True)
 class Dispersion:
-    """Over-dispersion of a driver's ownership between contests."""
+    """Over-dispersion of a driver's ownership between contests.
+
+    ``fee_widens`` is what a tenfold fee adds to the logarithm of rho: dear fields are few users of one mind.
+    """
 
     concentration: float = DEFAULT_CONCENTRATION
     missing_widens: float = DEFAULT_MISSING_WIDENS
+    fee_widens: float = 0.0
 
-    def rate(self, knowledge: Floats, n_entries: int | Floats) -> Floats:
+    def rate(self, knowledge: Floats, n_entries: int | Floats, fee_decades: float | Floats = 0.0) -> Floats:
         """Variance over ``p (1 - p)``, per driver."""
-        rho = 1.0 / (1.0 + self.concentration)
+        rho = np.minimum(np.exp(self.fee_widens * np.asarray(fee_decades)) / (1.0 + self.concentration), _MAX_RATE)
         chance = np.where(np.asarray(n_entries) > 0, (1.0 - rho) / np.maximum(n_entries, 1), 0.0)
         return np.minimum(rho * (1.0 + self.missing_widens * (1.0 - knowledge)) + chance, _MAX_RATE)
 
@@ -74,7 +85,7 @@ class Dispersion:
         the favourite or nobody's choice, and his projection does not tell which. (Central intervals of 50 % and more
         are widest at one half.)
         """
-        rate = self.rate(basis.knowledge, basis.n_entries)
+        rate = self.rate(basis.knowledge, basis.n_entries, basis.fee_decades)
         lower, upper = interval(shares, rate, level)
         least, greatest = interval(np.full(len(shares), 0.5), rate, level)
         return _widened(lower, upper, np.where(basis.blind, greatest - least, 0.0))
@@ -123,6 +134,7 @@ class _Pooled:
     actual: Floats
     knowledge: Floats
     n_entries: Floats
+    fee_decades: Floats
 
     @classmethod
     def of(cls, residuals: Sequence[Residual]) -> _Pooled:
@@ -131,11 +143,12 @@ class _Pooled:
             np.concatenate([r.actual for r in residuals]),
             np.concatenate([r.basis.knowledge for r in residuals]),
             np.concatenate([np.full(len(r.actual), float(r.basis.n_entries)) for r in residuals]),
+            np.concatenate([np.full(len(r.actual), r.basis.fee_decades) for r in residuals]),
         )
 
     def ranks(self, dispersion: Dispersion) -> Floats:
         """Probability-integral transforms of what happened, folded: 0 in the middle, 1 at the ends."""
-        a, b = beta_parameters(self.projected, dispersion.rate(self.knowledge, self.n_entries))
+        a, b = beta_parameters(self.projected, dispersion.rate(self.knowledge, self.n_entries, self.fee_decades))
         return np.asarray(np.abs(2.0 * betainc(a, b, self.actual) - 1.0))
 
 
@@ -151,6 +164,17 @@ def _fit_missing_widens(rows: _Pooled, n_races: int) -> float:
     return share * fitted + (1.0 - share) * DEFAULT_MISSING_WIDENS
 
 
+def _fit_fee_widens(residuals: Sequence[Residual]) -> float:
+    """Slope of a contest's log mean squared error over ``p (1 - p)`` in the decades of its fee, shrunk to none."""
+    decades = np.array([residual.basis.fee_decades for residual in residuals])
+    if np.ptp(decades) <= _LEAST_SPREAD:
+        return 0.0
+    sizes = [((r.actual - r.projected) ** 2 / (r.projected * (1.0 - r.projected))).mean() for r in residuals]
+    slope = np.polyfit(decades, np.log(np.maximum(sizes, 1e-9)), 1)[0]
+    told = float(((decades - decades.mean()) ** 2).sum()) / _SD_LOG_SIZE**2
+    return float(slope) * told / (told + 1.0 / _SD_FEE_WIDENS**2)
+
+
 def fit_dispersion(residuals: Sequence[Residual]) -> Dispersion:
     """The concentration whose intervals of 70 % to 90 % cover left-out races as they should.
 
@@ -160,13 +184,13 @@ def fit_dispersion(residuals: Sequence[Residual]) -> Dispersion:
     if not residuals:
         return Dispersion()
     rows, n_races = _Pooled.of(residuals), len(residuals)
-    widens = _fit_missing_widens(rows, n_races)
+    widens, fee_widens = _fit_missing_widens(rows, n_races), _fit_fee_widens(residuals)
 
     def miss(log_concentration: float) -> float:
-        folded = rows.ranks(Dispersion(float(np.exp(log_concentration)), widens))
+        folded = rows.ranks(Dispersion(float(np.exp(log_concentration)), widens, fee_widens))
         return float(((folded[:, None] <= _LEVELS).mean(axis=0) - _LEVELS).sum()) ** 2
 
     found = minimize_scalar(miss, bounds=_LOG_CONCENTRATIONS, method="bounded", options={"xatol": _PRECISION})
     total = n_races * found.x + _PRIOR_RACES * np.log(DEFAULT_CONCENTRATION)
     concentration = np.exp(total / (n_races + _PRIOR_RACES))
-    return Dispersion(float(concentration), widens)
+    return Dispersion(float(concentration), widens, fee_widens)

@@ -28,7 +28,7 @@ from services.ownership.core.slate import Floats, PlayedSlate, Slate
 from services.ownership.core.stacking import Blend, Opinions, fit_blend
 
 MAX_FOLDS = 20
-STATE_FORMAT = 2
+STATE_FORMAT = 3
 """Raised when `OwnershipEnsemble.state` changes its meaning, so that an old model is refitted and not misread."""
 _MEMBERS: tuple[Callable[[], SlateEstimator], ...] = (
     HistoricalEstimator,
@@ -181,6 +181,7 @@ class OwnershipEnsemble(BaseEstimator):  # type: ignore[misc]
             "sharpness_per_feature": self.blend_.sharpness_per_feature.tolist(),
             "concentration": self.dispersion_.concentration,
             "missing_widens": self.dispersion_.missing_widens,
+            "fee_widens": self.dispersion_.fee_widens,
             "cap_use": [self.cap_use_.low, self.cap_use_.high],
             "n_races": self.n_races_,
         }
@@ -204,7 +205,7 @@ class OwnershipEnsemble(BaseEstimator):  # type: ignore[misc]
         self._learnt = _Learnt(
             members=members,
             blend=Blend(strengths, np.array(state["sharpness_per_feature"])),
-            dispersion=Dispersion(state["concentration"], state["missing_widens"]),
+            dispersion=Dispersion(state["concentration"], state["missing_widens"], state["fee_widens"]),
             cap_use=CapUse(*state["cap_use"]),
             n_races=state["n_races"],
         )

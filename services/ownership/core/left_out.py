@@ -25,7 +25,7 @@ def folds(slates: Sequence[PlayedSlate], max_folds: int) -> list[np.ndarray[Any,
 
 def basis_of(slate: Slate, knowledge: Floats) -> Basis:
     """What a projection of the slate rests on, of which this share is known per driver."""
-    return Basis(knowledge, blind(slate), slate.contest.n_entries)
+    return Basis(knowledge, blind(slate), slate.contest.n_entries, float(contest_features(slate.contest)[1]))
 
 
 @dataclass(frozen=True, eq=False)

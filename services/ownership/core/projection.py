@@ -65,7 +65,8 @@ def project(ensemble: OwnershipEnsemble, slate: Slate, *, fixed: Fixed | None = 
     )
     knowledge = ensemble.blend_.knowledge(opinions)
     inside = np.clip(result.shares, _EDGE, 1.0 - _EDGE)
-    lower, upper = ensemble.dispersion_.interval(inside, basis_of(slate, knowledge), level)
+    basis = basis_of(slate, knowledge)
+    lower, upper = ensemble.dispersion_.interval(inside, basis, level)
     alone = [member.predict([slate])[0] for member in ensemble.members_]
     return Projection(
         shares=result.shares,
@@ -75,7 +76,7 @@ def project(ensemble: OwnershipEnsemble, slate: Slate, *, fixed: Fixed | None = 
         member_shares=np.stack(alone, axis=1),
         member_weights=ensemble.blend_.driver_weights(opinions),
         fixed=given.shares,
-        concentration=1.0 / float(ensemble.dispersion_.rate(knowledge, 0).mean()) - 1.0,
+        concentration=1.0 / float(ensemble.dispersion_.rate(knowledge, 0, basis.fee_decades).mean()) - 1.0,
         warnings=_warnings(slate, result.rescaled_from),
     )
 

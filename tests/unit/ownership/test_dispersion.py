@@ -48,6 +48,23 @@ def test_finds_the_concentration_that_made_the_fields(rng, concentration):
         assert coverage == pytest.approx(level, abs=0.02)
 
 
+def test_finds_that_dear_contests_stray_further(rng):
+    """Half of the contests a hundred times dearer, four times the variance; one kind alone tells nothing of fees."""
+    truth, residuals = Dispersion(60.0, 1.0, np.log(2.0)), []
+    for contest in range(150):
+        projected, basis = (
+            rng.uniform(0.03, 0.5, 38),
+            Basis(np.ones(38), np.zeros(38, dtype=bool), 0, contest % 2 * 2.0),
+        )
+        a, b = beta_parameters(projected, truth.rate(basis.knowledge, 0, basis.fee_decades))
+        residuals.append(Residual(projected, rng.beta(a, b), basis))
+    found = fit_dispersion(residuals)
+    assert found.fee_widens == pytest.approx(np.log(2.0), abs=0.06)
+    for kind in (residuals[::2], residuals[1::2]):
+        assert np.mean([residual.covered(found, 0.8) for residual in kind]) == pytest.approx(0.8, abs=0.03)
+    assert fit_dispersion(residuals[::2]).fee_widens == 0.0
+
+
 def test_without_history_the_default():
     assert fit_dispersion([]) == Dispersion()
 

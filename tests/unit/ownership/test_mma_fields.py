@@ -40,6 +40,13 @@ def test_beats_equal_ownership_by_a_tenth_and_covers(rows):
             assert abs(100 * row.residual.projected.sum() - 600) < 1e-9
 
 
+def test_intervals_fit_cheap_and_dear_contests(rows):
+    """Dear fields stray further from their projection; three contests and four tell coverage within a tenth or so."""
+    for cheap in (True, False):
+        kind = [row for row in rows if row.name == "ensemble" and (row.residual.basis.fee_decades < 1) == cheap]
+        assert 0.70 <= np.mean([row.residual.covered(row.dispersion, 0.8).mean() for row in kind]) <= 0.90
+
+
 def test_is_nowhere_worse_than_salary_alone(rows):
     """In big fields, in dear ones, and in every event; in no contest by more than a hundredth of a point."""
     mine, event, entries = errors(rows, "ensemble")
