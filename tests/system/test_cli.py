@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import socket
 import subprocess
 import sys
 
@@ -73,9 +74,19 @@ def test_entries_can_be_chosen_by_what_they_pay_together(cli, tmp_path):
 
 def test_a_rerun_gives_the_same_bytes(cli, sample, folder, tmp_path):
     again = cli("runs", "rerun", sample["run_id"], "--out", tmp_path, "--json").json
-    assert again["same_lineups"]
-    assert again["changed"] == []
-    assert digest(tmp_path / "lineups.csv") == digest(folder / "lineups.csv")
+    assert (again["same_lineups"], again["same_result"], again["same_report"]) == (True, True, True)
+    assert again["changed"] == again["warnings"] == []
+    for name in ("lineups.csv", "result.json", "report.html"):
+        assert digest(tmp_path / name) == digest(folder / name), name
+
+
+def test_a_rerun_tells_that_it_puts_a_changed_race_back(cli, tmp_path):
+    options = ("--track", "phoenix", "--race-id", "changing", "--scenarios", 500, "--lineups", 1, "--opponents", 50)
+    run_id = cli("run", *SLATE, *options, "--out", tmp_path, "--json").json["run_id"]
+    assert cli("race", "import", "changing", *SLATE, "--track", "phoenix", "--laps", 99).code == 0
+    again = cli("runs", "rerun", run_id, "--out", tmp_path / "again", "--json").json
+    assert "'changing' has been changed" in again["warnings"][0]
+    assert again["same_result"]
 
 
 def test_runs_are_listed_and_shown_with_hashes(cli, sample, folder):
@@ -268,6 +279,16 @@ def test_a_run_is_audited_and_its_contest_recorded(cli, sample, tmp_path):
     told = cli("audit", "--standings", standings, *options)
     assert told.code == 0, told.err
     assert "hindsight" in told.out
+
+
+def test_serving_on_a_taken_port_is_one_plain_refusal(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        port = holder.getsockname()[1]
+        told = pitwall("--data-dir", tmp_path, "serve", "--port", port)
+    assert told.code == 2
+    assert f"cannot listen on 127.0.0.1:{port}" in told.err
+    assert "add_port" not in told.err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_place_that_cannot_be_written_is_named(cli, sample, tmp_path):

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pitwall.files import to_json, write_atomically
 from pitwall.job import JobResult
 from pitwall.sitefiles import lineup_file
 from pitwall.types.contests import EntrySelection
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 
 def result_document(result: JobResult) -> dict[str, Any]:
-    """What ``result.json`` holds: lineups, portfolio, contest, timings, and all it takes to repeat the job."""
+    """What ``result.json`` holds: lineups, portfolio, contest, and all it takes to repeat the job.
+
+    It says nothing of the work, which differs with the clock and with what is cached: the same job gives the same
+    document. See ``timings_document``.
+    """
     return {
         "lineups": _lineup_rows(result),
-        "portfolio": result.portfolio.summary,
+        "portfolio": _without(result.portfolio.summary, "timings_seconds"),
         "selection": _selection_facts(result.selection),
         "contest": _contest_facts(result),
         "ownership": [
@@ -24,7 +32,6 @@ def result_document(result: JobResult) -> dict[str, Any]:
             for driver in result.ownership.drivers
         ],
         "import_report": result.import_report,
-        "timings_seconds": result.timings_seconds,
         "versions": _versions(result),
         "seeds": {
             "scenarios": result.config.seed,
@@ -34,6 +41,20 @@ def result_document(result: JobResult) -> dict[str, Any]:
         },
         "hashes": _hashes(result),
     }
+
+
+def timings_document(result: JobResult) -> dict[str, Any]:
+    """What a job took, in seconds: each stage, and the stages and lineups within the building of the portfolio."""
+    return {
+        "stages": result.timings_seconds,
+        "portfolio": result.portfolio.summary.timings_seconds,
+        "lineups": [item.certificate.solve_seconds for item in result.portfolio.lineups],
+    }
+
+
+def _without(record: DataclassInstance, *names: str) -> dict[str, Any]:
+    """The fields of a record but some."""
+    return {field.name: getattr(record, field.name) for field in dataclasses.fields(record) if field.name not in names}
 
 
 def _contest_facts(result: JobResult) -> dict[str, Any]:
@@ -104,10 +125,15 @@ def _lineup_rows(result: JobResult) -> list[dict[str, Any]]:
                 "cash_rate": played.cash_rate,
                 "cash_rate_standard_error": played.cash_rate_standard_error,
                 "expected_duplicates": played.expected_duplicates,
-                "certificate": certificate,
+                "certificate": _without(certificate, "solve_seconds", "lineups_evaluated"),
             }
         )
     return rows
+
+
+def result_bytes(result: JobResult) -> bytes:
+    """The bytes of ``result.json``."""
+    return (to_json(result_document(result)) + "\n").encode()
 
 
 def write_outputs(result: JobResult, folder: Path, layout: str = "") -> tuple[Path, Path]:
@@ -118,7 +144,6 @@ def write_outputs(result: JobResult, folder: Path, layout: str = "") -> tuple[Pa
     suffix = layout if layout in ("json", "parquet") else "csv"
     lineups_path, result_path = folder / f"lineups.{suffix}", folder / "result.json"
     csv_bytes = lineup_file(result.race, [item.driver_ids for item in result.portfolio.lineups], layout)
-    json_bytes = (to_json(result_document(result)) + "\n").encode()
     write_atomically(lineups_path, csv_bytes)
-    write_atomically(result_path, json_bytes)
+    write_atomically(result_path, result_bytes(result))
     return lineups_path, result_path

@@ -15,7 +15,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,11 +23,12 @@ from typing import Any
 from platformdirs import user_data_path
 from pydantic import TypeAdapter, ValidationError
 
-from pitwall.errors import InvalidInputError, NotFoundError, PitwallError, Violation
+from pitwall.errors import InvalidInputError, NotFoundError, PitwallError
 from pitwall.files import to_json
 from pitwall.job import JobConfig, JobResult
-from pitwall.results import result_document
+from pitwall.results import result_document, timings_document
 from pitwall.sitefiles import lineup_file
+from pitwall.sitefiles._problems import invalid
 from pitwall.types.race import Race
 
 LINEUPS, RUN, REPORT = "lineups.csv", "run.json", "report.json"
@@ -60,6 +61,8 @@ class Run:
         SHA-256 of the bytes of ``lineups.csv``.
     result
         The content of ``result.json``.
+    timings_seconds
+        What it took: stages, and the stages and lineups within the building of the portfolio.
     """
 
     run_id: str
@@ -70,6 +73,7 @@ class Run:
     inputs: tuple[InputFile, ...]
     lineups_sha256: str
     result: Mapping[str, Any]
+    timings_seconds: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def report(self) -> dict[str, Any]:
@@ -120,6 +124,7 @@ class RunStore:
                 "inputs": inputs,
                 "lineups_sha256": digest,
                 "result": result_document(result),
+                "timings_seconds": timings_document(result),
             }
             (scratch / LINEUPS).write_bytes(lineups)
             (scratch / RUN).write_text(to_json(document))
@@ -137,7 +142,7 @@ class RunStore:
         return folder
 
     def list(self, on_damaged: Callable[[PitwallError], None] | None = None) -> list[Run]:
-        """All runs, newest first.
+        """All runs, newest first; none where there is no folder yet.
 
         Parameters
         ----------
@@ -155,6 +160,9 @@ class RunStore:
         return runs
 
     def _ids(self) -> builtins.list[str]:
+        there = next(folder for folder in (self.folder, *self.folder.absolute().parents) if folder.exists())
+        if not there.is_dir():
+            raise invalid(str(self.folder), f"{there} is no folder; correct PITWALL_DATA_DIR or --data-dir")
         names = (entry.name for entry in self.folder.iterdir()) if self.folder.is_dir() else ()
         return sorted(name for name in names if _RUN_ID.match(name))
 
@@ -182,13 +190,14 @@ class RunStore:
             inputs = tuple(InputFile(**item) for item in document["inputs"])
             create_time = datetime.fromisoformat(document["create_time"])
             digest, result = str(document["lineups_sha256"]), dict(document["result"])
+            timings = dict(document.get("timings_seconds", {}))
         except (KeyError, TypeError, ValueError, ValidationError) as error:
             raise _damaged(folder / RUN, error) from error
         files = {item.role: folder / item.name for item in inputs}
         config = dataclasses.replace(
             config, salaries=files.get("salaries", config.salaries), race_sheet=files.get("race_sheet")
         )
-        return Run(run_id, folder, create_time, config, race, inputs, digest, result)
+        return Run(run_id, folder, create_time, config, race, inputs, digest, result, timings)
 
 
 def _copy_inputs(config: JobConfig, folder: Path) -> tuple[JobConfig, list[InputFile]]:
@@ -216,7 +225,7 @@ def _read_json(path: Path) -> dict[str, Any]:
 def _damaged(path: Path, error: Exception) -> InvalidInputError:
     lacking = f"lacks {error}" if isinstance(error, KeyError) else str(error)
     problem = f"the stored run cannot be read ({lacking}); delete its folder"
-    return InvalidInputError(f"{path}: {problem}", violations=[Violation(str(path), problem)])
+    return invalid(str(path), problem)
 
 
 def _sha256(content: bytes) -> str:

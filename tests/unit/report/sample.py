@@ -80,7 +80,6 @@ def report(**changes):
         title=f"Race of {EVIL}",
         race_id="r",
         subtitle="Somewhere, 100 laps",
-        create_time="2026-02-01T12:00:00+00:00",
         roster_size=ROSTER,
         lineups=tuple(map(lineup, range(N_LINEUPS))),
         drivers=tuple(map(driver, range(N_DRIVERS))),

@@ -45,3 +45,11 @@ def test_a_damaged_run_is_named(tmp_path, content):
     told = []
     assert RunStore(tmp_path).list(told.append) == []
     assert len(told) == 1
+
+
+def test_a_data_folder_that_is_a_file_is_refused(tmp_path):
+    (tmp_path / "file").write_text("here")
+    for folder in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(InvalidInputError, match="is no folder"):
+            RunStore(folder).list()
+    assert RunStore(tmp_path / "not there yet").list() == []

@@ -60,6 +60,7 @@ from pitwall.cli._race import (
 )
 from pitwall.cli._ranges import MAX_SEED, within
 from pitwall.cli._runs import check_places, keep_run, store_of
+from pitwall.cli._scenarios import print_set_warnings
 from pitwall.config import PortfolioConfig
 from pitwall.job import JobConfig, JobResult, SelectRule, quiet, run_job
 from pitwall.results import result_document
@@ -161,7 +162,7 @@ def _run_and_tell(context: typer.Context, config: JobConfig, out: Path, layout: 
         result = run_job(client, config, on_stage=quiet if as_json else tell_stages, on_progress=bars)
         stored, paths = keep_run(client, store, result, out, layout)
     if as_json:
-        print_json(result_document(result) | {"run_id": stored.run_id})
+        print_json(result_document(result) | {"run_id": stored.run_id, "timings_seconds": result.timings_seconds})
     else:
         _print_result(result, paths)
         output.print(f"stored as run {stored.run_id}", markup=False)
@@ -170,6 +171,7 @@ def _run_and_tell(context: typer.Context, config: JobConfig, out: Path, layout: 
 
 def _print_result(result: JobResult, paths: list[Path]) -> None:
     print_import_report(result.import_report, with_sheet=result.config.race_sheet is not None)
+    print_set_warnings(result.scenario_set)
     for warning in result.ownership.warnings:
         errors.print(f"warning: {warning}", markup=False)
     print_field_warnings(result.simulation.field)

@@ -21,6 +21,7 @@ from pitwall.cli._common import (
     tell_stages,
 )
 from pitwall.client import Client
+from pitwall.errors import NotFoundError
 from pitwall.files import check_writable, write_atomically
 from pitwall.job import JobResult, quiet, run_job
 from pitwall.report import collect_report, report_from_json, report_html
@@ -103,6 +104,7 @@ def show_run(context: typer.Context, run: RunArgument = "latest", as_json: JsonO
     rows.append((LINEUPS, found.lineups_sha256))
     for group in ("versions", "seeds", "hashes"):
         rows += [(f"{group}: {name}", str(value)) for name, value in result[group].items()]
+    rows += [(f"seconds: {stage}", f"{spent:.1f}") for stage, spent in found.timings_seconds.get("stages", {}).items()]
     print_table(f"Run {found.run_id} of {found.config.race_id}", ("what", "value"), rows)
 
 
@@ -113,7 +115,9 @@ def rerun(
     out: OutOption = Path("out"),
     as_json: JsonOption = False,
 ) -> None:
-    """Do a run again from its stored files, and compare the lineups byte by byte.
+    """Do a run again from its stored files, and compare lineups, result and report byte by byte.
+
+    The race of the run replaces one that has been changed under its id since; a warning says so.
 
     Example: `pitwall runs rerun latest --out out/again`
     """
@@ -122,19 +126,45 @@ def rerun(
     with client_of(context) as client, Bars(shown=not as_json) as bars:
         on_stage = quiet if as_json else tell_stages
         check_places(out, store)
+        replaced = _replaced_race(client, before)
+        if replaced:
+            errors.print(f"warning: {replaced}", markup=False)
         result = run_job(client, before.config, on_stage=on_stage, on_progress=bars)
         after, paths = keep_run(client, store, result, out)
-    same = after.lineups_sha256 == before.lineups_sha256
+    same = _sameness(before, after)
     changed = _changes(before, after)
     if as_json:
-        print_json({"run_id": after.run_id, "of": before.run_id, "same_lineups": same, "changed": changed})
+        answer = {"run_id": after.run_id, "of": before.run_id, **same, "changed": changed}
+        print_json(answer | {"warnings": [replaced] if replaced else []})
         return
     output.print(f"run {after.run_id}, files in {paths[0].parent}", markup=False)
-    if same:
-        output.print("the lineups are the same, byte by byte")
+    if all(same.values()):
+        output.print("lineups, result and report are the same, byte by byte")
     else:
+        what = ", ".join(name.removeprefix("same_") for name, equal in same.items() if not equal)
         why = ", ".join(changed) or "nothing that is recorded"
-        errors.print(f"warning: the lineups differ; changed since: {why}", markup=False)
+        errors.print(f"warning: not the same: {what}; changed since: {why}", markup=False)
+
+
+def _replaced_race(client: Client, before: Run) -> str:
+    """What to say where the race of a run has been changed under its id; empty where it has not."""
+    race_id = before.config.race_id
+    try:
+        current = client.races.get(race_id)
+    except NotFoundError:
+        return ""
+    if current.snapshot_hash == before.result["hashes"]["race"]:
+        return ""
+    return f"race {race_id!r} has been changed since this run; it becomes again what it was then"
+
+
+def _sameness(before: Run, after: Run) -> dict[str, bool]:
+    """Which files of two runs are the same; result.json and report.html follow from what is stored of them."""
+    return {
+        "same_lineups": after.lineups_sha256 == before.lineups_sha256,
+        "same_result": after.result == before.result,
+        "same_report": after.report == before.report,
+    }
 
 
 def _changes(before: Run, after: Run) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import threading
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +12,7 @@ import typer
 
 from pitwall.cli._common import JsonOption, connection_of, output, print_json
 from pitwall.cli._ranges import within
+from pitwall.sitefiles._problems import invalid
 
 
 def serve(
@@ -29,6 +31,7 @@ def serve(
     from services.common.rpc.settings import ServerSettings
     from services.stack import default_data_dir, start_stack
 
+    _refuse_taken(host, port)
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stopping.set())
@@ -41,3 +44,18 @@ def serve(
         output.print(f"serving on {stack.address}; stop with Ctrl-C", markup=False)
     stopping.wait()
     stack.stop()
+
+
+def _refuse_taken(host: str, port: int) -> None:
+    """Refuse an address that cannot be listened on, before gRPC prints lines of its own about it.
+
+    Raises
+    ------
+    InvalidInputError
+        If another process has the port, or the host is none of this machine.
+    """
+    try:
+        (family, _, _, _, address), *_ = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
+        socket.create_server(address, family=family).close()
+    except OSError as error:
+        raise invalid("--port", f"cannot listen on {host}:{port} ({error.strerror}); choose another port") from error

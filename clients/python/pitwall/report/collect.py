@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 
 import numpy as np
 import numpy.typing as npt
@@ -23,8 +22,8 @@ MAX_OVERLAPS = 60
 Floats = npt.NDArray[np.float64]
 
 
-def collect_report(client: Client, result: JobResult, *, now: datetime | None = None) -> ReportData:
-    """The numbers of a run's report.
+def collect_report(client: Client, result: JobResult) -> ReportData:
+    """The numbers of a run's report; none is read off a clock, so that the same run gives the same report.
 
     Raises
     ------
@@ -44,7 +43,6 @@ def collect_report(client: Client, result: JobResult, *, now: datetime | None = 
         race_id=race_id,
         subtitle=f"{track}, {result.race.scheduled_laps} laps; {len(result.race.starters)} drivers; "
         f"{contest.n_entries:,} entries at ${contest.entry_fee_dollars:,.2f}",
-        create_time=(now or datetime.now(UTC)).isoformat(timespec="seconds"),
         roster_size=len(result.portfolio.lineups[0].driver_ids) if result.portfolio.lineups else 0,
         lineups=tuple(_lineup_rows(result, {driver.driver_id: driver for driver in drivers})),
         drivers=drivers,

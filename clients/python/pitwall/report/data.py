@@ -121,7 +121,6 @@ class ReportData:
     title: str
     race_id: str
     subtitle: str
-    create_time: str
     roster_size: int
     lineups: tuple[LineupRow, ...]
     drivers: tuple[DriverRow, ...]

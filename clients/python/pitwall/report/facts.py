@@ -60,7 +60,7 @@ def headlines(result: JobResult) -> tuple[Fact, ...]:
 
 def diagnostics(result: JobResult) -> tuple[Fact, ...]:
     """How far the numbers can be trusted."""
-    return (*_portfolio_facts(result), *_field_facts(result), *_timing_facts(result))
+    return (*_portfolio_facts(result), *_field_facts(result))
 
 
 def _portfolio_facts(result: JobResult) -> list[Fact]:
@@ -140,11 +140,6 @@ def _field_facts(result: JobResult) -> list[Fact]:
             "races are dealt out evenly among fields drawn from the ownership's uncertainty",
         ),
     ]
-
-
-def _timing_facts(result: JobResult) -> list[Fact]:
-    text = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in result.timings_seconds.items())
-    return [Fact("time", text, "wall clock by stage; cached scenarios take none")]
 
 
 def recipe(result: JobResult) -> dict[str, str]:

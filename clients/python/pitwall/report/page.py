@@ -21,8 +21,7 @@ def report_html(data: ReportData) -> bytes:
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta name="color-scheme" content="light dark"><link rel="icon" href="data:,">'
         f"<style>{style}</style></head><body><header><h1>{escape(data.title)}</h1>"
-        f"<p>{escape(data.subtitle)}</p><p class=quiet>made {escape(data.create_time)}</p></header>"
-        f""
+        f"<p>{escape(data.subtitle)}</p></header>"
         f"<main>{_warnings(data.warnings)}{_cards(data.headlines)}{sections}</main><script>{script}</script></body></html>\n"
     ).encode()
 
