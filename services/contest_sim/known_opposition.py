@@ -11,10 +11,11 @@ import numpy.typing as npt
 from pitwall.contestsim.v1 import contest_pb2
 from services.common.domain.errors import InvalidInput
 from services.common.domain.race import Race
-from services.contest_sim import answers
+from services.contest_sim import answers, mapping
 from services.contest_sim.core.contest import Contest
 from services.contest_sim.core.field_description import describe_opponents
 from services.contest_sim.core.opponents import Opponents
+from services.contest_sim.scratched import scratched_warnings, with_scratched
 
 FILLED = 0.98
 """Exports leave out unfilled entries, at most one in a hundred in real fields; fewer opponents than this are told."""
@@ -61,6 +62,20 @@ class KnownOpposition:
         return Opponents(np.ascontiguousarray(known.lineups[drawn]), copies[drawn])
 
 
+def known_opposition(race: Race, message: contest_pb2.KnownField) -> KnownOpposition:
+    """The opponents of a request, those who hold drivers that were scratched among them, with a warning.
+
+    Raises
+    ------
+    InvalidInput
+        For lineups that were never legal, or a standings export that cannot be read.
+    """
+    listed = with_scratched(race)
+    opponents = mapping.opponents_from_proto(listed, message, "field.known")
+    notes = scratched_warnings(listed, len(race.driver_ids), opponents.lineups, opponents.copies, "opposing entries")
+    return KnownOpposition(listed, opponents, tuple(notes))
+
+
 def seated(opposition: KnownOpposition, contests: Sequence[Contest], n_own: int) -> KnownOpposition:
     """The opposition, with a warning for each contest that it does not fill.
 
@@ -71,7 +86,7 @@ def seated(opposition: KnownOpposition, contests: Sequence[Contest], n_own: int)
     """
     n_known = opposition.opponents.n_entries
     notes = [_note(n_known, contest.n_entries - n_own, contest) for contest in contests]
-    return KnownOpposition(opposition.race, opposition.opponents, tuple(note for note in notes if note))
+    return KnownOpposition(opposition.race, opposition.opponents, (*opposition.warnings, *filter(None, notes)))
 
 
 def _note(n_known: int, n_places: int, contest: Contest) -> str:

@@ -25,7 +25,7 @@ from services.contest_sim.core.lineup_keys import rows_of
 from services.contest_sim.core.opponents import Opponents
 from services.contest_sim.core.ownership_draw import DEFAULT_CONCENTRATION
 from services.contest_sim.field_library import FieldLibrary
-from services.contest_sim.known_opposition import KnownOpposition
+from services.contest_sim.known_opposition import KnownOpposition, known_opposition
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +81,7 @@ class OppositionFinder:
             For ownership or opponents that do not fit the race.
         """
         if spec.WhichOneof("kind") == "known":
-            return KnownOpposition(race, mapping.opponents_from_proto(race, spec.known, "field.known"))
+            return known_opposition(race, spec.known)
         model = spec.model
         shares, concentration, warnings = self._shares(race, model, setting, scenario_set_id, call)
         parameters = mapping.parameters_from_proto(model, setting.entry_fee_cents)

@@ -16,6 +16,7 @@ from services.contest_sim.choosing import Choosing
 from services.contest_sim.core.kelly import DEFAULT_FRACTION
 from services.contest_sim.field_library import FieldLibrary
 from services.contest_sim.opposition import OppositionFinder
+from services.contest_sim.scratched import scoring_nothing, scratched_warnings, with_scratched
 from services.contest_sim.simulation import Simulation
 
 _LINEUPS_PER_MESSAGE = 2_000
@@ -46,7 +47,8 @@ class ContestSimServicer(pb_grpc.ContestSimServiceServicer):
 
     def _simulation(self, request: pb.SimulateContestRequest, call: Call) -> Simulation:
         race = self._scenario.get_race(request.race_id, call)
-        entries = mapping.entries_from_proto(race, request.entries, "entries")
+        listed = with_scratched(race)
+        entries = mapping.entries_from_proto(listed, request.entries, "entries")
         contests = [
             mapping.contest_from_proto(message, f"contests[{index}]") for index, message in enumerate(request.contests)
         ]
@@ -58,14 +60,17 @@ class ContestSimServicer(pb_grpc.ContestSimServiceServicer):
             for contest in contests
         ]
         return Simulation(
-            race,
-            matrix,
+            listed,
+            scoring_nothing(matrix, listed),
             contests,
             entries,
             oppositions,
             n_fields=request.n_fields,
             seed=request.seed,
             kelly_fraction=request.kelly_fraction or DEFAULT_FRACTION,
+            warnings=scratched_warnings(
+                listed, len(race.driver_ids), entries.lineups, entries.copies, "entries of your own"
+            ),
         )
 
     def DescribeField(
@@ -93,7 +98,7 @@ class ContestSimServicer(pb_grpc.ContestSimServiceServicer):
             race, request.field, mapping.setting_from_proto(request), request.scenario_set_id, call
         )
         opponents = found.sample(request.n_entries, np.random.default_rng(request.seed))
-        messages = answers.opponents_to_proto(race, opponents)
+        messages = answers.opponents_to_proto(found.race, opponents)
         for start in range(0, len(messages), _LINEUPS_PER_MESSAGE):
             call.checkpoint()
             yield pb.SampleFieldResponse(lineups=messages[start : start + _LINEUPS_PER_MESSAGE])
@@ -119,7 +124,9 @@ class ContestSimServicer(pb_grpc.ContestSimServiceServicer):
         opposition = self._opposition.find(race, request.field, contest.setting, matrix.scenario_set_id, call)
         lineups = self._library.universe(race).lineups if pool is None else pool
         rules = mapping.rules_from_proto(request)
-        return Choosing(race, matrix, contest, opposition, lineups, rules, request.n_fields, request.seed)
+        listed = with_scratched(race)
+        matrix = scoring_nothing(matrix, listed)
+        return Choosing(listed, matrix, contest, opposition, lineups, rules, request.n_fields, request.seed)
 
     def ResolvePrizes(
         self, request: pb.ResolvePrizesRequest, context: grpc.ServicerContext

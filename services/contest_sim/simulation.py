@@ -40,6 +40,7 @@ class Simulation:
     n_fields: int
     seed: int
     kelly_fraction: float = DEFAULT_FRACTION
+    warnings: Sequence[str] = ()
 
     def run(self, call: Call, progress: ReportProgress) -> contestsim_service_pb2.SimulationResult:
         """Play all contests and say what came of it."""
@@ -58,7 +59,7 @@ class Simulation:
             progress=progress,
         )
         report = seats[0].report(max(1, self._sizes[0]))
-        report.warnings.extend(insight_warnings(seats, dealing.insight, n_fields))
+        report.warnings.extend([*self.warnings, *insight_warnings(seats, dealing.insight, n_fields)])
         return contestsim_service_pb2.SimulationResult(
             scenario_set_id=self.matrix.scenario_set_id,
             contests=[

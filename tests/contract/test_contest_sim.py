@@ -1,5 +1,6 @@
 """ContestSimService over a real loopback server."""
 
+import contextlib
 import threading
 from dataclasses import replace
 from itertools import pairwise
@@ -241,6 +242,69 @@ def test_standings_of_another_race_name_row_and_driver(stub):
     with pytest.raises(grpc.RpcError) as caught:
         list(stub.SimulateContest(request(field=contest_pb2.FieldSpec(known=known))))
     assert "does not start" in error_of(caught)[2]["standings.csv: row 3, column Lineup"]
+
+
+SCRATCHED = Driver(driver_id="d99", name="Scratched Late", salary_dollars=5_000, withdrawn=True)
+
+
+@contextlib.contextmanager
+def serving_with(driver):
+    """The race with one more driver listed, who has a column of zeros where he counts as a starter."""
+    race = replace(RACE, drivers=(driver, *RACE.drivers) if driver.withdrawn else (*RACE.drivers, driver))
+    matrix = make_matrix(RACE)
+    if not driver.withdrawn:
+        matrix = replace(matrix, ticks=np.pad(matrix.ticks, ((0, 0), (0, 1))), driver_ids=race.driver_ids)
+    scenario = FakeScenarioPeer(race, matrix)
+    with serve([build(ContestSimSettings(), scenario, FakeOwnershipPeer(OWNERSHIP))]) as channel:
+        yield ContestSimServiceStub(channel)
+
+
+def holding_the_scratched(row):
+    ids = [SCRATCHED.driver_id, *lineup(row).driver_ids[1:]]
+    return contest_pb2.EnteredLineup(lineup=lineup_pb2.Lineup(driver_ids=ids), n_entries=2)
+
+
+@pytest.mark.parametrize("by_names", [True, False])
+def test_entries_that_hold_a_scratched_driver_play_on_without_his_points(by_names):
+    """The outcome is that of a race in which he starts and scores nothing."""
+    text = f"D {SCRATCHED.name} " + " ".join(f"D {RACE.starters[column].name}" for column in UNIVERSE.lineups[40][1:])
+    known = contest_pb2.KnownField(lineups=[holding_the_scratched(40), entered(50, 3)])
+    if by_names:
+        known = standings(("a (1/2)", text), ("a (2/2)", text), *[("b", written(50))] * 3)
+    spec = contest(8, text="1st $30.00\n2nd - 4th $6.00")
+    asked = request(contests=[spec], field=contest_pb2.FieldSpec(known=known))
+    asked.entries[1].CopyFrom(holding_the_scratched(60))
+    asked.entries[1].n_entries = 1
+    with serving_with(SCRATCHED) as stub:
+        scratched = result_of(stub.SimulateContest(asked)).result
+    with serving_with(replace(SCRATCHED, withdrawn=False)) as stub:
+        pointless = result_of(stub.SimulateContest(asked)).result
+    assert list(scratched.field.warnings) == [
+        "Scratched Late does not start and scores 0 points in 2 of 5 opposing entries",
+        "Scratched Late does not start and scores 0 points in 1 of 3 entries of your own",
+    ]
+    assert scratched.contests == pointless.contests
+    assert scratched.field.ownership_percent == pointless.field.ownership_percent
+
+
+def test_a_model_field_meets_own_entries_that_hold_a_scratched_driver():
+    asked = request(n_fields=4)
+    asked.entries[1].CopyFrom(holding_the_scratched(60))
+    asked.entries[1].n_entries = 1
+    with serving_with(SCRATCHED) as stub:
+        result = result_of(stub.SimulateContest(asked)).result
+        selection = result_of(
+            stub.SelectEntries(pb.SelectEntriesRequest(race_id="phoenix", contest=contest(1000), n_entries=3))
+        ).selection
+        asked.entries[1].lineup.driver_ids[0] = "nobody"
+        with pytest.raises(grpc.RpcError) as caught:
+            list(stub.SimulateContest(asked))
+    assert any("Scratched Late" in text for text in result.field.warnings)
+    assert result.contests[0].lineups[1].expected_duplicates == 0
+    assert result.contests[0].lineups[0].expected_duplicates > 0
+    assert not any("Scratched Late" in text for text in selection.warnings)
+    assert not any(SCRATCHED.driver_id in item.driver_ids for item in selection.lineups)
+    assert "'nobody' does not start" in error_of(caught)[2]["entries[1].lineup"]
 
 
 def test_known_field_needs_lineups_or_standings(stub):

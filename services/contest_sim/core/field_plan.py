@@ -89,7 +89,10 @@ class ModelPlan:
         return drawn
 
     def deal(self, ticks: Ticks, n_fields: int, first: int = 0) -> Dealing:
-        """Deal by insight into the surprises of the first contest that has any; the others share them."""
+        """Deal by insight into the surprises of the first contest that has any; the others share them.
+
+        Columns beyond the field's, of drivers that do not start, play no part.
+        """
         moving = [pair for pair in zip(self.fields, self.concentrations, strict=True) if pair[1] > 0.0]
         if self.insight == 0.0 or not moving:
             return deal_evenly(len(ticks), n_fields)
@@ -97,7 +100,11 @@ class ModelPlan:
         surprises = [self._surprise(field, concentration, first + index) for index in range(n_fields)]
         rng = np.random.default_rng([self.seed, first, n_fields])
         return deal_by_insight(
-            ticks, field.possible(np.array(surprises)), self.insight, rng, checkpoint=self.checkpoint
+            ticks[:, : field.universe.n_drivers],
+            field.possible(np.array(surprises)),
+            self.insight,
+            rng,
+            checkpoint=self.checkpoint,
         )
 
     def _surprise(self, field: Field, concentration: float, index: int) -> Floats:

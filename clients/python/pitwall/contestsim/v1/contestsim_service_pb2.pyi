@@ -47,7 +47,7 @@ class SimulateContestRequest(_message.Message):
     """Optional. Share of full Kelly to advise as stake. Default (0): 0.25."""
     @_builtins.property
     def entries(self) -> _containers.RepeatedCompositeFieldContainer[_contest_pb2.EnteredLineup]:
-        """Required. One's own entries."""
+        """Required. One's own entries. Drivers who are listed as withdrawn score 0 points in them, with a warning."""
 
     @_builtins.property
     def contests(self) -> _containers.RepeatedCompositeFieldContainer[_contest_pb2.ContestSpec]:
