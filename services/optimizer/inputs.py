@@ -29,6 +29,8 @@ class Peers:
     ownership: OwnershipPeer
 
 
+_SUM_TOLERANCE = 0.1
+"""Of the ownership that lineups hold, by which a user's may miss it without a warning."""
 _BEARABLE = {"UNAVAILABLE", "NOT_FOUND", "FAILED_PRECONDITION", "UNIMPLEMENTED"}
 """Reasons for which a portfolio that has no rules on ownership is built without it."""
 
@@ -135,7 +137,11 @@ def _ownership(
 ) -> npt.NDArray[np.float64] | None:
     """The user's ownership, else the projection; without rules on it a failure to project is a warning."""
     if request.ownership_percent:
-        return mapping.ownership_percent(race, request.ownership_percent)
+        percent = mapping.ownership_percent(race, request.ownership_percent)
+        expected = 100.0 * race.rules.roster_size
+        if abs(percent.sum() - expected) > _SUM_TOLERANCE * expected:
+            warnings.append(f"ownership sums to {percent.sum():g} %, not to about {expected:g} %: is it complete?")
+        return percent
     try:
         projected = peers.ownership.project(race, scenario_set_id, call)
     except ServiceError as error:

@@ -55,7 +55,7 @@ def ownership_percent(race: Race, values: Sequence[lineup_pb2.DriverValue]) -> n
     Raises
     ------
     InvalidInput
-        If it names drivers of another race, leaves one out, or is not from 0 to 100.
+        If it names drivers of another race, leaves one out, is not from 0 to 100, or is 0 throughout.
     """
     field = "ownership_percent"
     percent = np.full(len(race.starters), np.nan)
@@ -66,6 +66,8 @@ def ownership_percent(race: Race, values: Sequence[lineup_pb2.DriverValue]) -> n
     missing = [race.driver_ids[column] for column in np.flatnonzero(np.isnan(percent))]
     if missing:
         raise InvalidInput.field(field, f"lacks {len(missing)} drivers that start, such as {missing[0]!r}; give all")
+    if not percent.any():
+        raise InvalidInput.field(field, "is 0 for every driver; give percentages, or none to have them projected")
     return percent
 
 
@@ -148,6 +150,9 @@ def structure_from_proto(
 
 
 def _group(race: Race, message: portfolio_pb2.GroupRule, field: str) -> GroupSpec:
+    if any(mark in message.name for mark in ";\r\n"):
+        # Names of rules in conflict are listed on one line, with "; " between them.
+        raise InvalidInput.field(f"{field}.name", f"must hold neither ';' nor line breaks, is {message.name!r}")
     condition = message.if_driver_id
     return GroupSpec(
         name=message.name,

@@ -3,6 +3,7 @@
 import grpc
 import pytest
 
+from pitwall.common.v1 import lineup_pb2
 from pitwall.optimizer.v1 import portfolio_pb2 as messages
 from pitwall.optimizer.v1.optimizer_service_pb2_grpc import OptimizerServiceStub
 from services.common.domain.errors import Cancelled
@@ -14,6 +15,7 @@ from services.optimizer.inputs import Peers
 from services.optimizer.settings import OptimizerSettings
 from services.optimizer.tables import TableLibrary
 from tests.contract.optimizer_slate import (
+    N_DRIVERS,
     built,
     columns_of,
     fields_of,
@@ -59,6 +61,29 @@ def test_leverage_is_stated_whenever_ownership_is_known(race, matrix):
         (first,), _ = built(OptimizerServiceStub(channel), request(1))
     columns = list(columns_of(race, first))
     assert first.metrics.leverage_percent == pytest.approx(sum(columns) - make_ownership(race).percent[columns].sum())
+
+
+def owned(each):
+    return [lineup_pb2.DriverValue(driver_id=f"d{column:02d}", value=each) for column in range(N_DRIVERS)]
+
+
+@pytest.mark.parametrize("leverage", [{"max_expected_duplicates": 40}, {"max_total_ownership_percent": 230}])
+def test_ownership_of_nobody_is_refused(stub, leverage):
+    asked = request(ownership_percent=owned(0), leverage=messages.LeverageRules(**leverage))
+    _, details = refused(lambda: stub.BuildPortfolio(asked), grpc.StatusCode.INVALID_ARGUMENT)
+    assert fields_of(details) == ["ownership_percent"]
+
+
+def test_ownership_far_from_a_full_field_is_warned_of_and_makes_no_duplicates(stub, race):
+    whole = 100 * race.rules.roster_size / N_DRIVERS
+    assert not any(
+        "ownership sums" in text for text in built(stub, request(ownership_percent=owned(whole)))[1].warnings
+    )
+    lean = request(ownership_percent=owned(whole / 4))
+    assert any("ownership sums to" in text for text in built(stub, lean)[1].warnings)
+    lean.leverage.max_expected_duplicates = 40
+    _, details = refused(lambda: stub.BuildPortfolio(lean), grpc.StatusCode.INVALID_ARGUMENT)
+    assert fields_of(details) == ["ownership_percent"]
 
 
 def test_a_level_beyond_every_scenario_set_is_the_fault_of_the_level(stub):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from services.common.domain.errors import FailedPrecondition
+from services.common.domain.errors import FailedPrecondition, InvalidInput
 from services.common.domain.work import Checkpoint
 from services.common.jit import njit
 from services.common.universe.counting import SalarySteps
@@ -23,6 +23,8 @@ _TOLERANCE = 1e-4
 _LEAST_SHARE = 1e-4
 _GREATEST_SHARE = 0.999
 _MAX_CELLS = 20_000_000
+_MOST_SCALING = 2.0
+"""Ownership that has to be scaled by more, either way, is of another contest or in another unit."""
 
 
 def log_copies(
@@ -42,9 +44,12 @@ def log_copies(
 
     Raises
     ------
+    InvalidInput
+        If ownership sums to less than half or more than twice of what lineups of this size hold.
     FailedPrecondition
         If salaries have too small a common step to tell all totals apart.
     """
+    _check_sum(float(ownership_percent.sum()), 100.0 * roster_size)
     salary = SalarySteps.of(salaries_dollars, roster_size, salary_cap_dollars)
     if len(salaries_dollars) * (roster_size + 1) * (salary.top + 1) > _MAX_CELLS:
         raise FailedPrecondition(
@@ -65,6 +70,15 @@ def log_copies(
         odds *= share / held * (1.0 - held) / (1.0 - share)
     constant = np.log(field_entries / total) / roster_size
     return np.log(odds) + constant, 100.0 * deviation
+
+
+def _check_sum(percent: float, expected: float) -> None:
+    if not expected / _MOST_SCALING <= percent <= expected * _MOST_SCALING:
+        raise InvalidInput.field(
+            "ownership_percent",
+            f"sums to {percent:g} %, where lineups hold {expected:g} % of drivers: expected duplicates would mean "
+            f"nothing; give percentages that sum to about {expected:g}, or leave the limit on duplicates out",
+        )
 
 
 @njit(cache=True, nogil=True)

@@ -102,6 +102,21 @@ def test_expected_copies_meet_ownership_and_sum_to_the_field():
     assert held / 5_000 * 100 == pytest.approx(own, abs=0.05)
 
 
+@pytest.mark.parametrize("each", [0.0, 10.0, 100.0])
+def test_copies_under_ownership_of_nobody_or_of_too_many_are_refused(each):
+    # Lineups of four hold 400 % of drivers; twelve of each give 0, 120 and 1,200 %.
+    with pytest.raises(InvalidInput, match=f"sums to {12 * each:g} %.*400") as caught:
+        log_copies(
+            np.arange(50, 62) * 100,
+            4,
+            30_000,
+            ownership_percent=np.full(12, each),
+            field_entries=5_000,
+            checkpoint=no_checkpoint,
+        )
+    assert [violation.field for violation in caught.value.violations] == ["ownership_percent"]
+
+
 def test_copies_of_salaries_without_a_common_step_are_refused_with_a_way_out():
     salaries = np.arange(40) * 7_919 + 4_000_001
     with pytest.raises(FailedPrecondition, match="steps of"):
