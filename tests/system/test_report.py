@@ -5,7 +5,7 @@ import pytest
 from pitwall.report import report_html
 from tests.conftest import REPOSITORY
 from tests.system.chromium import Chromium
-from tests.unit.report.sample import N_LINEUPS, report
+from tests.unit.report.sample import N_DRIVERS, N_LINEUPS, report
 
 DARK = "--blink-settings=preferredColorScheme=0"
 
@@ -32,6 +32,15 @@ PHONE = """((page, view) => {
   const wide = [...page.querySelectorAll('section *')].filter((item) =>
     item.getBoundingClientRect().right > view.innerWidth + 1 && !item.closest('.scroll, .chart'));
   return [page.documentElement.scrollWidth, view.innerWidth, sizes, wide.map((item) => item.outerHTML.slice(0, 80))];
+})"""
+
+BARS = """((page, view) => ['exposures', 'regimes'].flatMap((id) =>
+  [...page.querySelectorAll(`#${id} .mark, #${id} svg text`)].map((item) => item.getBoundingClientRect().right)))"""
+
+HEADS = """[...document.querySelectorAll('table.sortable th')].map((head) => {
+  const button = head.querySelector('button');
+  button.focus();
+  return document.activeElement === button && button.tabIndex === 0;
 })"""
 
 COLOURS = """[getComputedStyle(document.body).backgroundColor, getComputedStyle(document.body).color]"""
@@ -71,6 +80,20 @@ def test_the_page_fits_a_phone(browser, page):
     assert width <= window == 360
     assert min(texts) > 10, "labels of plots can be read"
     assert hidden == [], "whatever is wider than the page scrolls by itself"
+
+
+def test_bars_and_their_values_are_whole_on_a_phone(browser, page):
+    """Bars cut off at the edge of a screen would all look as long as it."""
+    ends = browser.evaluate_in_frame(page, BARS, width=360)
+    assert len(ends) > 2 * N_DRIVERS
+    assert max(ends) <= 360
+
+
+def test_heads_are_reached_by_the_keyboard(browser, page):
+    """They are buttons, which Enter and the space bar press."""
+    heads = browser.evaluate(page, HEADS)
+    assert len(heads) > 30
+    assert all(heads)
 
 
 def test_dark_mode_is_dark(browser, page):

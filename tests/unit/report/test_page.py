@@ -66,7 +66,7 @@ def test_text_from_files_stays_text():
 @pytest.mark.parametrize(
     ("section", "n_marks"),
     [
-        ("exposures", 2 * (N_DRIVERS - 1)),  # the first is played by nobody
+        ("exposures", 2 * N_DRIVERS),  # the first, whom nobody plays, as well
         ("distribution", 3),
         ("tail", 3),
         ("payoff", 1 + 4),

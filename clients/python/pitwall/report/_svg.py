@@ -10,6 +10,9 @@ from html import escape
 _LEAST_WIDTH = 720
 """Pixels below which a chart is not shrunk: its labels are 12 of 860 units high."""
 
+_LEAST_SCALE, _MOST_SCALE = 0.9, 1.25
+"""Labels stay as small and as large as text."""
+
 
 @dataclass(frozen=True)
 class Scale:
@@ -103,9 +106,10 @@ def y_axis(
 
 def svg(width: float, height: float, body: str, label: str) -> str:
     """A chart of its own; screen readers hear the label. On a phone it scrolls before its labels grow too small."""
-    least = min(width, _LEAST_WIDTH)
+    least, most = min(_LEAST_SCALE * width, _LEAST_WIDTH), _MOST_SCALE * width
+    style = f"min-width:{least:g}px;max-width:{most:g}px"
     return (
-        f'<div class="chart"><svg viewBox="0 0 {width:g} {height:g}" style="min-width:{least:g}px" role="img" '
+        f'<div class="chart"><svg viewBox="0 0 {width:g} {height:g}" style="{style}" role="img" '
         f'aria-label="{escape(label, quote=True)}">{body}</svg></div>'
     )
 

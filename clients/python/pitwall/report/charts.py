@@ -8,15 +8,15 @@ from pitwall.report._svg import Scale, circle, legend, line, path, rect, svg, te
 from pitwall.report.data import DriverRow, ReportData
 
 WIDTH = 860.0
+_BAR_CHART_WIDTH = 360.0
 _CURVE_KINDS = ("mine", "best", "base")
 _NAME_WIDTH = 150.0
 _ROW = 20.0
 
 
 def exposure_bars(data: ReportData) -> str:
-    """One's own exposure and the field's, driver by driver."""
-    drivers = [driver for driver in data.drivers if driver.exposure > 0 or driver.ownership >= 5]
-    drivers.sort(key=lambda driver: (-driver.exposure, -driver.ownership))
+    """One's own exposure and the field's, driver by driver; nobody is left out."""
+    drivers = sorted(data.drivers, key=lambda driver: (-driver.exposure, -driver.ownership))
     rows = [
         (
             driver.name,
@@ -46,19 +46,22 @@ def regime_bars(data: ReportData) -> str:
 
 
 def _bars(rows: Sequence[tuple[str, Sequence[tuple[str, float, str]]]], label: str, name: str) -> str:
+    """Bars side by side, their values at the end; as narrow as a phone, so that no end is out of sight."""
     most = max((value for _, bars in rows for _, value, _ in bars), default=1.0) or 1.0
     height = 24 + len(rows) * (_ROW + 4)
-    scale = Scale(0, most, _NAME_WIDTH, WIDTH - 60)
+    scale = Scale(0, most, _NAME_WIDTH, _BAR_CHART_WIDTH - 50)
     parts = [x_axis(scale, 8, height - 12, label)]
     for position, (title, bars) in enumerate(rows):
         y = 10 + position * (_ROW + 4)
         parts.append(text(_NAME_WIDTH - 8, y + 14, title, "end"))
         thickness = _ROW / len(bars)
         for number, (kind, value, hint) in enumerate(bars):
-            parts.append(
-                rect(_NAME_WIDTH, y + number * thickness, scale(value) - _NAME_WIDTH, thickness - 1, kind, hint)
-            )
-    return svg(WIDTH, height + 30, "".join(parts), name)
+            top, length = y + number * thickness, scale(value) - _NAME_WIDTH
+            parts.append(rect(_NAME_WIDTH, top, length, thickness - 1, kind, hint))
+        ends = max(value for _, value, _ in bars)
+        values = " | ".join(f"{value:.0f}" for _, value, _ in bars)
+        parts.append(text(scale(ends) + 4, y + 14, values, "start", "small"))
+    return svg(_BAR_CHART_WIDTH, height + 30, "".join(parts), name)
 
 
 def distributions(data: ReportData) -> str:

@@ -84,7 +84,8 @@ _SECTIONS: tuple[_Section, ...] = (
         "exposures",
         "Exposures",
         "How many of your lineups hold a driver, and how much of the field is projected to: "
-        "where they differ, you win or lose ground.",
+        "where they differ, you win or lose ground. All drivers are drawn; at the end of the bars stand yours | the "
+        "field's, in per cent.",
         charts.exposure_bars,
         lambda data: data.drivers,
     ),
