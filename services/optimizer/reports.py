@@ -146,6 +146,7 @@ def _baseline(context: Context, search: Search) -> portfolio_pb2.BaselineReport:
         for columns in (plain, best_columns)
     ]
     values = [lineup_units(inputs.slate, objective, columns) for columns in (plain, best_columns)]
+    built = [lineup_units(inputs.slate, objective, entry.solution.columns) for entry in context.outcome.entries]
     return portfolio_pb2.BaselineReport(
         mean_lineup=lineup_to_proto(inputs.race, plain),
         mean_metrics=answers.metrics_to_proto(numbers[0]),
@@ -155,6 +156,7 @@ def _baseline(context: Context, search: Search) -> portfolio_pb2.BaselineReport:
         mean_given_up_points=numbers[0].mean - numbers[1].mean,
         stack_cost_points=_stack_cost(context, search),
         proven=proven,
+        built_gain_points=max((objective.points(value - values[0]) for value in built), default=0.0),
     )
 
 

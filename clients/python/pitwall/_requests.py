@@ -7,6 +7,7 @@ from datetime import datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from pitwall._config_checks import check_portfolio
 from pitwall._decode import enum_value
 from pitwall._groups.base import standings_file
 from pitwall.common.v1 import lineup_pb2, site_pb2
@@ -75,7 +76,14 @@ def timestamp(value: datetime) -> Timestamp:
 def build_portfolio(
     race_id: str, scenario_set_id: str, config: PortfolioConfig
 ) -> optimizer_service_pb2.BuildPortfolioRequest:
-    """The request that a portfolio config stands for."""
+    """The request that a portfolio config stands for.
+
+    Raises
+    ------
+    InvalidInputError
+        If a setting is of a kind that the message cannot carry.
+    """
+    check_portfolio(config)
     request = optimizer_service_pb2.BuildPortfolioRequest(
         race_id=race_id,
         scenario_set_id=scenario_set_id,

@@ -3,7 +3,8 @@
 import pytest
 
 from pitwall._groups.optimizer import Optimizer
-from pitwall.errors import DeadlineExceededError
+from pitwall.config import Group
+from pitwall.errors import DeadlineExceededError, InvalidInputError
 from pitwall.optimizer.v1 import optimizer_service_pb2 as pb
 from pitwall.optimizer.v1 import portfolio_pb2
 from pitwall.optimizer.v1.optimizer_service_pb2_grpc import OptimizerServiceStub
@@ -45,3 +46,22 @@ def test_a_build_that_fails_keeps_the_lineups_on_its_error(stub):
     with pytest.raises(DeadlineExceededError) as caught:
         Optimizer(stub, answers).build("sample")
     assert [lineup.index for lineup in caught.value.lineups] == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("settings", "field"),
+    [
+        ({"seed": -1}, "seed"),
+        ({"seed": 2**64}, "seed"),
+        ({"n_lineups": 2.5}, "n_lineups"),
+        ({"max_dominators": "2"}, "max_dominators"),
+        ({"locked": "41730502"}, "locked"),
+        ({"groups": [Group(("41730502",)), Group("41730503")]}, "groups[1].driver_ids"),
+        ({"mean_weight": -0.1}, "mean_weight"),
+    ],
+)
+def test_settings_that_no_message_carries_are_refused_by_name(stub, settings, field):
+    with pytest.raises(InvalidInputError) as caught:
+        Optimizer(stub, OneStream([])).build("sample", **settings)
+    assert [violation.field for violation in caught.value.violations] == [field]
+    assert caught.value.message.startswith(f"{field}: ")

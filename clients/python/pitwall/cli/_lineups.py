@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -41,7 +42,7 @@ from pitwall.config import PortfolioConfig
 from pitwall.errors import DeadlineExceededError, InfeasibleError
 from pitwall.files import write_atomically
 from pitwall.sitefiles import lineup_file
-from pitwall.types.portfolio import Portfolio
+from pitwall.types.portfolio import Portfolio, PortfolioSummary
 from pitwall.types.race import Race
 
 _OPTION_OF = {
@@ -91,14 +92,40 @@ def print_diagnostics(portfolio: Portfolio) -> None:
         f"{'all' if summary.all_proven else 'not all'} proven optimal",
         markup=False,
     )
-    if summary.baseline is not None:
-        gain, given_up = summary.baseline.tail_gain_points, summary.baseline.mean_given_up_points
-        output.print(f"against the best-mean lineup: {gain:+.2f} in the tail for {given_up:.2f} of mean", markup=False)
+    for line in _comparisons(summary):
+        output.print(line, markup=False)
     conflict = "; ".join(summary.conflicting_rules)
     for warning in summary.warnings:
         # Which rules collide is said once, by `refuse_shortage`.
         if not (conflict and conflict in warning):
             errors.print(f"warning: {warning}", markup=False)
+
+
+def _comparisons(summary: PortfolioSummary) -> Iterator[str]:
+    """What the lineups gain, what rules cost them, and how sure it is: what was asked for of it."""
+    if (baseline := summary.baseline) is not None:
+        yield (
+            f"against the best-mean lineup: the best one built gains {baseline.built_gain_points:+.2f} in the tail; "
+            f"the best without rules {baseline.tail_gain_points:+.2f} for {baseline.mean_given_up_points:.2f} of mean"
+        )
+        if baseline.stack_cost_points:
+            yield f"the stack rule costs {baseline.stack_cost_points:.2f} points of the best lineup's objective"
+    for regime in summary.regimes:
+        yield (
+            f"regime {regime.regime}: {plural(regime.n_lineups, 'lineup')} on {regime.n_scenarios:,} scenarios, "
+            f"objective {regime.objective_mean:.2f}, mean {regime.mean_points:.2f}"
+        )
+    if (check := summary.validation) is not None:
+        yield (
+            f"on fresh scenarios: objective {check.objective_fresh:.2f} instead of {check.objective_in_sample:.2f}, "
+            f"{100 * check.shrinkage:.1f} % less"
+        )
+    if (stability := summary.stability) is not None:
+        varies, same = 100 * stability.objective_cv, 100 * stability.same_lineup_share
+        yield (
+            f"over {plural(stability.n_resamples, 'resample')}: the objective varies by {varies:.1f} %, "
+            f"the same lineup is best in {same:.0f} %"
+        )
 
 
 def refuse_shortage(portfolio: Portfolio) -> None:

@@ -134,6 +134,7 @@ class BaselineReport:
     mean_given_up_points: float
     stack_cost_points: float
     proven: bool = True
+    built_gain_points: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -368,7 +368,7 @@ class GroupRule(_message.Message):
     MAX_FIELD_NUMBER: _builtins.int
     IF_DRIVER_ID_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """Optional. Name for messages."""
+    """Optional. Name for messages, without ';' and line breaks."""
     min: _builtins.int
     """Optional. At least this many."""
     max: _builtins.int
@@ -881,6 +881,7 @@ class BaselineReport(_message.Message):
     MEAN_GIVEN_UP_POINTS_FIELD_NUMBER: _builtins.int
     STACK_COST_POINTS_FIELD_NUMBER: _builtins.int
     PROVEN_FIELD_NUMBER: _builtins.int
+    BUILT_GAIN_POINTS_FIELD_NUMBER: _builtins.int
     tail_gain_points: _builtins.float
     """Output only. Points of the objective gained over the mean lineup, and mean points given up."""
     mean_given_up_points: _builtins.float
@@ -890,6 +891,10 @@ class BaselineReport(_message.Message):
     """
     proven: _builtins.bool
     """Output only. The objective lineup is proven the best; false where time ran out, and the gain is then a lower bound."""
+    built_gain_points: _builtins.float
+    """Output only. Points of the objective that the best lineup built gains over the mean lineup; the rules keep it below
+    `tail_gain_points`, which is about the best lineup without any.
+    """
     @_builtins.property
     def mean_lineup(self) -> _lineup_pb2.Lineup:
         """Output only. The lineup of the greatest mean and its numbers."""
@@ -913,10 +918,11 @@ class BaselineReport(_message.Message):
         mean_given_up_points: _builtins.float = ...,
         stack_cost_points: _builtins.float = ...,
         proven: _builtins.bool = ...,
+        built_gain_points: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["mean_lineup", b"mean_lineup", "mean_metrics", b"mean_metrics", "objective_lineup", b"objective_lineup", "objective_metrics", b"objective_metrics"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["mean_given_up_points", b"mean_given_up_points", "mean_lineup", b"mean_lineup", "mean_metrics", b"mean_metrics", "objective_lineup", b"objective_lineup", "objective_metrics", b"objective_metrics", "proven", b"proven", "stack_cost_points", b"stack_cost_points", "tail_gain_points", b"tail_gain_points"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["built_gain_points", b"built_gain_points", "mean_given_up_points", b"mean_given_up_points", "mean_lineup", b"mean_lineup", "mean_metrics", b"mean_metrics", "objective_lineup", b"objective_lineup", "objective_metrics", b"objective_metrics", "proven", b"proven", "stack_cost_points", b"stack_cost_points", "tail_gain_points", b"tail_gain_points"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

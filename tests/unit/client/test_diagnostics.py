@@ -1,0 +1,48 @@
+"""What the command line says of a portfolio below its lineups: all that was asked for."""
+
+import pytest
+
+from pitwall._decode import decode
+from pitwall.cli import _lineups
+from pitwall.cli._lineups import print_diagnostics
+from pitwall.optimizer.v1 import portfolio_pb2
+from pitwall.types.portfolio import Portfolio, PortfolioSummary
+
+
+@pytest.fixture
+def said(monkeypatch):
+    lines = []
+    monkeypatch.setattr(_lineups.output, "print", lambda line, **_: lines.append(line))
+    return lines
+
+
+def summary(**fields):
+    return Portfolio((), decode(PortfolioSummary, portfolio_pb2.PortfolioSummary(n_built=2, **fields)))
+
+
+def test_gains_are_told_apart_and_the_cost_of_the_stack_is_stated(said):
+    baseline = portfolio_pb2.BaselineReport(tail_gain_points=13.45, built_gain_points=6.8, stack_cost_points=6.65)
+    print_diagnostics(summary(baseline=baseline))
+    assert "the best one built gains +6.80" in said[1]
+    assert "the best without rules +13.45" in said[1]
+    assert said[2:] == ["the stack rule costs 6.65 points of the best lineup's objective"]
+
+
+def test_reports_that_were_asked_for_are_shown(said):
+    print_diagnostics(
+        summary(
+            validation=portfolio_pb2.ValidationReport(objective_in_sample=300, objective_fresh=294, shrinkage=0.02),
+            stability=portfolio_pb2.StabilityReport(n_resamples=20, objective_cv=0.013, same_lineup_share=0.65),
+            regimes=[portfolio_pb2.RegimeReport(regime="chaos", n_scenarios=2_500, n_lineups=1, objective_mean=310)],
+        )
+    )
+    assert said[1:] == [
+        "regime chaos: 1 lineup on 2,500 scenarios, objective 310.00, mean 0.00",
+        "on fresh scenarios: objective 294.00 instead of 300.00, 2.0 % less",
+        "over 20 resamples: the objective varies by 1.3 %, the same lineup is best in 65 %",
+    ]
+
+
+def test_nothing_is_said_of_what_nobody_asked_for(said):
+    print_diagnostics(summary())
+    assert len(said) == 1
