@@ -10,6 +10,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from pitwall._config_checks import check_portfolio
 from pitwall._decode import enum_value
 from pitwall._groups.base import standings_file
+from pitwall._numbers import cents, whole
 from pitwall.common.v1 import lineup_pb2, site_pb2
 from pitwall.config import Contest, FieldConfig, PortfolioConfig, PrizeShape
 from pitwall.contestsim.v1 import contest_pb2
@@ -170,13 +171,19 @@ def structure(config: PortfolioConfig) -> portfolio_pb2.StructureRules:
 
 
 def contest(value: Contest) -> contest_pb2.ContestSpec:
-    """A contest."""
+    """A contest.
+
+    Raises
+    ------
+    InvalidInputError
+        Naming the number that is none, or money in parts of a cent.
+    """
     message = contest_pb2.ContestSpec(
         name=value.name,
-        n_entries=value.n_entries,
-        entry_fee_cents=round(value.entry_fee_dollars * 100),
-        max_entries_per_user=value.max_entries_per_user,
-        overlay_cents=round(value.overlay_dollars * 100),
+        n_entries=whole(value.n_entries, "n_entries"),
+        entry_fee_cents=cents(value.entry_fee_dollars, "entry_fee_dollars"),
+        max_entries_per_user=whole(value.max_entries_per_user, "max_entries_per_user"),
+        overlay_cents=cents(value.overlay_dollars, "overlay_dollars"),
     )
     if isinstance(value.prizes, PrizeTable):
         message.table.SetInParent()

@@ -8,6 +8,7 @@ from pitwall import _requests
 from pitwall._calls import Caller
 from pitwall._decode import decode
 from pitwall._groups.base import OnProgress, last_event
+from pitwall._numbers import MAX_SEED, cents, whole
 from pitwall.common.v1 import lineup_pb2
 from pitwall.config import Contest, FieldConfig
 from pitwall.contestsim.v1 import contest_pb2
@@ -50,8 +51,8 @@ class Contests:
             entries=entries,
             contests=map(_requests.contest, [contests] if isinstance(contests, Contest) else contests),
             field=_requests.field(field or FieldConfig()),
-            n_fields=n_fields,
-            seed=seed,
+            n_fields=whole(n_fields, "n_fields"),
+            seed=whole(seed, "seed", MAX_SEED),
             kelly_fraction=kelly_fraction,
         )
         events = self._caller.stream(
@@ -78,11 +79,11 @@ class Contests:
         request = pb.DescribeFieldRequest(
             race_id=race_id,
             scenario_set_id=scenario_set_id,
-            n_entries=n_entries,
+            n_entries=whole(n_entries, "n_entries"),
             field=_requests.field(field or FieldConfig()),
             lineups=_requests.lineups(lineups),
-            entry_fee_cents=round(entry_fee_dollars * 100),
-            max_entries_per_user=max_entries_per_user,
+            entry_fee_cents=cents(entry_fee_dollars, "entry_fee_dollars"),
+            max_entries_per_user=whole(max_entries_per_user, "max_entries_per_user"),
         )
         response = self._caller.unary(self._stub.DescribeField, request, race_id=race_id)
         return decode(FieldReport, response.field), tuple(response.expected_copies)
@@ -105,11 +106,11 @@ class Contests:
         request = pb.SampleFieldRequest(
             race_id=race_id,
             scenario_set_id=scenario_set_id,
-            n_entries=n_entries,
+            n_entries=whole(n_entries, "n_entries"),
             field=_requests.field(field or FieldConfig()),
-            entry_fee_cents=round(entry_fee_dollars * 100),
-            max_entries_per_user=max_entries_per_user,
-            seed=seed,
+            entry_fee_cents=cents(entry_fee_dollars, "entry_fee_dollars"),
+            max_entries_per_user=whole(max_entries_per_user, "max_entries_per_user"),
+            seed=whole(seed, "seed", MAX_SEED),
         )
         parts = self._caller.stream(self._stub.SampleField, request, race_id=race_id)
         return {tuple(item.lineup.driver_ids): item.n_entries for part in parts for item in part.lineups}
@@ -138,12 +139,12 @@ class Contests:
             pool=_requests.lineups(pool),
             contest=_requests.contest(contest),
             field=_requests.field(field or FieldConfig()),
-            n_entries=n_entries,
+            n_entries=whole(n_entries, "n_entries"),
             risk_aversion=risk_aversion,
             max_driver_exposure=max_driver_exposure,
-            min_distinct_drivers=min_distinct_drivers,
-            n_fields=n_fields,
-            seed=seed,
+            min_distinct_drivers=whole(min_distinct_drivers, "min_distinct_drivers"),
+            n_fields=whole(n_fields, "n_fields"),
+            seed=whole(seed, "seed", MAX_SEED),
         )
         events = self._caller.stream(
             self._stub.SelectEntries, request, race_id=race_id, timeout_seconds=timeout_seconds
