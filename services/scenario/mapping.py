@@ -87,6 +87,7 @@ def set_to_proto(record: SetRecord, current_snapshot_hash: str) -> scenario_set_
         regimes=[scenario_set_pb2.RegimeShare(regime=name, n_scenarios=count) for name, count in record.regimes],
         create_time=_timestamp(record.create_time),
         stale=record.race.snapshot_hash != current_snapshot_hash,
+        warnings=record.warnings,
     )
     if not record.uploaded:
         message.recipe.CopyFrom(_recipe(record))

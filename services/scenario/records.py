@@ -80,6 +80,8 @@ class SetRecord:
         The numbers are the user's; ``model_version`` and ``calibration_version`` are then empty.
     regimes
         Scenarios per race flow.
+    warnings
+        What the user should know of the set: projections not reached, labels that were guessed.
     """
 
     scenario_set_id: str
@@ -93,6 +95,7 @@ class SetRecord:
     size_bytes: int
     regimes: tuple[tuple[str, int], ...]
     create_time: dt.datetime
+    warnings: tuple[str, ...] = ()
 
 
 _FACTS = (
@@ -104,6 +107,7 @@ _FACTS = (
     "content_hash",
     "size_bytes",
     "regimes",
+    "warnings",
 )
 
 
@@ -253,6 +257,7 @@ def _race_record(row: _RaceRow) -> RaceRecord:
 def _set_record(row: _SetRow) -> SetRecord:
     facts = json.loads(row.facts)
     facts["regimes"] = tuple((name, count) for name, count in facts["regimes"])
+    facts["warnings"] = tuple(facts.get("warnings", ()))
     return SetRecord(
         scenario_set_id=row.scenario_set_id,
         race=_race(row.race_document),

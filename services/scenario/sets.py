@@ -20,6 +20,7 @@ from services.common.matrix.store import Built, MatrixStore, StoredMatrix
 from services.scenario.core.calibration import Calibration
 from services.scenario.core.race_flow import REGIME_NAMES
 from services.scenario.core.regimes import classify_regimes
+from services.scenario.core.set_warnings import CLASSIFIED_WARNING, projection_warnings
 from services.scenario.core.simulate import MODEL_VERSION, Simulation, SimulationInput, simulate
 from services.scenario.core.steering import projected_points, steer
 from services.scenario.core.strength import driver_strength
@@ -112,7 +113,8 @@ class ScenarioSets:
         regimes = classify_regimes(upload.ticks) if upload.regimes is None else upload.regimes
         labels = hashlib.sha256(np.ascontiguousarray(regimes).data).hexdigest()
         key = _digest((race.snapshot_hash, "upload", content, labels, names))
-        built = Built(upload.ticks, regimes, {"regime_names": list(names)})
+        warnings = [CLASSIFIED_WARNING] if upload.regimes is None else []
+        built = Built(upload.ticks, regimes, {"regime_names": list(names), "warnings": warnings})
         matrix = self._store.get_or_build(key, lambda: built)
         return self._recorded(_uploaded_record(race, matrix))
 
@@ -160,7 +162,8 @@ class ScenarioSets:
                 checkpoint=checkpoint,
                 report=report,
             )
-            return Built(simulation.ticks, simulation.regimes, _meta(simulation))
+            meta = _meta(simulation) | {"warnings": projection_warnings(recipe.race, simulation.ticks)}
+            return Built(simulation.ticks, simulation.regimes, meta)
 
         return build
 
@@ -218,6 +221,7 @@ def _generated_record(recipe: Recipe, matrix: StoredMatrix) -> SetRecord:
         size_bytes=int(matrix.ticks.nbytes),
         regimes=regime_counts(matrix.regimes, REGIME_NAMES),
         create_time=utc_now(),
+        warnings=tuple(matrix.meta.get("warnings", ())),
     )
 
 
@@ -234,4 +238,5 @@ def _uploaded_record(race: Race, matrix: StoredMatrix) -> SetRecord:
         size_bytes=int(matrix.ticks.nbytes),
         regimes=regime_counts(matrix.regimes, tuple(matrix.meta["regime_names"])),
         create_time=utc_now(),
+        warnings=tuple(matrix.meta.get("warnings", ())),
     )

@@ -358,6 +358,7 @@ def test_an_own_matrix_is_kept_in_the_order_of_the_race(stub, race):
     assert made.source == scenario_set_pb2.SCENARIO_SOURCE_UPLOADED
     assert not made.HasField("recipe")
     assert sum(item.n_scenarios for item in made.regimes) == 300
+    assert "15 % chaos by construction" in made.warnings[0]
     _, ticks, _ = read(stub, race_id=race.race_id, scenario_set_id=made.scenario_set_id)
     assert (ticks == np.rint(points.astype(float) * 20)).all()
     summary = stub.SummarizeScenarios(
@@ -373,6 +374,23 @@ def test_own_regime_labels_are_kept(stub, race):
     header = header_for(race, 4, regime_names=["wet", "dry"])
     made = upload(stub, header, values, regimes=bytes([0, 1, 1, 1]))
     assert [(item.regime, item.n_scenarios) for item in made.regimes] == [("wet", 1), ("dry", 3)]
+    assert not made.warnings
+
+
+def test_a_projection_out_of_reach_is_told_whenever_the_set_is_shown(stub, race):
+    bold = race_pb2.Race()
+    bold.CopyFrom(race)
+    bold.race_id = "bold"
+    for driver in bold.drivers:
+        driver.ClearField("projected_points")
+    bold.drivers[5].projected_points = 200.0
+    stub.PutRace(pb.PutRaceRequest(race=bold))
+    made = generate(stub, "bold", 2_000)
+    assert [bold.drivers[5].name in warning and "200.0 points" in warning for warning in made.warnings] == [True]
+    assert generate(stub, "bold", 2_000).warnings == made.warnings
+    assert stub.GetScenarioSet(pb.GetScenarioSetRequest(race_id="bold")).scenario_set.warnings == made.warnings
+    summary = stub.SummarizeScenarios(pb.SummarizeScenariosRequest(race_id="bold"))
+    assert summary.scenario_set.warnings == made.warnings
 
 
 def test_uploads_at_fault_are_refused_and_leave_nothing(stub, folder, race):

@@ -8,6 +8,7 @@ from services.common.domain.errors import InvalidInput
 from services.common.domain.race import Series, TrackType
 from services.scenario.calibration_file import read_calibration, read_document
 from services.scenario.core.calibration import DriverForm, calibration_from_document, calibration_version
+from services.scenario.core.set_warnings import projection_warnings
 from services.scenario.core.simulate import SimulationInput, simulate
 from services.scenario.core.steering import projected_points, steer
 from services.scenario.core.strength import driver_skill, driver_strength
@@ -148,3 +149,29 @@ def test_practice_moves_those_who_took_part_a_little(calibration):
     assert practised[2] > practised[0] > practised[1]
     assert np.abs(practised).max() < 0.4
     assert np.ptp(practised[[0, 9, 10, 11]]) == pytest.approx(0.0, abs=1e-12)
+
+
+def test_projections_that_no_strength_reaches_are_told(calibration):
+    race = make_race(12)
+    flow = calibration.track(Series.CUP, TrackType.SHORT).flow
+    start = SimulationInput.of(race, flow, driver_strength(race, calibration))
+    ticks = simulate(start, 2_048, seed=1).ticks
+    mean = ticks.mean(axis=0) / 20
+    asked = mean + 1.0
+    asked[3], asked[7] = mean[3] + 60.0, mean[7] - 10.0
+    some = [None if k == 5 else float(asked[k]) for k in range(12)]
+    warnings = projection_warnings(with_numbers(race, projected_points=some), ticks)
+    assert [warning.split(" is projected")[0] for warning in warnings] == ["Driver 3", "Driver 7"]
+    assert f"to {asked[3]:.1f} points and simulated with a mean of {mean[3]:.1f}" in warnings[0]
+    higher = projection_warnings(with_numbers(race, projected_points=list(mean + 9.0)), ticks)
+    assert len(higher) == 1
+    assert "9.0 points per driver above" in higher[0]
+    assert projection_warnings(race, ticks) == []
+
+
+def test_the_noise_of_a_small_set_is_not_held_against_a_projection():
+    race = with_numbers(make_race(12), projected_points=[80.0, *[None] * 11])
+    even = np.tile(np.array([[0], [2_000]], dtype=np.int16), (10, 12))
+    # Mean 50, standard deviation 50: the mean of 20 scenarios may be off by 11, that of 2,000 by 1.
+    assert projection_warnings(race, even) == []
+    assert len(projection_warnings(race, np.tile(even, (100, 1)))) == 1

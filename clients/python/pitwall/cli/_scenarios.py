@@ -9,7 +9,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from pitwall.cli._common import Bars, JsonOption, RaceArgument, client_of, output, print_json, print_table
+from pitwall.cli._common import Bars, JsonOption, RaceArgument, client_of, errors, output, print_json, print_table
 from pitwall.cli._ranges import MAX_SEED, within
 from pitwall.files import write_atomically
 from pitwall.sitefiles._parquet import parquet_bytes
@@ -23,10 +23,17 @@ SetOption = Annotated[str, typer.Option("--set", help="Id of the scenario set. D
 
 
 def print_set(scenario_set: ScenarioSet) -> None:
-    """A set in two lines."""
+    """A set in two lines, and its warnings."""
     mix = ", ".join(f"{item.regime} {item.n_scenarios / scenario_set.n_scenarios:.0%}" for item in scenario_set.regimes)
     output.print(f"scenario set {scenario_set.scenario_set_id}: {scenario_set.n_scenarios:,} scenarios", markup=False)
     output.print(f"race flows: {mix or 'not known'}", markup=False)
+    print_set_warnings(scenario_set)
+
+
+def print_set_warnings(scenario_set: ScenarioSet) -> None:
+    """What to know of a set."""
+    for warning in scenario_set.warnings:
+        errors.print(f"warning: {warning}", markup=False, soft_wrap=True)
 
 
 @app.command("generate")
