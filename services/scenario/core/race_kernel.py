@@ -30,7 +30,7 @@ Ints = npt.NDArray[np.int64]
 def race_distance(rng: np.random.Generator, flow: RaceFlow, scheduled_laps: int) -> int:
     """Scheduled laps, or fewer when weather ends the race after half distance."""
     if rng.random() < flow.shortened_chance:
-        return int(scheduled_laps * (0.55 + 0.42 * rng.random()))
+        return max(1, int(scheduled_laps * (0.55 + 0.42 * rng.random())))
     return scheduled_laps
 
 

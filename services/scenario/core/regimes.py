@@ -19,7 +19,8 @@ def classify_regimes(ticks: npt.NDArray[np.int16]) -> npt.NDArray[np.uint8]:
 
     Chaos: the correlation of points with each driver's own mean is among the lowest 15 % (who is good decides
     little). Dominator: the best score stands out from the third by the most, in standard deviations of its
-    scenario (the best 15 %). Fuel races cannot be told from points alone. Constant matrices are normal.
+    scenario (the best 15 %). Both are relative to the matrix at hand: about 15 % each whatever the race. Fuel races
+    cannot be told from points alone. Constant matrices are normal, and so are those of one driver.
 
     Parameters
     ----------
@@ -34,7 +35,9 @@ def classify_regimes(ticks: npt.NDArray[np.int16]) -> npt.NDArray[np.uint8]:
 
 
 def _order_kept(ticks: npt.NDArray[np.int16]) -> npt.NDArray[np.float64]:
-    """Rank correlation of each row with the column means, 0 where the row is constant; ties by column."""
+    """Rank correlation of each row with the column means, 0 where there is no order; ties by column."""
+    if ticks.shape[1] < 2:
+        return np.zeros(ticks.shape[0])
     expected = _ranks(ticks.mean(axis=0, dtype=np.float64)[None])[0]
     kept = np.zeros(ticks.shape[0])
     for first in range(0, ticks.shape[0], _BLOCK):

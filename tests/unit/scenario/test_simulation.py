@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -214,3 +216,10 @@ def test_scores():
 
 def test_flow_defaults_cover_every_track_type():
     assert set(FLOW_DEFAULTS) == set(TrackType)
+
+
+def test_a_race_of_one_lap_can_be_shortened_and_still_is_one():
+    inputs = dataclasses.replace(make_input(6, shortened_chance=1.0), scheduled_laps=1, stage_laps=(1,))
+    block = simulate_block(inputs, 200, seed=1, block=0)
+    assert (block.laps_led.sum(axis=1) == block.race[:, 0]).all()
+    assert block.race[:, 0].min() == 1

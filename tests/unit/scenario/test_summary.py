@@ -67,3 +67,9 @@ def test_uploaded_scenarios_are_classified_by_dominance_and_upset():
     assert (labels == "normal").mean() > 0.5
     assert (classify_regimes(np.full((10, 3), 5, np.int16)) == 0).all()
     assert (classify_regimes(np.zeros((1, 2), np.int16)) == 0).all()
+
+
+@pytest.mark.filterwarnings("error")
+def test_scenarios_of_one_driver_have_no_order_and_are_normal():
+    labels = classify_regimes(np.arange(20, dtype=np.int16)[:, None])
+    assert {REGIME_NAMES[label] for label in labels} == {"normal"}
