@@ -2,6 +2,7 @@
 
 import grpc
 import pytest
+from google.protobuf import duration_pb2
 
 from pitwall.common.v1 import lineup_pb2
 from pitwall.optimizer.v1 import portfolio_pb2 as messages
@@ -176,6 +177,34 @@ def test_every_rule_gives_the_same_lineups_with_and_without_a_table(stub, race, 
     assert [m.certificate.objective for m in branched] == [m.certificate.objective for m in listed]
     # Limits on ownership cannot be counted without a listing.
     assert summary.n_allowed_lineups == (0 if "leverage" in fields else other.n_allowed_lineups)
+
+
+@pytest.fixture(scope="module")
+def branched(race, matrix):
+    peers = FakeScenarioPeer(race, matrix), FakeOwnershipPeer(make_ownership(race))
+    with serve([build(OptimizerSettings(port=0, max_table_lineups=10), *peers)]) as channel:
+        yield OptimizerServiceStub(channel)
+
+
+@pytest.mark.parametrize("name", [None, "structure", "stacked"])
+def test_a_time_limit_without_a_table_leaves_a_lineup_with_the_bound_that_is_left(stub, branched, name):
+    fields = {} if name is None else {"structure": EVERY_RULE[name]}
+    limited = request(5, time_limit=duration_pb2.Duration(nanos=1), **fields)
+    lineups, summary = built(branched, limited)
+    best = built(stub, request(1, **fields))[0][0].certificate
+    assert len(lineups) == summary.n_built < 5
+    certificate = lineups[0].certificate
+    assert certificate.method == messages.SEARCH_METHOD_BRANCH_AND_BOUND
+    assert certificate.objective <= best.objective <= certificate.upper_bound
+    assert certificate.gap == pytest.approx(certificate.upper_bound - certificate.objective)
+
+
+def test_a_stack_that_no_lineup_keeps_is_infeasible_without_a_table_too(branched):
+    stack = messages.StructureRules(stack=messages.StackRule(min=6, max=6))
+    error, _ = refused(
+        lambda: branched.BuildPortfolio(request(1, structure=stack)), grpc.StatusCode.FAILED_PRECONDITION
+    )
+    assert "team stack 6-6" in error.details()
 
 
 def test_a_slate_with_fewer_lineups_than_asked_gives_all_and_says_which_are_thrown_away(stub, race):

@@ -26,7 +26,7 @@ from services.optimizer.core.tail_kernels import tail_threshold, top_sum
 Int64 = npt.NDArray[np.int64]
 Lineups = npt.NDArray[np.int8]
 
-_NODE_SECONDS_PER_SCENARIO = 2e-10
+_NODE_SECONDS_PER_SCENARIO = 1e-10
 _NODE_SECONDS = 1e-7
 SLICE_SECONDS = 0.02
 """Of a walk between two looks at the caller."""
