@@ -460,7 +460,9 @@ def test_a_slate_without_a_legal_lineup_is_refused_and_writes_nothing(cli, chang
         (("optimize", "sample", "--format", "xml", "--out", "never.csv"), "format"),
         (("simulate", "sample", "--lineups", "missing.csv"), "missing.csv"),
         (("runs", "show", "nothing"), "nothing"),
+        (("optimize", "sample", "--lineups", 1, "--format", "fanduel", "--out", "never.csv"), "format"),
         (("audit", "--standings", "missing.csv"), "missing.csv"),
+        (("audit", "--standings", EXAMPLES / "contest-standings-190000001.csv", "--user", "nobody"), "among 200"),
         (("run", "--salaries", "missing.csv", "--track", "phoenix"), "missing.csv"),
         *(
             (("run", *SLATE, "--track", "phoenix", option, value), option)
