@@ -117,7 +117,10 @@ class PortfolioConfig:
 
 @dataclass(frozen=True)
 class PrizeShape:
-    """Prizes described by their shape; shares are of the pool and of the entries."""
+    """Prizes described by their shape; shares are of the pool and of the entries.
+
+    Where ``paid_share`` leaves one paid place, that takes the whole pool whatever ``first_share`` says.
+    """
 
     first_share: float = 0.2
     paid_share: float = 0.22

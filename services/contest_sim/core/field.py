@@ -134,10 +134,22 @@ def fit_field(
     parameters: FieldParameters,
     *,
     entrants: Entrants = ONE_ENTRY_EACH,
-    log_affinity: Floats | None = None,
     checkpoint: Checkpoint = no_checkpoint,
 ) -> Field:
-    """The maximum-entropy field with ownership ``shares[driver]`` (0 to 1, summing to the roster size).
+    """The field of these ``parameters`` with ownership ``shares[driver]``: see ``fit_to_ownership``."""
+    target = interior_shares(shares, universe.roster_size)
+    space = LineupSpace(universe, base_weights(universe, salary_cap_dollars, target, parameters))
+    return fit_to_ownership(space, target, entrants=entrants, checkpoint=checkpoint)
+
+
+def fit_to_ownership(
+    space: LineupSpace,
+    shares: Floats,
+    *,
+    entrants: Entrants = ONE_ENTRY_EACH,
+    checkpoint: Checkpoint = no_checkpoint,
+) -> Field:
+    """The maximum-entropy field over ``space`` with ``shares[driver]`` (0 to 1, summing to the roster size).
 
     Where no legal field has it, the field has the nearest that one can have, and ``distance`` says how far.
 
@@ -145,14 +157,8 @@ def fit_field(
     ----------
     entrants
         How many entries users have; by default one each.
-    log_affinity
-        Any further log-weight of each lineup, such as of pairs that a sport's players avoid; shape (n_lineups,).
     """
-    target = interior_shares(shares, universe.roster_size)
-    base = base_weights(universe, salary_cap_dollars, target, parameters)
-    if log_affinity is not None:
-        base = base * np.exp(log_affinity - log_affinity.max())
-    space = LineupSpace(universe, base)
+    target = interior_shares(shares, space.universe.roster_size)
     fit, distance = fit_entropy(space, target, checkpoint=checkpoint), 0.0
     goal = target
     if fit.max_error > MATCHED:

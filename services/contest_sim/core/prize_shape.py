@@ -17,7 +17,8 @@ class PrizeShape:
     """What a player knows of a contest whose table he has not copied.
 
     Defaults are those of weekly tournaments: a fifth of the pool to first, 22 % of entries paid at least one
-    and a half fees, 15 % kept by the site.
+    and a half fees, 15 % kept by the site. Where one place is paid, it takes the whole pool whatever
+    ``first_share`` and ``min_cash_multiple`` say.
     """
 
     first_share: float = 0.2

@@ -18,8 +18,16 @@ from threadpoolctl import threadpool_limits
 
 from services.common.universe import Universe, enumerate_lineups
 from services.contest_sim.core.entrants import Entrants, entry_limit
-from services.contest_sim.core.field import Field, fit_field
-from services.contest_sim.core.field_parameters import CHALK_UNIT, SALARY_STEP_DOLLARS, FieldParameters, chalk
+from services.contest_sim.core.field import Field, fit_to_ownership
+from services.contest_sim.core.field_parameters import (
+    CHALK_UNIT,
+    SALARY_STEP_DOLLARS,
+    FieldParameters,
+    base_weights,
+    chalk,
+)
+from services.contest_sim.core.lineup_space import LineupSpace
+from services.contest_sim.core.max_entropy import interior_shares
 
 CAP = 50_000
 HIGH_STAKES_USD = 100
@@ -164,11 +172,15 @@ def pooled_insight(fields: list[RealField]) -> tuple[float, float]:
 
 
 def predict(field: RealField, weights: np.ndarray) -> Field:
-    """The product's field from true ownership and salaries, with parameters from elsewhere."""
+    """The product's field from true ownership and salaries, with parameters from elsewhere.
+
+    It takes one thing more than ownership and salaries: which picks face each other, whose pairs entrants avoid.
+    """
     parameters = FieldParameters(salary_tilt=float(weights[0]), sharpness=float(weights[1]))
     entrants = Entrants(entry_limit(field.n_entries, 150))
-    avoided = -weights[2] * field.pairs
-    return fit_field(field.universe, CAP, field.shares, parameters, entrants=entrants, log_affinity=avoided)
+    avoided = np.exp(-weights[2] * field.pairs)
+    base = base_weights(field.universe, CAP, interior_shares(field.shares, 6), parameters) * avoided
+    return fit_to_ownership(LineupSpace(field.universe, base), field.shares, entrants=entrants)
 
 
 def pooled(weights: list[np.ndarray]) -> np.ndarray:

@@ -5,9 +5,10 @@ import pytest
 from scipy.optimize import linprog
 
 from services.common.universe import enumerate_lineups
-from services.contest_sim.core.field import fit_field
+from services.contest_sim.core.field import fit_field, fit_to_ownership
 from services.contest_sim.core.field_description import describe_field
-from services.contest_sim.core.field_parameters import FieldParameters, default_parameters
+from services.contest_sim.core.field_parameters import FieldParameters, base_weights, default_parameters
+from services.contest_sim.core.lineup_space import LineupSpace
 from services.contest_sim.core.ownership_draw import draw_shares, draw_surprise, shift_to_sum
 
 PARAMETERS = FieldParameters(salary_tilt=0.5, sharpness=1.0)
@@ -57,8 +58,9 @@ def test_plain_field_has_the_greatest_entropy(small, rng):
 def test_linear_preference_for_salary_changes_nothing(small):
     """What is linear in the drivers is absorbed by theta: only curved terms can shape a field of given ownership."""
     plain = fit_field(small.universe, small.cap, small.shares, FieldParameters())
-    linear = small.universe.salaries_dollars / 1000.0
-    leaned = fit_field(small.universe, small.cap, small.shares, FieldParameters(), log_affinity=linear)
+    linear = np.exp((small.universe.salaries_dollars - small.cap) / 1000.0)
+    base = base_weights(small.universe, small.cap, small.shares, FieldParameters()) * linear
+    leaned = fit_to_ownership(LineupSpace(small.universe, base), small.shares)
     assert np.allclose(all_probabilities(plain), all_probabilities(leaned), atol=1e-9)
 
 

@@ -143,3 +143,9 @@ def test_shapes_spend_the_pool_to_the_cent(n_entries, fee, first_share, paid_sha
     if table.n_paid > 1:
         assert table.rows[-1].prize_cents >= int(least * fee) - 1
         assert abs(table.rows[0].prize_cents - first_share * table.pool_cents) <= 2
+
+
+@pytest.mark.parametrize("first_share", [0.1, 0.5, 1.0])
+def test_one_paid_place_takes_the_whole_pool(first_share):
+    table = shape_prizes(PrizeShape(first_share, 0.01, 1.5, 0.1), 100, 1000)
+    assert table.rows == (PrizeRow(1, 1, 90_000),)

@@ -1,4 +1,8 @@
-"""The field model and the prize arithmetic against real contests, parameters fitted on other events."""
+"""The field model and the prize arithmetic against real contests, parameters fitted on other events.
+
+The model is given true ownership and salaries, and the pairs of picks that face each other: without a term for
+these it does not reach the bounds.
+"""
 
 import numpy as np
 import pandas as pd

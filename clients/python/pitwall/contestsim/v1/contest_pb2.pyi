@@ -85,7 +85,9 @@ class PrizeShape(_message.Message):
     MIN_CASH_MULTIPLE_FIELD_NUMBER: _builtins.int
     RAKE_FIELD_NUMBER: _builtins.int
     first_share: _builtins.float
-    """Optional. First prize as a share of the pool, in (0, 1]. Default: 0.2."""
+    """Optional. First prize as a share of the pool, in (0, 1]. Default: 0.2. Where `paid_share` leaves one paid place, that
+    takes the whole pool whatever is given here.
+    """
     paid_share: _builtins.float
     """Optional. Share of entries paid, in (0, 1]. Default: 0.22."""
     min_cash_multiple: _builtins.float
