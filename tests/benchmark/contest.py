@@ -10,6 +10,7 @@ import time
 import numpy as np
 
 from services.common.universe import enumerate_lineups
+from services.contest_sim.core.comparison import plain_choices
 from services.contest_sim.core.contest import Contest, Entries
 from services.contest_sim.core.entrants import Entrants
 from services.contest_sim.core.field import Field, fit_field
@@ -20,6 +21,7 @@ from services.contest_sim.core.opponents import Opponents
 from services.contest_sim.core.ownership_draw import draw_surprise
 from services.contest_sim.core.play import play_contests
 from services.contest_sim.core.prize_shape import PrizeShape, shape_prizes
+from services.contest_sim.core.selection_rules import SelectionRules
 
 N_DRIVERS, CAP, N_SCENARIOS, N_OWN = 38, 50_000, 10_000, 150
 N_COMPARED = 40
@@ -161,6 +163,9 @@ def bench_payouts(field: Field, ticks) -> None:
         f"payouts of {len(lineups):,} lineups x {len(ticks):,} scenarios: {seconds} and tables {counted} "
         f"(limit 45 s), {ratio:.0f} x numpy's gathering; best {payouts.max() / 2_000:.2f} fees"
     )
+    plain_choices(tiles, lineups[:1_000], payouts[:1_000], SelectionRules(1), n_drivers=N_DRIVERS)
+    _, compared = clock(lambda: plain_choices(tiles, lineups, payouts, SelectionRules(N_OWN), n_drivers=N_DRIVERS))
+    print(f"  the {N_OWN} best single returns and best tails among them {compared} (limit: the payouts)")
 
 
 def run() -> None:
