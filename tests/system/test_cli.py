@@ -178,6 +178,13 @@ def test_a_field_that_knows_nothing_is_easier_to_beat(cli, folder):
 
 
 @pytest.mark.usefixtures("sample")
+def test_simulate_shows_the_insight_reached_and_what_a_single_field_leaves_out(cli, folder):
+    played = cli("simulate", "sample", "--lineups", folder / "lineups.csv", "--n-fields", 1)
+    assert "insight of the field" in played.out
+    assert "raise n_fields" in " ".join(played.err.split())
+
+
+@pytest.mark.usefixtures("sample")
 def test_simulate_plays_several_contests_of_a_file(cli, folder):
     path = folder / "contests.toml"
     path.write_text('[[contest]]\nname = "flat"\nentries = 300\n[[contest]]\nname = "steep"\nprizes = "1st $900"\n')
