@@ -142,8 +142,12 @@ def test_simulate_plays_scenarios_that_did_not_choose_the_lineups(cli, folder):
     cli("scenarios", "generate", "sample", "--n", 2_000, "--seed", 1)
     told = cli("simulate", "sample", *options)
     assert f"{played} (seed 2)" in " ".join(told.err.split())
-    summary = cli("scenarios", "summary", "sample", "--no-optimal", "--json").json
+    summary = cli("scenarios", "summary", "sample", "--no-optimal", "--correlations", "--json").json
     assert summary["scenario_set"]["scenario_set_id"] == newest
+    assert summary["correlations"]["driver_ids"] == [driver["driver_id"] for driver in summary["drivers"]]
+    correlations = np.array(summary["correlations"]["values"])
+    assert (correlations.diagonal() == 1).all()
+    assert (correlations == correlations.T).all()
     given = cli("simulate", "sample", *options, "--set", newest)
     assert "look better" in given.err
 

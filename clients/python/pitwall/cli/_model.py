@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from pitwall.cli._backtest_tables import print_backtest
 from pitwall.cli._common import Bars, JsonOption, output, print_json, print_table
 from pitwall.errors import InvalidInputError, Violation
 from pitwall.types.race import Progress
@@ -127,41 +128,4 @@ def backtest_scenarios(
     if as_json:
         print_json(report)
     else:
-        _print_backtest(report)
-
-
-def _print_backtest(report: dict[str, Any]) -> None:
-    """A row per track type; the whole document is what ``--json`` prints."""
-
-    def figure(entry: dict[str, float] | None) -> str:
-        return "-" if entry is None else f"{entry['mean']:.3f} +- {entry['se']:.3f}"
-
-    rows = [
-        (
-            name,
-            str(group["races"]),
-            figure(group["spearman"]["model"]),
-            figure(group["log_score"]["model"]),
-            figure(group["crps"].get("model")),
-            figure(group["crps_skill"]),
-            figure(group["coverage"]["0.8"]),
-            f"{sum(moment['agrees'] for moment in group['moments'])} of {len(group['moments'])}",
-        )
-        for name, group in report["groups"].items()
-    ]
-    columns = (
-        "races of",
-        "n",
-        "Spearman",
-        "log score over uniform",
-        "CRPS of points",
-        "CRPS skill",
-        "80 % interval holds",
-        "moments that agree",
-    )
-    print_table(
-        f"Walk-forward, seasons {', '.join(map(str, report['seasons']))}",
-        columns,
-        rows,
-        narrow=("races of", "n", "Spearman", "CRPS skill"),
-    )
+        print_backtest(report)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
+import pandas as pd
 import typer
 
 from pitwall.cli._common import Bars, JsonOption, RaceArgument, client_of, errors, output, print_json, print_table
@@ -67,41 +69,77 @@ def summary(
     race_id: RaceArgument,
     scenario_set: SetOption = "",
     optimal: Annotated[bool, typer.Option(help="Also the share of best-in-hindsight lineups per driver.")] = True,
+    correlations: Annotated[
+        bool, typer.Option("--correlations", help="Also the correlations of the drivers' points.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Say what the scenarios hold for each driver. Example: `pitwall scenarios summary sample`"""
     with client_of(context) as client:
-        answer = client.scenarios.summary(race_id, scenario_set, optimal_rates=optimal)
+        answer = client.scenarios.summary(race_id, scenario_set, optimal_rates=optimal, correlations=correlations)
     if as_json:
-        print_json({"scenario_set": answer.scenario_set, "drivers": answer.drivers})
+        document: dict[str, object] = {"scenario_set": answer.scenario_set, "drivers": answer.drivers}
+        if answer.correlations is not None:
+            ids, values = list(answer.correlations.index), answer.correlations.to_numpy().tolist()
+            document["correlations"] = {"driver_ids": ids, "values": values}
+        print_json(document)
         return
     print_set(answer.scenario_set)
-    columns = ("driver", "mean", "sd", "p95", "win %", "top-5 %", "out %", "laps led", "optimal %")
     drivers = sorted(answer.drivers, key=lambda driver: -driver.mean_points)
-    print_table(
-        "Drivers",
-        columns,
-        [_summary_row(driver) for driver in drivers],
-        narrow=("driver", "mean", "p95", "win %", "optimal %"),
-    )
+    _print_points(drivers)
+    _print_rates(drivers)
+    if answer.correlations is not None:
+        _print_correlations(drivers, answer.correlations)
 
 
-def _summary_row(driver: DriverSummary) -> tuple[object, ...]:
-    def percent(rate: float | None) -> float | None:
-        return None if rate is None else 100 * rate
+def _percent(rate: float | None) -> float | None:
+    return None if rate is None else 100 * rate
 
-    p95 = next((item.points for item in driver.percentiles if item.level == 95), None)
-    return (
-        driver.name,
-        driver.mean_points,
-        driver.sd_points,
-        p95,
-        percent(driver.win_rate),
-        percent(driver.top5_rate),
-        percent(driver.dnf_rate),
-        driver.mean_laps_led,
-        percent(driver.optimal_rate),
-    )
+
+def _print_points(drivers: Sequence[DriverSummary]) -> None:
+    levels = [f"p{item.level:g}" for item in drivers[0].percentiles]
+    rows = [
+        (
+            driver.name,
+            driver.mean_points,
+            driver.sd_points,
+            *(item.points for item in driver.percentiles),
+            _percent(driver.optimal_rate),
+        )
+        for driver in drivers
+    ]
+    columns = ("driver", "mean", "sd", *levels, "optimal %")
+    print_table("Points", columns, rows, narrow=("driver", "mean", "sd", levels[-1], "optimal %"))
+
+
+def _print_rates(drivers: Sequence[DriverSummary]) -> None:
+    rows = [
+        (
+            driver.name,
+            _percent(driver.win_rate),
+            _percent(driver.top5_rate),
+            _percent(driver.top10_rate),
+            _percent(driver.dnf_rate),
+            driver.mean_finish,
+            driver.mean_laps_led,
+            driver.mean_fastest_laps,
+        )
+        for driver in drivers
+    ]
+    columns = ("driver", "win %", "top-5 %", "top-10 %", "out %", "finish", "laps led", "fastest laps")
+    print_table("Race", columns, rows, narrow=("driver", "win %", "top-5 %", "out %"))
+
+
+def _print_correlations(drivers: Sequence[DriverSummary], matrix: pd.DataFrame) -> None:
+    """The matrix in hundredths, as wide as it is: columns are the drivers in the order of the rows."""
+    ids = [driver.driver_id for driver in drivers]
+    hundredths = (100 * matrix.loc[ids, ids]).round().astype(int).to_numpy()
+    width = max(len(driver.name) for driver in drivers)
+    output.print("Correlations of points in hundredths; columns are numbered as the rows are")
+    output.print(" " * (width + 4) + "".join(f"{number:4d}" for number in range(1, len(ids) + 1)), soft_wrap=True)
+    for number, (driver, row) in enumerate(zip(drivers, hundredths.tolist(), strict=True), start=1):
+        cells = "".join(f"{value:4d}" for value in row)
+        output.print(f"{number:3d} {driver.name:<{width}}{cells}", markup=False, soft_wrap=True)
 
 
 @app.command("export")
