@@ -110,3 +110,26 @@ def test_the_grpc_reference_is_current():
         text=True,
     )
     assert checked.returncode == 0, checked.stderr
+
+
+def shown_figures(text):
+    """Lineups allowed, the first objective, what the tail gains, and the return, as ``pitwall run`` prints them."""
+    return [
+        float(re.search(pattern, text)[1].replace(",", ""))
+        for pattern in (
+            r"best of ([\d,]+) allowed",
+            r"\n +1 +\D+[\d,]+ +([\d.]+) +yes",
+            r"built gains \+([\d.]+) in the tail",
+            r"ROI ([\d.-]+)%",
+        )
+    ]
+
+
+def test_the_readme_shows_what_the_main_job_prints(inside):
+    """Returns to a point: a processor that rounds otherwise may deal a race to another field."""
+    arguments = re.search(r"^run: ARGS \?= (.*)$", (REPOSITORY / "Makefile").read_text(), re.MULTILINE)[1]
+    told = pitwall("--address", inside, "run", *shlex.split(arguments))
+    assert told.code == 0, told.err
+    printed, shown = shown_figures(told.out), shown_figures((REPOSITORY / "README.md").read_text())
+    assert printed[:3] == pytest.approx(shown[:3], abs=0.011)
+    assert printed[3] == pytest.approx(shown[3], abs=1.0)
