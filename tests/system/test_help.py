@@ -62,9 +62,10 @@ def folder(tmp_path_factory):
     """A folder as a fresh clone has it."""
     path = tmp_path_factory.mktemp("clone")
     shutil.copytree(REPOSITORY / "examples", path / "examples")
-    # Another contest, for a race of its own: two drivers have changed places.
-    first = (path / "examples" / "contest-standings-190000001.csv").read_text()
-    swapped = first.replace("49.50%", "?").replace("46.00%", "49.50%").replace("?", "46.00%")
+    # Another contest, for a race of its own: two drivers of like salary have changed places in lineups and table.
+    swapped = (path / "examples" / "contest-standings-190000001.csv").read_text()
+    for old, new in (("Ethan Salazar Jr", "?"), ("Luke Ferris", "Ethan Salazar Jr"), ("?", "Luke Ferris")):
+        swapped = swapped.replace(old, new)
     (path / "contest-standings-2.csv").write_text(swapped)
     return path
 
