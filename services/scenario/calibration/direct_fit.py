@@ -15,7 +15,6 @@ from services.scenario.core.race_flow import RaceFlow
 Floats = npt.NDArray[np.float64]
 
 LATE_FRACTION = 0.9
-STAGE_CAUTIONS = 2.0
 PRIOR_RACES = 6.0
 """Races that the starting value of a coefficient counts as."""
 LABEL_RACES = 30
@@ -43,7 +42,6 @@ def fit_direct(start: RaceFlow, known: Sequence[KnownRace], fit: OrderFit, weigh
         mechanical_mean=shrunk(np.array([(race.out == 2).mean() for race in races]), start.mechanical_mean),
         mechanical_slope=_mechanical_slope(known, fit, start.mechanical_slope),
         accident_late=float(np.clip((late - 0.1) / 0.9, 0.0, 0.6)),
-        caution_mean=max(0.5, shrunk(_cautions(races, start), start.caution_mean)),
         shortened_chance=float(np.clip(shrunk(np.array([_shortened(race) for race in races]), 0.02), 0.0, 0.2)),
         lead_lap_share=shrunk(np.array([_lead_lap_share(race) for race in races]), start.lead_lap_share),
         lap_step=shrunk(np.array([_lap_step(race) for race in races]), start.lap_step),
@@ -56,12 +54,6 @@ def _late_share(race: HistoricRace) -> float:
     """Share of the cars out by accident that went out in the last tenth; NaN without one."""
     crashed = race.laps[race.out == 1]
     return float((crashed >= LATE_FRACTION * race.laps_run).mean()) if crashed.size else np.nan
-
-
-def _cautions(races: Sequence[HistoricRace], start: RaceFlow) -> Floats:
-    """Cautions that are neither stage ends nor accidents, about."""
-    known = np.array([race.cautions if race.cautions >= 0 else np.nan for race in races], dtype=np.float64)
-    return known - STAGE_CAUTIONS - 0.8 * start.accident_mean
 
 
 def _shortened(race: HistoricRace) -> float:

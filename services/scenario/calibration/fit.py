@@ -47,7 +47,7 @@ class FitSettings:
     flow: FlowFitSettings = field(default_factory=FlowFitSettings)
 
 
-CALIBRATION_SETTINGS = FitSettings(flow=FlowFitSettings(n_scenarios=72, max_rounds=5))
+CALIBRATION_SETTINGS = FitSettings(flow=FlowFitSettings(n_scenarios=72, max_rounds=8))
 """More work than the defaults, which a backtest repeats season by season."""
 
 

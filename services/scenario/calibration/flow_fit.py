@@ -20,6 +20,7 @@ from services.scenario.calibration.form import KnownRace
 from services.scenario.calibration.moments import (
     MOMENTS,
     VARIANCE_RATIOS,
+    known_alike,
     moment_values,
     real_statistics,
     simulated_statistics,
@@ -43,10 +44,13 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "accident_growth": (0.1, 0.92),
     "accident_tilt": (-2.0, 3.0),
     "damage_score": (0.05, 3.0),
+    "caution_mean": (0.1, 12.0),
+    "caution_shape": (0.5, 40.0),
     "caution_laps": (1.0, 14.0),
     "grid_hold": (0.2, 5.0),
     "settle": (0.02, 3.0),
     "race_day": (0.05, 0.95),
+    "trouble_share": (0.0, 1.0),
     "run_sd": (0.05, 1.5),
     "front_sd": (0.0, 2.5),
     "lead_sharpness": (0.2, 6.0),
@@ -56,7 +60,8 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "stint_floor": (0.0, 0.4),
     "closing_bonus": (0.3, 60.0),
     "takeover_laps": (0.5, 40.0),
-    "fast_sharpness": (0.0, 2.0),
+    "fast_sharpness": (0.0, 3.0),
+    "fast_day_sd": (0.0, 3.0),
     "fast_sd": (0.05, 2.0),
     "fast_level": (-2.0, 6.0),
     "fast_leader": (0.001, 0.5),
@@ -96,7 +101,7 @@ class FlowFitSettings:
     half_life_races: float = 12.0
     unqualified_weight: float = 0.25
     n_scenarios: int = 32
-    max_rounds: int = 4
+    max_rounds: int = 6
     pull: float = 0.25
     workers: int = 2
 
@@ -175,9 +180,8 @@ def fit_flow(
         flow, scale = _unpack(values, start)
         inputs = [race_input(item, fit, flow, scale) for item in known]
         blocks = simulate_races(inputs, settings.n_scenarios, seed=SEED, workers=settings.workers)
-        return target.moments(
-            np.array([simulated_statistics(block, rank) for block, rank in zip(blocks, ranks, strict=True)])
-        )
+        rows = [simulated_statistics(block, rank).mean(axis=0) for block, rank in zip(blocks, ranks, strict=True)]
+        return target.moments(np.array(rows))
 
     origin = _pack(start, begin.order_scale if begin else 1.0)
 
@@ -236,26 +240,22 @@ class _Target:
         self, known: Sequence[KnownRace], ranks: Sequence[Ints], weights: Floats, fixed: Mapping[str, float]
     ) -> None:
         rows = np.array([real_statistics(item.race, rank) for item, rank in zip(known, ranks, strict=True)])
-        self._weights = weights / weights.mean()
+        self._rows = rows
+        self._weights = weights
         names = tuple(MOMENTS)
-        real = self._values(names, rows)
+        real = moment_values(names, rows, weights)
         real[[names.index(name) for name in fixed]] = list(fixed.values())
         usable = np.isfinite(real)
         self.names = tuple(name for name, keep in zip(names, usable, strict=True) if keep)
         self.real = real[usable]
         rng = np.random.default_rng(SEED)
-        draws = rng.integers(0, len(rows), (200, len(rows)))
-        spread = np.array([moment_values(self.names, rows[pick]) for pick in draws])
-        self.tolerance = np.maximum(np.nanstd(spread, axis=0), 0.05 * np.abs(self.real) + 1e-4)
+        times_drawn = rng.multinomial(len(rows), np.full(len(rows), 1.0 / len(rows)), 200).astype(np.float64)
+        spread = moment_values(self.names, rows, times_drawn)
+        self.tolerance = np.maximum(np.nanstd(spread, axis=1), 0.05 * np.abs(self.real) + 1e-4)
 
     def moments(self, rows: Floats) -> Floats:
         """The moments that are fitted, of rows of statistics (one per race)."""
-        return np.nan_to_num(self._values(self.names, rows))
-
-    def _values(self, names: Sequence[str], rows: Floats) -> Floats:
-        # Every moment is a function of sums over races, so a weighted race is a race counted more than once.
-        copies = np.repeat(rows, np.maximum(1, np.round(4.0 * self._weights)).astype(int), axis=0)
-        return moment_values(names, copies)
+        return np.nan_to_num(moment_values(self.names, known_alike(self._rows, rows), self._weights))
 
 
 def _pack(flow: RaceFlow, scale: float) -> Floats:

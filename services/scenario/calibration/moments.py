@@ -15,7 +15,7 @@ from services.scenario.core.race_flow import BlockResult
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-Moment = Callable[[Floats], float]
+Moment = Callable[[Floats], Floats]
 
 _PLAIN = (
     "top1_led",
@@ -34,8 +34,19 @@ _PLAIN = (
     "favourites_top5",
     "favourites_top10",
     "outsiders_last8",
+    "led_by_top5",
+    "led_by_21st_on",
+    "cautions",
 )
-_FASTEST = ("fastest_share", "fastest_top1", "fastest_top3", "fastest_drivers")
+_FASTEST = (
+    "fastest_share",
+    "fastest_top1",
+    "fastest_top3",
+    "fastest_drivers",
+    "fastest_by_top5",
+    "fastest_by_21st_on",
+    "fastest_by_top_leader",
+)
 _MIN_GROUP = 0.5
 """Cars of a start group per race below which its moments say nothing."""
 
@@ -60,15 +71,16 @@ def real_statistics(race: HistoricRace, favourite: Ints) -> Floats:
         laps=np.array([race.laps_run]),
         ticks=ticks[None],
         favourite=favourite,
+        cautions=np.array([race.cautions if race.cautions >= 0 else np.nan]),
     )[0]
     if not known:
-        row[[INDEX[name] for name in (*_FASTEST, "best_ticks")]] = np.nan
+        row[[INDEX[name] for name in (*_FASTEST, "best_ticks", "best6_ticks")]] = np.nan
         row[INDEX["n_1"] :] = np.nan
     return row
 
 
 def simulated_statistics(block: BlockResult, favourite: Ints) -> Floats:
-    """Mean row of statistics over the scenarios of a race."""
+    """Row of statistics of each scenario of a race; shape (n_scenarios, n_columns)."""
     return statistics_rows(
         start=block.start,
         finish=block.finish,
@@ -78,48 +90,68 @@ def simulated_statistics(block: BlockResult, favourite: Ints) -> Floats:
         laps=block.race[:, 0],
         ticks=block.ticks,
         favourite=favourite,
-    ).mean(axis=0)
+        cautions=block.race[:, 2],
+    )
+
+
+def mean_rows(rows: Floats, weights: Floats | None = None) -> Floats:
+    """Mean of each statistic over the races in which it is known.
+
+    Parameters
+    ----------
+    rows
+        A row of statistics per race, NaN where not known; shape (n_races, n_columns).
+    weights
+        Weights of the races, equal if not given; shape (..., n_races).
+
+    Returns
+    -------
+    Shape (..., n_columns), NaN where no race of any weight knows the statistic.
+    """
+    weights = np.ones(len(rows)) if weights is None else weights
+    known = np.isfinite(rows)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray((weights @ np.where(known, rows, 0.0)) / (weights @ known.astype(np.float64)))
 
 
 def _mean(name: str, unit: float = 1.0) -> Moment:
-    """Mean over the races in which the statistic is known, in some unit; NaN without one."""
     column = INDEX[name]
-
-    def mean(rows: Floats) -> float:
-        known = rows[np.isfinite(rows[:, column]), column]
-        return float(known.mean()) / unit if known.size else float("nan")
-
-    return mean
+    return lambda means: np.asarray(means[..., column] / unit)
 
 
 def _rate(name: str) -> Moment:
-    return lambda rows: float(rows[:, INDEX[name]].sum() / rows[:, INDEX["cars"]].sum())
+    return lambda means: np.asarray(means[..., INDEX[name]] / means[..., INDEX["cars"]])
+
+
+def _variance(name: str, means: Floats) -> Floats:
+    return np.asarray(means[..., INDEX[f"{name}_squared"]] - means[..., INDEX[name]] ** 2)
 
 
 def _variance_ratio(name: str) -> Moment:
     """Variance of the count per race over that of independent cars at the same rate."""
 
-    def ratio(rows: Floats) -> float:
-        mean = rows[:, INDEX[name]].mean()
-        variance = rows[:, INDEX[f"{name}_squared"]].mean() - mean**2
-        rate = mean / rows[:, INDEX["cars"]].mean()
-        return float(variance / max(1e-9, mean * (1.0 - rate)))
+    def ratio(means: Floats) -> Floats:
+        mean = means[..., INDEX[name]]
+        rate = mean / means[..., INDEX["cars"]]
+        return np.asarray(_variance(name, means) / np.maximum(1e-9, mean * (1.0 - rate)))
 
     return ratio
+
+
+def _dispersion(name: str) -> Moment:
+    """Variance of a count over its mean: 1 for a Poisson count."""
+    return lambda means: np.asarray(_variance(name, means) / np.maximum(1e-9, means[..., INDEX[name]]))
 
 
 def _group(group: str, order: int) -> Moment:
     """Mean, standard deviation or skewness (order 1, 2, 3) of points of the cars that started in a group."""
     first = INDEX[f"n_{group}"]
 
-    def moment(rows: Floats) -> float:
-        known = rows[np.isfinite(rows[:, first])]
-        count, p1, p2, p3 = known[:, first : first + 4].sum(axis=0)
-        if count < max(1.0, _MIN_GROUP * len(known)):
-            return float("nan")
-        mean, square, cube = p1 / count, p2 / count, p3 / count
-        sd = np.sqrt(max(1e-9, square - mean**2))
-        return float((mean, sd, (cube - 3.0 * mean * square + 2.0 * mean**3) / sd**3)[order - 1])
+    def moment(means: Floats) -> Floats:
+        count = np.where(means[..., first] < _MIN_GROUP, np.nan, means[..., first])
+        mean, square, cube = (means[..., first + power] / count for power in (1, 2, 3))
+        sd = np.sqrt(np.maximum(1e-9, square - mean**2))
+        return np.asarray((mean, sd, (cube - 3.0 * mean * square + 2.0 * mean**3) / sd**3)[order - 1])
 
     return moment
 
@@ -130,12 +162,14 @@ MOMENTS: dict[str, Moment] = {
     "crash_rate": _rate("crash"),
     "crash_variance_ratio": _variance_ratio("crash"),
     **{name: _mean(name) for name in (*_PLAIN, *_FASTEST)},
+    "cautions_dispersion": _dispersion("cautions"),
     "best_points": _mean("best_ticks", unit=TICKS_PER_POINT),
+    "best6_points": _mean("best6_ticks", unit=TICKS_PER_POINT),
     **{f"points_mean_{group}": _group(group, 1) for group in START_GROUPS},
     **{f"points_sd_{group}": _group(group, 2) for group in START_GROUPS},
     **{f"points_skew_{group}": _group(group, 3) for group in START_GROUPS},
 }
-"""Moments by name, each a function of rows of statistics (one per race)."""
+"""Moments by name, each a function of mean rows of statistics; shape (..., n_columns) to (...)."""
 
 VARIANCE_RATIOS = ("dnf_variance_ratio", "crash_variance_ratio")
 
@@ -163,24 +197,29 @@ class MomentComparison:
 def compare_moments(
     real: Floats, simulated: Floats, rng: np.random.Generator, *, n_bootstrap: int = 1_000
 ) -> list[MomentComparison]:
-    """Every moment, races drawn again for the intervals; rows of statistics per race, shape (n_races, n_columns)."""
-    picks = rng.integers(0, len(real), (n_bootstrap, len(real)))
+    """Every moment, races drawn again for the intervals; rows of statistics per race, shape (n_races, n_columns).
+
+    A statistic that is not known of a real race does not count of the simulated one either.
+    """
+    n_races = len(real)
+    times_drawn = rng.multinomial(n_races, np.full(n_races, 1.0 / n_races), n_bootstrap).astype(np.float64)
+    values, ours = mean_rows(real), mean_rows(known_alike(real, simulated))
+    spread = mean_rows(real, times_drawn)
     comparisons = []
     for name, moment in MOMENTS.items():
-        values = _quiet(moment, real)
-        if not np.isfinite(values):
-            continue
-        spread = np.array([_quiet(moment, real[pick]) for pick in picks])
-        low, high = np.nanquantile(spread, (0.025, 0.975))
-        comparisons.append(MomentComparison(name, values, float(low), float(high), _quiet(moment, simulated)))
+        found = float(moment(values))
+        if np.isfinite(found):
+            low, high = np.nanquantile(moment(spread), (0.025, 0.975))
+            comparisons.append(MomentComparison(name, found, float(low), float(high), float(moment(ours))))
     return comparisons
 
 
-def moment_values(names: Sequence[str], rows: Floats) -> Floats:
-    """Some moments of rows of statistics; shape (n_names,)."""
-    return np.array([_quiet(MOMENTS[name], rows) for name in names])
+def known_alike(real: Floats, simulated: Floats) -> Floats:
+    """Simulated rows of statistics, NaN where the real ones are."""
+    return np.where(np.isnan(real), np.nan, simulated)
 
 
-def _quiet(moment: Moment, rows: Floats) -> float:
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return moment(rows) if np.isfinite(rows[:, : INDEX["fastest_share"]]).any() else float("nan")
+def moment_values(names: Sequence[str], rows: Floats, weights: Floats | None = None) -> Floats:
+    """Some moments of rows of statistics (``mean_rows`` says of what shape); shape (n_names, ...)."""
+    means = mean_rows(rows, weights)
+    return np.array([MOMENTS[name](means) for name in names])

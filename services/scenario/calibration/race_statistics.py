@@ -43,6 +43,14 @@ BASE = (
     "favourites_top5",
     "favourites_top10",
     "outsiders_last8",
+    "led_by_top5",
+    "led_by_21st_on",
+    "fastest_by_top5",
+    "fastest_by_21st_on",
+    "fastest_by_top_leader",
+    "best6_ticks",
+    "cautions",
+    "cautions_squared",
 )
 _N_BASE = len(BASE)
 COLUMNS = BASE + tuple(f"{name}_{group}" for group in START_GROUPS for name in ("n", "p1", "p2", "p3"))
@@ -81,6 +89,7 @@ def race_statistics(
     laps: float,
     ticks: Ints,
     favourite: Ints,
+    cautions: float,
     group_last: Ints,
     row: Floats,
 ) -> None:
@@ -116,6 +125,13 @@ def race_statistics(
         row[23] += (finish[i] <= 5 and favourite[i] <= 5) / 5.0
         row[24] += (finish[i] <= 10 and favourite[i] <= 10) / 10.0
         row[25] += (finish[i] > n - 8 and favourite[i] > n - 8) / 8.0
+        row[26] += led[i] / laps if finish[i] <= 5 else 0.0
+        row[27] += led[i] / laps if finish[i] >= 21 else 0.0
+        row[28] += fastest[i] / max(1, green) if finish[i] <= 5 else 0.0
+        row[29] += fastest[i] / max(1, green) if finish[i] >= 21 else 0.0
+    row[30] = fastest[by_led[0]] / max(1, green)
+    row[31] = np.sort(ticks)[-6:].sum()
+    row[32], row[33] = cautions, cautions**2
     for i in range(n):
         row[18] += fastest[i] > 0
         group = np.searchsorted(group_last, start[i])
@@ -137,12 +153,23 @@ def _block(
     laps: Ints,
     ticks: Ints,
     favourite: Ints,
+    cautions: Floats,
     group_last: Ints,
     rows: Floats,
 ) -> None:
     for s in range(start.shape[0]):
         race_statistics(
-            start[s], finish[s], led[s], fastest[s], out[s], laps[s], ticks[s], favourite, group_last, rows[s]
+            start[s],
+            finish[s],
+            led[s],
+            fastest[s],
+            out[s],
+            laps[s],
+            ticks[s],
+            favourite,
+            cautions[s],
+            group_last,
+            rows[s],
         )
 
 
@@ -156,10 +183,12 @@ def statistics_rows(
     laps: _Counts,
     ticks: _Counts,
     favourite: _Counts,
+    cautions: npt.NDArray[Any],
 ) -> Floats:
     """Rows of statistics of races that share a field; arrays of shape (n_races, n_cars).
 
-    ``laps`` has shape (n_races,), ``favourite`` (n_cars,): the rank of each car by what was expected of it.
+    ``laps`` and ``cautions`` have shape (n_races,), ``favourite`` (n_cars,): the rank of each car by what was
+    expected of it. Cautions may be NaN.
     """
     rows = np.empty((start.shape[0], len(COLUMNS)))
     _block(
@@ -171,6 +200,7 @@ def statistics_rows(
         _wide(laps),
         _wide(ticks),
         _wide(favourite),
+        np.ascontiguousarray(cautions, dtype=np.float64),
         _GROUP_LAST,
         rows,
     )

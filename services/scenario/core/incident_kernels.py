@@ -11,6 +11,10 @@ from services.scenario.core.race_flow import Cars, Field, RaceFlow
 MAX_CAUTIONS = 64
 SKIP_CHANCE = 0.25
 """Chance that the next car in line drives through an accident untouched."""
+GREEN_TRIES = 8
+"""Draws of a lap for a caution before it may fall into another one."""
+DAMAGE_PACE = 0.5
+"""Share of the score lost by damage that is pace; the rest is laps lost in the pits."""
 RUNNING, CRASHED, FAILED = 0, 1, 2
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -56,14 +60,43 @@ def draw_lap(rng: np.random.Generator, laps: int, late: float) -> int:
 
 
 @njit(cache=True, nogil=True)
-def accident_laps(rng: np.random.Generator, flow: RaceFlow, laps: int) -> Ints:
-    """Laps of the accidents of one race in order; their number is over-dispersed Poisson."""
-    mean = flow.accident_mean * rng.standard_gamma(flow.accident_shape) / flow.accident_shape
-    count = min(rng.poisson(mean), MAX_CAUTIONS // 2)
-    when = np.empty(count, np.int64)
-    for k in range(count):
-        when[k] = draw_lap(rng, laps, flow.accident_late)
-    return np.sort(when)
+def incident_count(rng: np.random.Generator, mean: float, shape: float, limit: int) -> int:
+    """Over-dispersed Poisson: its mean is gamma-distributed, so the variance is ``mean + mean**2 / shape``."""
+    return min(int(rng.poisson(mean * rng.standard_gamma(shape) / shape)), limit)
+
+
+@njit(cache=True, nogil=True)
+def is_green(lap: int, length: int, starts: Ints, stage_ends: Ints) -> bool:
+    """Whether a caution may start on ``lap``: none that starts before still lasts, and it runs into no other.
+
+    Only the end of a stage it may cover: the field is then under caution already.
+    """
+    green = True
+    for start in starts:
+        green &= abs(lap - start) >= length
+    for end in stage_ends:
+        green &= not 0 <= lap - end < length
+    return green
+
+
+@njit(cache=True, nogil=True)
+def caution_starts(rng: np.random.Generator, flow: RaceFlow, field: Field, laps: int) -> tuple[Ints, Ints]:
+    """Laps on which accidents (in order) and other causes bring out a caution; stage ends are not among them.
+
+    Cars that follow the pace car have no accident, so a lap under caution is drawn again, while there is room.
+    """
+    n_accidents = incident_count(rng, flow.accident_mean, flow.accident_shape, MAX_CAUTIONS // 2)
+    n_others = incident_count(rng, flow.caution_mean, flow.caution_shape, MAX_CAUTIONS // 4)
+    starts = np.empty(n_accidents + n_others, np.int64)
+    length = int(flow.caution_laps + 1.0)
+    for k in range(starts.size):
+        late = flow.accident_late if k < n_accidents else 0.0
+        starts[k] = draw_lap(rng, laps, late)
+        for _ in range(GREEN_TRIES):
+            if is_green(starts[k], length, starts[:k], field.stage_ends):
+                break
+            starts[k] = draw_lap(rng, laps, late)
+    return np.sort(starts[:n_accidents]), starts[n_accidents:]
 
 
 @njit(cache=True, nogil=True)
@@ -81,6 +114,19 @@ def accident_size(rng: np.random.Generator, flow: RaceFlow, limit: int) -> int:
 def running_share(flow: RaceFlow, fraction: float) -> float:
     """How far the field has moved from grid order (0) to race pace (1) after this fraction of the race."""
     return fraction * (1.0 + flow.settle) / (fraction + flow.settle)
+
+
+@njit(cache=True, nogil=True)
+def pace_on(lap: int, i: int, cars: Cars) -> float:
+    """Race pace of a car on a lap, less what damage has cost it by then."""
+    return cars.pace[i] - (DAMAGE_PACE * cars.damage[i] if lap >= cars.damage_lap[i] else 0.0)
+
+
+@njit(cache=True, nogil=True)
+def running_score(share: float, lap: int, i: int, cars: Cars) -> float:
+    """How far in front a car runs on a lap, from its place on the grid (share 0) to its race pace (1)."""
+    running = (1.0 - share) * cars.early[i] + share * pace_on(lap, i, cars) + cars.front[i]
+    return running - (cars.setback[i] if lap >= cars.trouble_lap[i] else 0.0)
 
 
 @njit(cache=True, nogil=True)
@@ -109,6 +155,7 @@ def strike(rng: np.random.Generator, flow: RaceFlow, order: Ints, lap: int, cars
                 cars.out[car] = CRASHED
             else:
                 cars.damage[car] += flow.damage_score * rng.standard_exponential()
+                cars.damage_lap[car] = min(cars.damage_lap[car], lap)
         place += 1
 
 
@@ -124,8 +171,7 @@ def run_accidents(rng: np.random.Generator, flow: RaceFlow, when: Ints, laps: in
             behind[i] = np.inf
             if cars.out_lap[i] > when[k]:
                 alive += 1
-                running = (1.0 - share) * cars.early[i] + share * (cars.pace[i] - cars.damage[i])
-                behind[i] = -running - flow.run_sd * rng.standard_normal()
+                behind[i] = -running_score(share, when[k], i, cars) - flow.run_sd * rng.standard_normal()
         if alive <= 1:
             return
         strike(rng, flow, np.argsort(behind)[:alive], when[k], cars)
@@ -145,23 +191,14 @@ def run_failures(rng: np.random.Generator, flow: RaceFlow, strength: Floats, lap
 
 @njit(cache=True, nogil=True)
 def slow_laps(
-    rng: np.random.Generator, flow: RaceFlow, field: Field, when: Ints, laps: int, yellow: npt.NDArray[np.bool_]
+    rng: np.random.Generator, flow: RaceFlow, field: Field, incidents: Ints, laps: int, yellow: npt.NDArray[np.bool_]
 ) -> tuple[int, int]:
     """Mark the laps under caution and give the laps run, overtime included, and the number of cautions.
 
     A caution that covers the scheduled end leads to overtime: the race goes on for two laps after it.
     """
     yellow[:] = False
-    extra = min(rng.poisson(flow.caution_mean), MAX_CAUTIONS // 4)
-    stages = field.stage_ends.size
-    starts = np.empty(when.size + extra + stages, np.int64)
-    for k in range(starts.size):
-        if k < when.size:
-            starts[k] = when[k]
-        elif k < when.size + extra:
-            starts[k] = draw_lap(rng, laps, 0.0)
-        else:
-            starts[k] = field.stage_ends[k - when.size - extra]
+    starts = np.concatenate((incidents, field.stage_ends))
     starts.sort()
     cautions = 0
     until = -1

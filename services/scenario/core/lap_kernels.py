@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from services.common.jit import njit
-from services.scenario.core.incident_kernels import RUNNING, running_share
+from services.scenario.core.incident_kernels import RUNNING, pace_on, running_score, running_share
 from services.scenario.core.race_flow import Cars, RaceFlow
 
 Floats = npt.NDArray[np.float64]
@@ -47,10 +47,11 @@ def run_weights(rng: np.random.Generator, flow: RaceFlow, share: float, lap: int
         cars.lead[i] = 0.0
         if cars.out_lap[i] > lap:
             noise = rng.standard_normal()
-            running = (1.0 - share) * cars.early[i] + share * cars.pace[i] + cars.front[i] + flow.run_sd * noise
+            running = running_score(share, lap, i, cars) + flow.run_sd * noise
             cars.lead[i] = np.exp(min(60.0, flow.lead_sharpness * running))
-            spread = flow.fast_sd * (0.5 * noise + rng.standard_normal())
-            speed = np.exp(min(60.0, flow.fast_sharpness * cars.pace[i] + spread))
+            spread = cars.quick[i] + flow.fast_sd * (0.5 * noise + rng.standard_normal())
+            pace = pace_on(lap, i, cars)
+            speed = np.exp(min(60.0, flow.fast_sharpness * pace + spread))
             total += speed / (1.0 + speed * np.exp(-flow.fast_level))
         cars.fast[i] = total
 
@@ -82,11 +83,17 @@ def draw_off_sequence(rng: np.random.Generator, flow: RaceFlow, weights: Floats)
 
 @njit(cache=True, nogil=True)
 def next_leader(rng: np.random.Generator, flow: RaceFlow, lap: int, leader: int, restart: bool, cars: Cars) -> int:
-    """The leader of a lap: the one before, unless a restart, a pass or his retirement takes the lead away."""
-    if leader < 0 or cars.out_lap[leader] <= lap:
-        if leader >= 0:
-            cars.lead[leader] = 0.0
+    """The leader of a lap: the one before, unless a restart, a pass, his trouble or retirement takes the lead away."""
+    if leader < 0:
         return draw_car(rng, cars.lead)
+    if cars.out_lap[leader] <= lap:
+        cars.lead[leader] = 0.0
+        return draw_car(rng, cars.lead)
+    if cars.trouble_lap[leader] == lap:
+        kept = np.exp(-flow.lead_sharpness * cars.setback[leader])
+        cars.lead[leader] *= kept
+        if rng.random() >= kept:
+            return draw_car(rng, cars.lead)
     chance = 1.0 - flow.lead_hold if restart else flow.lead_change_rate
     return draw_car(rng, cars.lead) if rng.random() < chance else leader
 
@@ -108,7 +115,7 @@ def run_laps(
             run_weights(rng, flow, running_share(flow, lap / laps), lap, cars)
             if lap >= final_run:
                 cars.lead[winner] *= flow.closing_bonus
-        if restart or not yellow[lap] or cars.out_lap[leader] <= lap:
+        if restart or not yellow[lap] or cars.out_lap[leader] <= lap or cars.trouble_lap[leader] == lap:
             leader = next_leader(rng, flow, lap, leader, restart, cars)
         if not yellow[lap] and lap >= guest_until and rng.random() < flow.stint_rate:
             guest = draw_off_sequence(rng, flow, cars.lead)

@@ -26,8 +26,9 @@ class RaceFlow(NamedTuple):
         Chance that a car in an accident retires; mean loss of score of one that goes on.
     mechanical_mean, mechanical_slope
         Mechanical retirements per start; log hazard per unit of strength lost.
-    caution_mean, caution_laps
-        Cautions besides accidents and stage ends (Poisson); laps that one costs, on which no fastest lap counts.
+    caution_mean, caution_shape, caution_laps
+        Cautions besides accidents and stage ends, over-dispersed like accidents; laps that one costs, on which no
+        fastest lap counts: the official caution laps and the lap on which it comes out.
     overtime_chance, shortened_chance
         Chance that a caution in the last laps leads to overtime; that weather or darkness ends the race early.
     top_squeeze
@@ -35,9 +36,10 @@ class RaceFlow(NamedTuple):
     start_effect, grid_hold, settle
         Weight of the grid score in the result; its weight in the running order at the green flag; share of the
         race at which half the way from grid to race pace is gone.
-    race_day, run_sd, front_sd
-        Share of a car's luck that shows all race long; spread of the running score from run to run; spread of how
-        well a car suits the front that day, which decides who leads but not who finishes well.
+    race_day, trouble_share, run_sd, front_sd
+        Share of a car's luck that shows all race long; of bad luck, the share that strikes on one lap (a cut tyre, a
+        penalty), before which, and on fast laps, the car has its pace; spread of the running score from run to run;
+        spread of how well a car suits the front that day, which decides who leads but not who finishes well.
     team_sd
         Standard deviation of the score that the cars of a team share on the day.
     lead_sharpness, lead_hold, lead_change_rate
@@ -48,10 +50,10 @@ class RaceFlow(NamedTuple):
         without pace takes part.
     closing_bonus, takeover_laps
         Factor on the winner's odds of leading the last run; mean laps that he leads after a late pass.
-    fast_sharpness, fast_sd, fast_level, fast_leader
-        Log odds of the fastest lap per unit of pace; their spread from run to run; the level at which they
-        flatten, so that the good share laps and the slow have none; chance that the clean air gives a lap to the
-        leader.
+    fast_sharpness, fast_day_sd, fast_sd, fast_level, fast_leader
+        Log odds of the fastest lap per unit of pace; their spread from car to car that day, whatever the result
+        (fresh tyres off sequence, speed before trouble), and from run to run; the level at which they flatten, so
+        that the good share laps and the slow have none; chance that the clean air gives a lap to the leader.
     lead_lap_share, lap_step
         Share of the cars running at the end that are on the lead lap; laps lost per place behind them.
     fuel_chance, fuel_sd
@@ -72,6 +74,7 @@ class RaceFlow(NamedTuple):
     mechanical_mean: float
     mechanical_slope: float
     caution_mean: float
+    caution_shape: float
     caution_laps: float
     overtime_chance: float
     shortened_chance: float
@@ -80,6 +83,7 @@ class RaceFlow(NamedTuple):
     grid_hold: float
     settle: float
     race_day: float
+    trouble_share: float
     run_sd: float
     front_sd: float
     team_sd: float
@@ -92,6 +96,7 @@ class RaceFlow(NamedTuple):
     closing_bonus: float
     takeover_laps: float
     fast_sharpness: float
+    fast_day_sd: float
     fast_sd: float
     fast_level: float
     fast_leader: float
@@ -149,12 +154,14 @@ class Cars(NamedTuple):
         Running score at the green flag, race pace, and the score that decides the result.
     out, out_lap
         0 running, 1 crashed, 2 failed; laps completed when it went out, ``STILL_RUNNING`` otherwise.
-    damage
-        Loss of score by accidents survived.
+    damage, damage_lap
+        Loss of score by accidents survived, and the lap of the first of them.
+    setback, trouble_lap
+        Loss of running score by trouble, which ``score`` holds already, and the lap that it comes on.
     completed, led, fastest
         Laps completed, led, and on which the car was the fastest.
-    front
-        How well each suits the front that day.
+    front, quick
+        How well each suits the front, and fast laps, that day.
     lead, fast
         Weights of leading the green run; cumulated weights of its fastest laps.
     """
@@ -166,10 +173,14 @@ class Cars(NamedTuple):
     out: npt.NDArray[np.int64]
     out_lap: npt.NDArray[np.int64]
     damage: npt.NDArray[np.float64]
+    damage_lap: npt.NDArray[np.int64]
+    setback: npt.NDArray[np.float64]
+    trouble_lap: npt.NDArray[np.int64]
     completed: npt.NDArray[np.int64]
     led: npt.NDArray[np.int64]
     fastest: npt.NDArray[np.int64]
     front: npt.NDArray[np.float64]
+    quick: npt.NDArray[np.float64]
     lead: npt.NDArray[np.float64]
     fast: npt.NDArray[np.float64]
 

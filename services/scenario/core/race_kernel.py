@@ -9,7 +9,7 @@ from services.common.jit import njit
 from services.scenario.core.incident_kernels import (
     CRASHED,
     RUNNING,
-    accident_laps,
+    caution_starts,
     draw_grid,
     reverse_gumbel,
     run_accidents,
@@ -46,8 +46,12 @@ def new_cars(n: int) -> Cars:
         np.empty(n, np.int64),
         np.empty(n),
         np.empty(n, np.int64),
+        np.empty(n),
         np.empty(n, np.int64),
         np.empty(n, np.int64),
+        np.empty(n, np.int64),
+        np.empty(n, np.int64),
+        np.empty(n),
         np.empty(n),
         np.empty(n),
         np.empty(n),
@@ -55,7 +59,7 @@ def new_cars(n: int) -> Cars:
 
 
 @njit(cache=True, nogil=True)
-def line_up(rng: np.random.Generator, flow: RaceFlow, field: Field, cars: Cars) -> None:
+def line_up(rng: np.random.Generator, flow: RaceFlow, field: Field, laps: int, cars: Cars) -> None:
     """Put the cars on the grid and draw their day: strength, grid, the team's shock and each car's luck."""
     draw_grid(rng, field, cars.grid)
     n = cars.grid.size
@@ -69,19 +73,22 @@ def line_up(rng: np.random.Generator, flow: RaceFlow, field: Field, cars: Cars) 
         base = day + (base * flow.top_squeeze if base > 0.0 else base)
         luck = reverse_gumbel(rng)
         cars.early[i] = flow.grid_hold * place_score
-        cars.pace[i] = base + flow.race_day * luck
+        trouble = flow.trouble_share * min(0.0, luck)
+        cars.pace[i] = base + flow.race_day * (luck - trouble)
+        cars.setback[i], cars.trouble_lap[i] = -trouble, int(rng.random() * laps)
         cars.score[i] = base + luck
         cars.front[i] = flow.front_sd * rng.standard_normal()
-        cars.out[i], cars.out_lap[i], cars.damage[i] = RUNNING, STILL_RUNNING, 0.0
+        cars.quick[i] = flow.fast_day_sd * rng.standard_normal()
+        cars.out[i], cars.out_lap[i] = RUNNING, STILL_RUNNING
+        cars.damage[i], cars.damage_lap[i] = 0.0, STILL_RUNNING
         cars.led[i], cars.fastest[i] = 0, 0
 
 
 @njit(cache=True, nogil=True)
 def settle_scores(rng: np.random.Generator, flow: RaceFlow, fuel: bool, cars: Cars) -> None:
-    """Take damage, and the luck of the last fuel run, into pace and score."""
+    """Take damage, and the luck of the last fuel run, into the score."""
     for i in range(cars.score.size):
         cars.score[i] -= cars.damage[i]
-        cars.pace[i] -= 0.5 * cars.damage[i]
         if fuel:
             cars.score[i] += flow.fuel_sd * rng.standard_normal()
 
@@ -146,11 +153,11 @@ def run_block(rng: np.random.Generator, flow: RaceFlow, field: Field, scoring: S
     yellow, leader_of = np.empty(room, np.bool_), np.empty(room, np.int64)
     for s in range(result.ticks.shape[0]):
         laps = race_distance(rng, flow, field.scheduled_laps)
-        line_up(rng, flow, field, cars)
-        when = accident_laps(rng, flow, laps)
+        line_up(rng, flow, field, laps, cars)
+        accidents, others = caution_starts(rng, flow, field, laps)
         run_failures(rng, flow, field.strength, laps, cars)
-        run_accidents(rng, flow, when, laps, cars)
-        laps, cautions = slow_laps(rng, flow, field, when, laps, yellow)
+        run_accidents(rng, flow, accidents, laps, cars)
+        laps, cautions = slow_laps(rng, flow, field, np.concatenate((accidents, others)), laps, yellow)
         fuel = is_fuel_race(rng, flow, yellow, laps)
         settle_scores(rng, flow, fuel, cars)
         order = finish_order(flow, laps, cars)

@@ -73,8 +73,9 @@ class BacktestSettings:
 class RaceScore:
     """Scores of one race by forecast (``model`` and the baselines); NaN where points are not known.
 
-    ``events`` holds pairs of forecast chance and outcome per car; ``statistics`` the rows of real and simulated
-    moments; ``teammates`` the sums of products of real and simulated residuals and the number of pairs.
+    ``events`` holds pairs of forecast chance and outcome per car; ``real_statistics`` a row of statistics,
+    ``simulated_statistics`` a row per scenario; ``teammates`` the sums of products of real and simulated residuals
+    and the number of pairs.
     """
 
     season: int

@@ -201,6 +201,17 @@ def test_statistics_of_a_race_agree_with_plain_computation(races):
     last = N_CARS - 8
     assert row[INDEX["outsiders_last8"]] == ((race.finish > last) & (race.start > last)).sum() / 8
     assert row[INDEX["best_ticks"]] == race.ticks().max()
+    assert row[INDEX["best6_ticks"]] == np.sort(race.ticks())[-6:].sum()
+    front, rear = race.finish <= 5, race.finish >= 21
+    for name, laps in (
+        ("led", race.laps_led / race.laps_run),
+        ("fastest", race.fastest_laps / race.fastest_laps.sum()),
+    ):
+        assert row[INDEX[f"{name}_by_top5"]] == pytest.approx(laps[front].sum())
+        assert row[INDEX[f"{name}_by_21st_on"]] == pytest.approx(laps[rear].sum())
+    top = race.laps_led.argmax()
+    assert row[INDEX["fastest_by_top_leader"]] == pytest.approx(race.fastest_laps[top] / race.fastest_laps.sum())
+    assert np.isnan(row[INDEX["cautions"]]) == (race.cautions < 0)
 
 
 def test_moments_agree_with_plain_computation(races):

@@ -10,9 +10,11 @@ from services.common.domain.errors import Cancelled
 from services.common.domain.race import TrackType
 from services.common.domain.site_rules import DRAFTKINGS_CLASSIC, FANDUEL
 from services.scenario.calibration.flow_defaults import FLOW_DEFAULTS
+from services.scenario.core.incident_kernels import DAMAGE_PACE, caution_starts, pace_on
 from services.scenario.core.race_flow import REGIME_NAMES
+from services.scenario.core.race_kernel import new_cars
 from services.scenario.core.scores import normal_scores, rank_scores
-from services.scenario.core.simulate import BLOCK_SCENARIOS, close_gaps, simulate, simulate_block
+from services.scenario.core.simulate import BLOCK_SCENARIOS, close_gaps, kernel_field, simulate, simulate_block
 from tests.unit.scenario.slates import make_input
 
 QUIET = {
@@ -160,6 +162,64 @@ def test_accidents_take_cars_in_clusters():
     out = (simulate_block(inputs, 20_000, seed=4, block=0).out == 1).sum(axis=1)
     rate = out.mean() / 36
     assert out.var() > 2.0 * 36 * rate * (1 - rate)
+
+
+def test_cautions_are_over_dispersed_and_fall_apart_from_each_other():
+    # Short cautions in a long race are rarely drawn into each other: the counts are sums of two over-dispersed laws.
+    mean, shape = 4.0, 2.0
+    causes = {"accident_mean": mean, "accident_shape": shape, "caution_mean": mean, "caution_shape": shape}
+    inputs = dataclasses.replace(make_input(36, laps=500, caution_laps=1.0, **causes), stage_laps=(500,))
+    cautions = simulate_block(inputs, 20_000, seed=4, block=0).race[:, 2]
+    assert cautions.mean() == pytest.approx(2 * mean, rel=0.02)
+    assert cautions.var() == pytest.approx(2 * (mean + mean**2 / shape), rel=0.05)
+
+
+@given(st.integers(0, 2**32))
+@settings(max_examples=30, deadline=None)
+def test_no_caution_starts_under_another_while_there_is_room(seed):
+    flow = FLOW_DEFAULTS[TrackType.SHORT]._replace(accident_mean=3.0, caution_mean=3.0, caution_laps=8.0)
+    field = kernel_field(make_input(36, laps=500))
+    accidents, others = caution_starts(np.random.default_rng(seed), flow, field, 500)
+    starts = np.concatenate([accidents, others])
+    # Six cautions of eight laps, eight tries each: none is left where another lasts.
+    assert (np.diff(np.sort(starts)) >= 8).all()
+    assert not any(0 <= start - end < 8 for start in starts for end in field.stage_ends)
+    assert (np.diff(accidents) > 0).all()
+
+
+def test_trouble_costs_the_finish_but_no_fast_laps():
+    by_pace = {"race_day": 0.9, "front_sd": 0.0, "fast_day_sd": 0.0, "fast_sharpness": 1.5}
+    inputs = make_input(36, laps=267, **(QUIET | by_pace | {"strength": np.zeros(36)}))
+    sudden, slow = (
+        simulate_block(
+            dataclasses.replace(inputs, flow=inputs.flow._replace(trouble_share=share)), 4_000, seed=6, block=0
+        )
+        for share in (1.0, 0.0)
+    )
+    # The same luck and so the same order: trouble says only when bad luck shows.
+    assert sudden.finish.mean(axis=0) == pytest.approx(slow.finish.mean(axis=0), abs=1.0)
+    rear = [(block.fastest_laps * (block.finish > 20)).sum() for block in (sudden, slow)]
+    assert rear[0] > 1.5 * rear[1]
+
+
+def test_a_fast_day_is_worth_laps_and_no_places():
+    spread = {"front_sd": 1.5, "lead_sharpness": 2.0, "strength": np.zeros(36)}
+    block = simulate_block(make_input(36, laps=267, **(QUIET | spread)), 4_000, seed=6, block=0)
+    led, fast = block.laps_led.astype(float), block.fastest_laps.astype(float)
+    plain = simulate_block(make_input(36, laps=267, **(QUIET | spread | {"front_sd": 0.0})), 4_000, seed=6, block=0)
+    assert np.corrcoef(led.ravel(), fast.ravel())[0, 1] > 0.3
+    for counts in ("laps_led", "fastest_laps"):
+        ahead = [
+            (getattr(one, counts) * (one.finish <= 5)).sum() / getattr(one, counts).sum() for one in (block, plain)
+        ]
+        assert ahead[0] < ahead[1]
+
+
+def test_damage_costs_pace_only_once_it_is_done():
+    cars = new_cars(1)
+    cars.pace[0], cars.damage[0], cars.damage_lap[0] = 2.0, 1.0, 100
+    assert pace_on(99, 0, cars) == 2.0
+    assert pace_on(100, 0, cars) == 2.0 - DAMAGE_PACE
 
 
 def test_mechanical_failures_have_their_mean_and_favour_the_strong():

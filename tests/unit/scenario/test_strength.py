@@ -7,7 +7,7 @@ from scipy.stats import spearmanr
 from services.common.domain.errors import InvalidInput
 from services.common.domain.race import Series, TrackType
 from services.scenario.calibration_file import read_calibration, read_document
-from services.scenario.core.calibration import DriverForm, calibration_from_document, calibration_version
+from services.scenario.core.calibration import FORMAT, DriverForm, calibration_from_document, calibration_version
 from services.scenario.core.set_warnings import projection_warnings
 from services.scenario.core.simulate import SimulationInput, simulate
 from services.scenario.core.steering import projected_points, steer
@@ -137,7 +137,7 @@ def test_documents_of_another_layout_are_refused(tmp_path):
     with pytest.raises(InvalidInput, match="format"):
         calibration_from_document({"format": 99})
     with pytest.raises(InvalidInput, match="fit again"):
-        calibration_from_document({"format": 1, "series": {"cup": {"tracks": {"short": {}}}}})
+        calibration_from_document({"format": FORMAT, "series": {"cup": {"tracks": {"short": {}}}}})
     with pytest.raises(InvalidInput, match="cannot be read"):
         read_calibration(tmp_path / "none.json")
 

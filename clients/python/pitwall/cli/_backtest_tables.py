@@ -48,6 +48,7 @@ def _print_overview(title: str, groups: Groups) -> None:
             group["crps_skill"]["best_baseline"] if group["crps_skill"] else "-",
             _figure(group["hindsight_pit"]),
             f"{sum(moment['agrees'] for moment in group['moments'])} of {len(group['moments'])}",
+            f"{group['moments_if_true']['average']:.1f}, {group['moments_if_true']['at_least']:.0f} or more",
         )
         for name, group in groups.items()
     ]
@@ -60,12 +61,14 @@ def _print_overview(title: str, groups: Groups) -> None:
         "best baseline",
         "best lineup at",
         "moments agree",
+        "were the model true",
     )
     print_table(title, columns, rows, narrow=("races of", "n", "Spearman", "CRPS skill"))
     output.print("log score: nats a race over uniform; CRPS skill: share below that of the best baseline", markup=False)
     output.print(
         "best lineup at: quantile of the real best-in-hindsight lineup in its simulated distribution; 0.5 is right"
     )
+    output.print("were the model true: how many moments would agree by the same test, on average and 19 times in 20")
 
 
 def _print_forecasts(groups: Groups) -> None:
