@@ -31,6 +31,12 @@ def open_engine(url: str) -> sa.Engine:
     return engine
 
 
+def place_of(engine: sa.Engine) -> str:
+    """What a user knows a database by: its file, or its URL without the password."""
+    url = engine.url
+    return url.database or ":memory:" if engine.dialect.name == "sqlite" else url.render_as_string()
+
+
 def _open_sqlite(url: URL) -> sa.Engine:
     connect_args = {"timeout": _LOCK_WAIT_SECONDS, "check_same_thread": False}
     if url.database in (None, "", ":memory:"):

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import grpc
 import numpy as np
 import pytest
+import sqlalchemy as sa
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
@@ -23,6 +24,7 @@ from services.common.domain.race import Driver, Race, Track, TrackType
 from services.common.domain.site_rules import DRAFTKINGS_CLASSIC
 from services.common.matrix.scenario_matrix import ScenarioMatrix
 from services.common.rpc.testing import FakeScenarioPeer, serve
+from services.common.sql import open_engine
 from services.ownership.__main__ import build
 from services.ownership.core.ensemble import OwnershipEnsemble
 from services.ownership.settings import OwnershipSettings
@@ -84,8 +86,15 @@ def scenario():
 
 
 @pytest.fixture
-def stub(scenario, tmp_path):
-    settings = OwnershipSettings(database_url=f"sqlite:///{tmp_path}/data/ownership.sqlite")
+def database(tmp_path):
+    engine = open_engine(f"sqlite:///{tmp_path}/data/ownership.sqlite")
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def stub(scenario, database):
+    settings = OwnershipSettings(database_url=str(database.url))
     with serve([build(settings, scenario)]) as channel:
         yield OwnershipServiceStub(channel)
 
@@ -426,6 +435,28 @@ class TestModels:
         assert [(m.model_version, m.active) for m in listed] == [(last.model.model_version, True), ("default", False)]
         assert project(stub).model_version == last.model.model_version
         assert project(stub, model_version="default") == before
+
+    def test_a_model_that_another_version_fitted_is_fitted_again(self, stub, scenario, database):
+        record(stub, scenario, "race1")
+        with database.begin() as connection:
+            columns = "model_version, created_at, active, n_races, weights, state"
+            connection.execute(
+                sa.text(f"INSERT INTO ownership_models ({columns}) VALUES ('fit-old', 1.0, true, 1, '{{}}', '{{}}')")
+            )
+        with pytest.raises(grpc.RpcError) as excinfo:
+            project(stub, model_version="fit-old")
+        assert excinfo.value.code() == grpc.StatusCode.FAILED_PRECONDITION
+        with ThreadPoolExecutor(3) as pool:
+            versions = {p.model_version for p in pool.map(lambda _: project(stub), range(3))}
+        listed = stub.ListModels(pb.ListModelsRequest()).models
+        assert [m.model_version for m in listed if m.active] == list(versions)
+        assert versions != {"fit-old"}
+        assert [m.n_races for m in listed if m.active] == [1]
+        stub.DeleteOwnershipRecord(pb.DeleteOwnershipRecordRequest(race_id="race1", contest_id="main-race1"))
+        with database.begin() as connection:
+            connection.execute(sa.text("UPDATE ownership_models SET active = (model_version = 'fit-old')"))
+        with pytest.raises(grpc.RpcError, match="fitted by another version"):
+            project(stub)
 
     def test_evaluate_names_every_model(self, stub, scenario):
         for i in range(4):
