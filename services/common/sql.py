@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -35,6 +38,24 @@ def place_of(engine: sa.Engine) -> str:
     """What a user knows a database by: its file, or its URL without the password."""
     url = engine.url
     return url.database or ":memory:" if engine.dialect.name == "sqlite" else url.render_as_string()
+
+
+@contextmanager
+def alone(connection: sa.Connection, purpose: str) -> Iterator[None]:
+    """A transaction during which no other of the same purpose runs, in this process or another.
+
+    What it reads is true until it ends. It keeps all of its changes, of tables too, or none.
+    """
+    try:
+        if connection.dialect.name == "sqlite":
+            # Said by hand: the driver begins transactions late, and for changes of rows only.
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        else:
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(zlib.crc32(purpose.encode()))))
+        yield
+        connection.commit()
+    finally:
+        connection.rollback()
 
 
 def _open_sqlite(url: URL) -> sa.Engine:

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from services.common.domain.errors import NotFound
 from services.common.migration import upgrade
+from services.common.sql import alone
 from services.ownership import tables
 from services.ownership.records import (
     StoredRecord,
@@ -67,14 +68,24 @@ class OwnershipStore:
             "contest_id": record.contest_id,
             "created_at": record.created_at,
             "body": record_body(record),
+            "picks": record.picks,
         }
-        with self._engine.begin() as connection:
-            # The delete comes first: it takes SQLite's write lock, so no other record comes in between.
+        with self._engine.connect() as connection, alone(connection, "ownership_records"):
             connection.execute(tables.records.delete().where(tables.records.c.record_id == record.record_id))
-            others = [_record(other) for other in connection.execute(tables.records.select())]
-            refuse_conflicts(record, others, source=source)
+            refuse_conflicts(record, self._akin(connection, record), source=source)
             self._move_race(connection, record)
             connection.execute(tables.records.insert().values(row))
+
+    @staticmethod
+    def _akin(connection: sa.Connection, record: StoredRecord) -> list[StoredRecord]:
+        """Records of the same race, of the same contest, or with the same picks: no other can be in the way."""
+        columns = tables.records.c
+        akin = sa.or_(
+            columns.race_id == record.race_id,
+            columns.contest_id == record.contest_id,
+            columns.picks == record.picks,
+        )
+        return [_record(row) for row in connection.execute(tables.records.select().where(akin))]
 
     @staticmethod
     def _move_race(connection: sa.Connection, record: StoredRecord) -> None:

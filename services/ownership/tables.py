@@ -11,9 +11,10 @@ records = sa.Table(
     metadata,
     sa.Column("record_id", sa.String(64), primary_key=True),
     sa.Column("race_id", sa.String(64), nullable=False, index=True),
-    sa.Column("contest_id", sa.String(64), nullable=False),
+    sa.Column("contest_id", sa.String(64), nullable=False, index=True),
     sa.Column("created_at", sa.Float, nullable=False, index=True),
     sa.Column("body", sa.Text, nullable=False),
+    sa.Column("picks", sa.String(64), nullable=False, index=True),
 )
 models = sa.Table(
     "ownership_models",

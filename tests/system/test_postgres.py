@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 import pitwall
 from pitwall.tracks import find_track
-from services.common.domain.errors import FailedPrecondition
+from services.common.domain.errors import FailedPrecondition, InvalidInput
 from services.common.migration import upgrade
 from services.common.rpc.peers import ScenarioPeer
 from services.common.rpc.testing import serve
@@ -172,3 +172,20 @@ def test_a_newer_database_is_refused_without_telling_its_password(empty):
     with pytest.raises(FailedPrecondition, match=r"\*\*\*@127.* newer version") as refused:
         Records(empty.replace("pitwall@", "pitwall:secret@"))
     assert "secret" not in str(refused.value)
+
+
+def test_of_racing_writers_one_gets_the_contest(empty):
+    """Each takes the contest for a race of its own; whoever comes second is told so."""
+    store = OwnershipStore(open_engine(empty))
+    records = [old_record(f"race{i}", "123", seed=i).record for i in range(12)]
+
+    def stored(record):
+        try:
+            store.put_record(record)
+        except InvalidInput:
+            return False
+        return True
+
+    with ThreadPoolExecutor(6) as pool:
+        assert sum(pool.map(stored, records)) == 1
+    store.close()

@@ -22,7 +22,6 @@ rows, or is left empty where the reader can tell old from new, so that an older 
 from __future__ import annotations
 
 import threading
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,7 +33,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from services.common.domain.errors import FailedPrecondition
-from services.common.sql import place_of
+from services.common.sql import alone, place_of
 
 _ONE_AT_A_TIME = threading.Lock()
 """Alembic knows one migration per process."""
@@ -53,10 +52,11 @@ def upgrade(engine: sa.Engine, service: str, revisions: Path) -> None:
     with engine.connect() as connection:
         if _is_newest(connection, service, scripts):
             return
-    with _ONE_AT_A_TIME, _alone(engine, service) as connection:
+    with _ONE_AT_A_TIME, _without_foreign_keys(engine) as connection, alone(connection, version_table(service)):
         if not _is_newest(connection, service, scripts):
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+            _refuse_orphans(connection)
 
 
 def version_table(service: str) -> str:
@@ -87,31 +87,22 @@ def _is_newest(connection: sa.Connection, service: str, scripts: ScriptDirectory
 
 
 @contextmanager
-def _alone(engine: sa.Engine, service: str) -> Iterator[sa.Connection]:
-    """A transaction that changes tables whole or not at all, while no other process changes them."""
+def _without_foreign_keys(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """A connection on which SQLite may alter a table by copying it, which foreign keys must not follow."""
     with engine.connect() as connection:
-        if engine.dialect.name == "sqlite":
-            with _sqlite_alone(connection):
-                yield connection
-        else:
-            lock = sa.func.pg_advisory_xact_lock(zlib.crc32(version_table(service).encode()))
-            connection.execute(sa.select(lock))
+        is_sqlite = connection.dialect.name == "sqlite"
+        if is_sqlite:
+            connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
+        try:
             yield connection
-            connection.commit()
+        finally:
+            if is_sqlite:
+                connection.exec_driver_sql("PRAGMA foreign_keys=ON")
 
 
-@contextmanager
-def _sqlite_alone(connection: sa.Connection) -> Iterator[None]:
-    """SQLite alters a table by copying it, which foreign keys must not follow; they are checked at the end instead."""
-    connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
-    try:
-        # Said by hand: the driver begins transactions for changes of rows only.
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-        yield
-        orphans = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
-        if orphans:
-            raise RuntimeError(f"a migration leaves rows without what they refer to: {orphans[:3]}")
-        connection.commit()
-    finally:
-        connection.rollback()
-        connection.exec_driver_sql("PRAGMA foreign_keys=ON")
+def _refuse_orphans(connection: sa.Connection) -> None:
+    orphans = (
+        connection.exec_driver_sql("PRAGMA foreign_key_check").all() if connection.dialect.name == "sqlite" else []
+    )
+    if orphans:
+        raise RuntimeError(f"a migration leaves rows without what they refer to: {orphans[:3]}")

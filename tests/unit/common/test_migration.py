@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import sqlalchemy as sa
 
-from services.common.domain.errors import FailedPrecondition
+from services.common.domain.errors import FailedPrecondition, InvalidInput
 from services.common.migration import upgrade, version_table
 from services.common.sql import open_engine
 from services.ownership.store import OwnershipStore
@@ -107,6 +107,9 @@ def test_records_and_models_from_before_revisions_are_read(url):
     assert [record.record_id for record in store.records()] == [item.record.record_id for item in old]
     assert [record.picks for record in store.records()] == [item.record.picks for item in old]
     assert store.active_version() == "fit-a"
+    same_picks = old_record("race3", "c3", seed=1).record
+    with pytest.raises(InvalidInput, match="contest 'c1' of race 'race1'"):
+        store.put_record(same_picks)
 
 
 def test_the_file_of_the_first_place_is_taken_over_once(tmp_path):
