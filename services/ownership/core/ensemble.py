@@ -28,7 +28,7 @@ from services.ownership.core.slate import Floats, PlayedSlate, Slate
 from services.ownership.core.stacking import Blend, Opinions, fit_blend
 
 MAX_FOLDS = 20
-STATE_FORMAT = 3
+STATE_FORMAT = 4
 """Raised when `OwnershipEnsemble.state` changes its meaning, so that an old model is refitted and not misread."""
 
 
