@@ -92,6 +92,12 @@ def service_error(original: BaseException, *, is_disconnect: bool, database: str
             " and begin anew without its records",
             metadata={"database": database},
         )
+    if "readonly" in text or "read-only" in text:
+        return FailedPrecondition(
+            f"{database} may not be written ({original}): give this user the right to, or choose another place"
+            " (PITWALL_DATA_DIR)",
+            metadata={"database": database},
+        )
     if is_disconnect or "locked" in text or "unable to open" in text or "connection" in text:
         return Unavailable(f"the database of the records cannot be used now: {original}")
     return None

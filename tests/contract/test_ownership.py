@@ -1,6 +1,7 @@
 """OwnershipService over a real loopback server."""
 
 import io
+import threading
 import time
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
@@ -498,6 +499,43 @@ class TestModels:
             list(stub.FitModel(pb.FitModelRequest(), timeout=0.5))
         assert excinfo.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
         assert project(stub).model_version == "default"
+
+    def test_an_interrupted_refit_leaves_the_fitted_model_serving(self, stub, scenario, monkeypatch):
+        record(stub, scenario, "race1")
+        version = list(stub.FitModel(pb.FitModelRequest()))[-1].model.model_version
+        before = project(stub)
+        record(stub, scenario, "race2")
+        with monkeypatch.context() as patch:
+            # The last statement of storing a model: the old one is no longer marked active by then.
+            patch.setattr("services.ownership.store.asdict", lambda _model: 1 / 0)
+            with pytest.raises(grpc.RpcError):
+                list(stub.FitModel(pb.FitModelRequest()))
+        assert project(stub) == before
+        assert [m.model_version for m in stub.ListModels(pb.ListModelsRequest()).models if m.active] == [version]
+
+    def test_neither_waits_for_the_other(self, stub, scenario, monkeypatch):
+        """Projections are answered while a fit is held in the middle of its work, and it ends after they do."""
+        record(stub, scenario, "race1")
+        begun, released = threading.Event(), threading.Event()
+        fits = OwnershipEnsemble.fit
+
+        def held(model, X, y, *, work=None):
+            begun.set()
+            assert released.wait(60)
+            return fits(model, X, y, work=work)
+
+        monkeypatch.setattr("services.ownership.application.OwnershipEnsemble.fit", held)
+        with ThreadPoolExecutor(5) as pool:
+            fit = pool.submit(lambda: list(stub.FitModel(pb.FitModelRequest())))
+            try:
+                assert begun.wait(60)
+                projections = list(pool.map(lambda _: project(stub), range(12)))
+                assert not fit.done()
+            finally:
+                released.set()
+        assert {p.model_version for p in projections} == {"default"}
+        assert fit.result()[-1].model.active
+        assert project(stub).model_version == fit.result()[-1].model.model_version
 
     def test_projections_go_on_during_a_fit(self, stub, scenario):
         for i in range(8):
