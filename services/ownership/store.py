@@ -85,7 +85,8 @@ class OwnershipStore:
             columns.contest_id == record.contest_id,
             columns.picks == record.picks,
         )
-        return [_record(row) for row in connection.execute(tables.records.select().where(akin))]
+        query = tables.records.select().where(akin).order_by(columns.created_at, columns.record_id)
+        return [_record(row) for row in connection.execute(query)]
 
     @staticmethod
     def _move_race(connection: sa.Connection, record: StoredRecord) -> None:

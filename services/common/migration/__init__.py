@@ -8,10 +8,11 @@ version and is refused.
 To change a table:
 
 1. change it in ``services/<service>/tables.py``;
-2. write ``services/<service>/migrations/v0004_<what>.py`` with ``revision``, ``down_revision`` (the one before) and
-   ``upgrade()``, made of Alembic's operations. SQLite alters little: a new column is added without NOT NULL, filled,
-   and then closed inside ``op.batch_alter_table``, which copies the table (``v0002_request_time.py`` shows how).
-   There is no way back, so there is no ``downgrade``.
+2. write ``services/<service>/migrations/v<next number>_<what>.py`` with ``revision``, ``down_revision`` (the one
+   before) and ``upgrade()``, made of Alembic's operations. SQLite alters little: a new column is added without NOT
+   NULL, filled, and then closed inside ``op.batch_alter_table``, which copies the table (the ownership service's
+   ``v0003_picks.py`` shows how). A revision looks at nothing outside of it that may change, and is never changed
+   itself once somebody has run it. There is no way back, so there is no ``downgrade``.
 3. run ``pytest tests/unit/common/test_migration.py``: it compares ``tables.py`` with what the revisions make, and
    opens databases of every shape there ever was.
 
