@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,6 +32,30 @@ def open_engine(url: str) -> sa.Engine:
         engine = sa.create_engine(parsed, pool_pre_ping=True)
     sa.event.listen(engine, "handle_error", partial(_raise_service_error, parsed.database or ""))
     return engine
+
+
+def place_of(engine: sa.Engine) -> str:
+    """What a user knows a database by: its file, or its URL without the password."""
+    url = engine.url
+    return url.database or ":memory:" if engine.dialect.name == "sqlite" else url.render_as_string()
+
+
+@contextmanager
+def alone(connection: sa.Connection, purpose: str) -> Iterator[None]:
+    """A transaction during which no other of the same purpose runs, in this process or another.
+
+    What it reads is true until it ends. It keeps all of its changes, of tables too, or none.
+    """
+    try:
+        if connection.dialect.name == "sqlite":
+            # Said by hand: the driver begins transactions late, and for changes of rows only.
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        else:
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(zlib.crc32(purpose.encode()))))
+        yield
+        connection.commit()
+    finally:
+        connection.rollback()
 
 
 def _open_sqlite(url: URL) -> sa.Engine:
@@ -63,6 +90,12 @@ def service_error(original: BaseException, *, is_disconnect: bool, database: str
         return FailedPrecondition(
             f"{database} is damaged or no SQLite database ({original}): put a backup in its place, or move it away"
             " and begin anew without its records",
+            metadata={"database": database},
+        )
+    if "readonly" in text or "read-only" in text:
+        return FailedPrecondition(
+            f"{database} may not be written ({original}): give this user the right to, or choose another place"
+            " (PITWALL_DATA_DIR)",
             metadata={"database": database},
         )
     if is_disconnect or "locked" in text or "unable to open" in text or "connection" in text:

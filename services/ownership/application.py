@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
 
+from services.common.blocks import held
 from services.common.domain.errors import FailedPrecondition
 from services.common.domain.race import Race
 from services.common.rpc.calls import Call
 from services.ownership.answers import ActualOwnership, ProjectionAnswer, ProjectionQuery, Recorded
-from services.ownership.core.ensemble import OwnershipEnsemble, Work
+from services.ownership.core.ensemble import ModelOfAnotherVersion, OwnershipEnsemble, Work
 from services.ownership.core.evaluation import Accuracy, leave_one_race_out, summarise
 from services.ownership.core.inputs import race_day, slate_of
 from services.ownership.core.projection import Fixed, project
@@ -34,12 +36,13 @@ class Ownership:
         self.store = store
         self.shelf = shelf
         self._clock = clock
+        self._refitting = threading.Lock()
 
     def project(self, query: ProjectionQuery, overrides: Callable[[Race], Fixed], call: Call) -> ProjectionAnswer:
         """Project a race around the shares that ``overrides`` fixes."""
         race = self.facts.race(query.race_id, call)
         fixed = overrides(race)
-        version, model = self.shelf.get(query.model_version)
+        version, model = self._model(query.model_version, call)
         set_id, simulated = self.facts.simulated(query.race_id, query.scenario_set_id, call)
         known = race_day(race)
         day = float("inf") if known is None else known
@@ -48,6 +51,19 @@ class Ownership:
         named = [race.snapshot_hash, set_id, version, str(slate.day), str(query.contest), repr(fixed.shares.tolist())]
         text = json.dumps([*named, query.interval_level])
         return ProjectionAnswer(race, set_id, version, projection, hashlib.sha256(text.encode()).hexdigest()[:32])
+
+    def _model(self, version: str, call: Call) -> tuple[str, OwnershipEnsemble]:
+        """A model and its version; the active one is fitted again where an older Pitwall left one nobody can read."""
+        try:
+            return self.shelf.get(version)
+        except ModelOfAnotherVersion:
+            if version or not self.store.page("", None, 1):
+                raise
+        with held(self._refitting, call.checkpoint):
+            try:
+                return self.shelf.get(version)
+            except ModelOfAnotherVersion:
+                return self.shelf.get(self.fit(Work(checkpoint=call.checkpoint)).model_version)
 
     def _unplayed(self, race: Race, slate: Slate) -> Slate:
         """The slate as it was before its race: a recorded one on its day, so that its own records do not inform it.

@@ -39,11 +39,12 @@ class StoredRecord:
         return shared >= _SAME_RACE * min(len(self.driver_ids), len(driver_ids))
 
     @property
-    def picks(self) -> frozenset[tuple[str, float]]:
-        """Who was picked by what share: no two races have the same."""
+    def picks(self) -> str:
+        """Hash of who was picked by what share: no two races have the same."""
         shares = np.round(self.played.shares, _SHARE_DECIMALS).tolist()
-        keys = self.played.slate.driver_keys
-        return frozenset((key, share) for key, share in zip(keys, shares, strict=True) if share > 0)
+        drivers = zip(self.played.slate.driver_keys, shares, strict=True)
+        picked = [(key, f"{share:.{_SHARE_DECIMALS}f}") for key, share in drivers if share > 0]
+        return hashlib.sha256(json.dumps(sorted(picked)).encode()).hexdigest()
 
 
 def record_id(race_id: str, contest_id: str) -> str:
@@ -52,7 +53,7 @@ def record_id(race_id: str, contest_id: str) -> str:
 
 
 def refuse_conflicts(new: StoredRecord, others: Sequence[StoredRecord], *, source: str) -> None:
-    """Raise `InvalidInput` when a record cannot stand beside those there are; names the one in the way."""
+    """Raise `InvalidInput` when a record cannot stand beside one of its race, contest or picks; names that one."""
     for other in others:
         if other.race_id == new.race_id:
             _refuse_reused_race_id(new, other)

@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
 from services.common.domain.errors import NotFound
+from services.common.migration import upgrade
+from services.common.sql import alone
+from services.ownership import tables
 from services.ownership.records import (
     StoredRecord,
     moved_to,
@@ -19,26 +23,7 @@ from services.ownership.records import (
     refuse_conflicts,
 )
 
-_metadata = sa.MetaData()
-_records = sa.Table(
-    "ownership_records",
-    _metadata,
-    sa.Column("record_id", sa.String(64), primary_key=True),
-    sa.Column("race_id", sa.String(64), nullable=False, index=True),
-    sa.Column("contest_id", sa.String(64), nullable=False),
-    sa.Column("created_at", sa.Float, nullable=False, index=True),
-    sa.Column("body", sa.Text, nullable=False),
-)
-_models = sa.Table(
-    "ownership_models",
-    _metadata,
-    sa.Column("model_version", sa.String(64), primary_key=True),
-    sa.Column("created_at", sa.Float, nullable=False),
-    sa.Column("active", sa.Boolean, nullable=False),
-    sa.Column("n_races", sa.Integer, nullable=False),
-    sa.Column("weights", sa.Text, nullable=False),
-    sa.Column("state", sa.Text, nullable=False),
-)
+MIGRATIONS = Path(__file__).with_name("migrations")
 
 
 @dataclass(frozen=True)
@@ -61,7 +46,7 @@ class OwnershipStore:
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
-        _metadata.create_all(engine)
+        upgrade(engine, "ownership", MIGRATIONS)
 
     def close(self) -> None:
         """Close all connections."""
@@ -83,21 +68,34 @@ class OwnershipStore:
             "contest_id": record.contest_id,
             "created_at": record.created_at,
             "body": record_body(record),
+            "picks": record.picks,
         }
-        with self._engine.begin() as connection:
-            # The delete comes first: it takes SQLite's write lock, so no other record comes in between.
-            connection.execute(_records.delete().where(_records.c.record_id == record.record_id))
-            others = [_record(other) for other in connection.execute(_records.select())]
-            refuse_conflicts(record, others, source=source)
+        with self._engine.connect() as connection, alone(connection, "ownership_records"):
+            connection.execute(tables.records.delete().where(tables.records.c.record_id == record.record_id))
+            refuse_conflicts(record, self._akin(connection, record), source=source)
             self._move_race(connection, record)
-            connection.execute(_records.insert().values(row))
+            connection.execute(tables.records.insert().values(row))
+
+    @staticmethod
+    def _akin(connection: sa.Connection, record: StoredRecord) -> list[StoredRecord]:
+        """Records of the same race, of the same contest, or with the same picks: no other can be in the way."""
+        columns = tables.records.c
+        akin = sa.or_(
+            columns.race_id == record.race_id,
+            columns.contest_id == record.contest_id,
+            columns.picks == record.picks,
+        )
+        query = tables.records.select().where(akin).order_by(columns.created_at, columns.record_id)
+        return [_record(row) for row in connection.execute(query)]
 
     @staticmethod
     def _move_race(connection: sa.Connection, record: StoredRecord) -> None:
-        of_race = _records.c.race_id == record.race_id
-        for other in connection.execute(_records.select().where(of_race)).all():
+        of_race = tables.records.c.race_id == record.race_id
+        for other in connection.execute(tables.records.select().where(of_race)).all():
             body = moved_to(record.played.slate.day, other.body)
-            connection.execute(_records.update().where(_records.c.record_id == other.record_id).values(body=body))
+            connection.execute(
+                tables.records.update().where(tables.records.c.record_id == other.record_id).values(body=body)
+            )
 
     def delete_record(self, race_id: str, contest_id: str) -> None:
         """Forget a contest.
@@ -107,9 +105,9 @@ class OwnershipStore:
         NotFound
             If it was not recorded.
         """
-        this = _records.c.record_id == record_id(race_id, contest_id)
+        this = tables.records.c.record_id == record_id(race_id, contest_id)
         with self._engine.begin() as connection:
-            if not connection.execute(_records.delete().where(this)).rowcount:
+            if not connection.execute(tables.records.delete().where(this)).rowcount:
                 raise NotFound(
                     f"contest {contest_id!r} is not recorded for race {race_id!r}; ListOwnershipRecords lists what is",
                     metadata={"race_id": race_id, "contest_id": contest_id},
@@ -118,39 +116,41 @@ class OwnershipStore:
     def records(self) -> list[StoredRecord]:
         """All records, oldest race first."""
         with self._engine.connect() as connection:
-            found = [_record(row) for row in connection.execute(_records.select())]
+            found = [_record(row) for row in connection.execute(tables.records.select())]
         return sorted(found, key=lambda record: (record.played.slate.day, record.race_id, record.contest_id))
 
     def page(self, race_id: str, after: tuple[float, str] | None, size: int) -> list[StoredRecord]:
         """Records, newest first, behind a position (creation time, id) in that order."""
-        order = (_records.c.created_at.desc(), _records.c.record_id)
-        query = _records.select().order_by(*order).limit(size)
+        order = (tables.records.c.created_at.desc(), tables.records.c.record_id)
+        query = tables.records.select().order_by(*order).limit(size)
         if race_id:
-            query = query.where(_records.c.race_id == race_id)
+            query = query.where(tables.records.c.race_id == race_id)
         if after:
             created, last = after
-            same = sa.and_(_records.c.created_at == created, _records.c.record_id > last)
-            query = query.where(sa.or_(_records.c.created_at < created, same))
+            same = sa.and_(tables.records.c.created_at == created, tables.records.c.record_id > last)
+            query = query.where(sa.or_(tables.records.c.created_at < created, same))
         with self._engine.connect() as connection:
             return [_record(row) for row in connection.execute(query)]
 
     def record_of_race(self, race_id: str) -> StoredRecord | None:
         """One of the records under a race's id, None without any: they agree on drivers and day."""
         with self._engine.connect() as connection:
-            row = connection.execute(_records.select().where(_records.c.race_id == race_id).limit(1)).first()
+            row = connection.execute(
+                tables.records.select().where(tables.records.c.race_id == race_id).limit(1)
+            ).first()
         return None if row is None else _record(row)
 
     def put_model(self, model: StoredModel, state: Mapping[str, Any]) -> None:
         """Store a model and make it the active one, both or neither."""
         with self._engine.begin() as connection:
-            connection.execute(_models.update().values(active=False))
-            connection.execute(_models.delete().where(_models.c.model_version == model.model_version))
+            connection.execute(tables.models.update().values(active=False))
+            connection.execute(tables.models.delete().where(tables.models.c.model_version == model.model_version))
             row = asdict(model) | {"weights": json.dumps(dict(model.weights)), "state": json.dumps(state)}
-            connection.execute(_models.insert().values(row))
+            connection.execute(tables.models.insert().values(row))
 
     def active_version(self) -> str | None:
         """Version of the active model, None while it is the built-in one."""
-        query = sa.select(_models.c.model_version).where(_models.c.active)
+        query = sa.select(tables.models.c.model_version).where(tables.models.c.active)
         with self._engine.connect() as connection:
             return connection.execute(query).scalar()
 
@@ -162,7 +162,7 @@ class OwnershipStore:
         NotFound
             If there is no such model.
         """
-        query = sa.select(_models.c.state).where(_models.c.model_version == model_version)
+        query = sa.select(tables.models.c.state).where(tables.models.c.model_version == model_version)
         with self._engine.connect() as connection:
             state = connection.execute(query).scalar()
         if state is None:
@@ -171,8 +171,8 @@ class OwnershipStore:
 
     def models(self) -> list[StoredModel]:
         """All fitted models, newest first."""
-        columns = [_models.c[name] for name in ("model_version", "created_at", "active", "n_races", "weights")]
-        query = sa.select(*columns).order_by(_models.c.created_at.desc(), _models.c.model_version)
+        columns = [tables.models.c[name] for name in ("model_version", "created_at", "active", "n_races", "weights")]
+        query = sa.select(*columns).order_by(tables.models.c.created_at.desc(), tables.models.c.model_version)
         with self._engine.connect() as connection:
             rows = connection.execute(query).all()
         return [

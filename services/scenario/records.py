@@ -8,19 +8,23 @@ import datetime as dt
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 from google.protobuf import json_format
-from sqlalchemy import ForeignKey, Index, Select, delete, select, tuple_
+from sqlalchemy import Select, delete, select, tuple_
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Mapped, Session, mapped_column
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from pitwall.scenario.v1 import race_pb2
 from services.common.domain.errors import InvalidInput, NotFound
 from services.common.domain.race import Race
 from services.common.mapping import race_from_proto, race_to_proto
+from services.common.migration import upgrade
 from services.common.sql import open_engine
+from services.scenario.tables import RaceRow, SetRow
 
+MIGRATIONS = Path(__file__).with_name("migrations")
 Clock = Callable[[], dt.datetime]
 
 
@@ -29,33 +33,7 @@ def utc_now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
 
 
-class _Base(DeclarativeBase):
-    """Tables of this service."""
-
-
-class _RaceRow(_Base):
-    __tablename__ = "races"
-    __table_args__ = (Index("races_by_change", "update_time", "race_id"),)
-
-    race_id: Mapped[str] = mapped_column(primary_key=True)
-    document: Mapped[str]
-    create_time: Mapped[str]
-    update_time: Mapped[str]
-
-
-class _SetRow(_Base):
-    __tablename__ = "scenario_sets"
-    __table_args__ = (Index("sets_by_race", "race_id", "request_time"),)
-
-    scenario_set_id: Mapped[str] = mapped_column(primary_key=True)
-    race_id: Mapped[str] = mapped_column(ForeignKey("races.race_id"))
-    race_document: Mapped[str]
-    facts: Mapped[str]
-    create_time: Mapped[str]
-    request_time: Mapped[str]
-
-
-_Row = TypeVar("_Row", _RaceRow, _SetRow)
+_Row = TypeVar("_Row", RaceRow, SetRow)
 _Order = tuple[InstrumentedAttribute[str], ...]
 
 
@@ -117,7 +95,7 @@ class Records:
     def __init__(self, url: str, *, clock: Clock = utc_now) -> None:
         self._engine = open_engine(url)
         self._clock = clock
-        _Base.metadata.create_all(self._engine)
+        upgrade(self._engine, "scenario", MIGRATIONS)
 
     def close(self) -> None:
         """Close all connections."""
@@ -127,9 +105,9 @@ class Records:
         """Store a race, replacing one of the same id."""
         now = _text(self._clock())
         with Session(self._engine) as session, session.begin():
-            row = session.get(_RaceRow, race.race_id)
+            row = session.get(RaceRow, race.race_id)
             if row is None:
-                row = _RaceRow(race_id=race.race_id, create_time=now)
+                row = RaceRow(race_id=race.race_id, create_time=now)
                 session.add(row)
             row.document, row.update_time = _document(race), now
             return _race_record(row)
@@ -142,15 +120,15 @@ class Records:
     def list_races(self, page_size: int, page_token: str) -> tuple[list[RaceRecord], str]:
         """A page of races, newest change first, and the token of the next, empty at the end."""
         with Session(self._engine) as session:
-            rows, token = _page(session, select(_RaceRow), _RACE_ORDER, page_size, page_token)
+            rows, token = _page(session, select(RaceRow), _RACE_ORDER, page_size, page_token)
             return [_race_record(row) for row in rows], token
 
     def delete_race(self, race_id: str) -> list[str]:
         """Delete a race with the records of its sets; returns the ids of these sets."""
         with Session(self._engine) as session, session.begin():
             row = _race_row(session, race_id)
-            ids = list(session.scalars(select(_SetRow.scenario_set_id).where(_SetRow.race_id == race_id)))
-            session.execute(delete(_SetRow).where(_SetRow.race_id == race_id))
+            ids = list(session.scalars(select(SetRow.scenario_set_id).where(SetRow.race_id == race_id)))
+            session.execute(delete(SetRow).where(SetRow.race_id == race_id))
             session.delete(row)
             return ids
 
@@ -166,7 +144,7 @@ class Records:
         """
         facts = json.dumps({name: getattr(record, name) for name in _FACTS})
         now = _text(self._clock())
-        row = _SetRow(
+        row = SetRow(
             scenario_set_id=record.scenario_set_id,
             race_id=record.race.race_id,
             race_document=_document(record.race),
@@ -176,7 +154,7 @@ class Records:
         )
         try:
             with Session(self._engine) as session, session.begin():
-                known = session.get(_SetRow, record.scenario_set_id)
+                known = session.get(SetRow, record.scenario_set_id)
                 if known is None:
                     _race_row(session, record.race.race_id)
                     session.add(row)
@@ -191,7 +169,7 @@ class Records:
         """A set of a race; ``NotFound`` when there is none."""
         with Session(self._engine) as session:
             _race_row(session, race_id)
-            row = session.get(_SetRow, scenario_set_id)
+            row = session.get(SetRow, scenario_set_id)
             if row is None or row.race_id != race_id:
                 raise NotFound(
                     f"race {race_id!r} has no scenario set {scenario_set_id!r}",
@@ -209,23 +187,23 @@ class Records:
         """
         with Session(self._engine) as session:
             _race_row(session, race_id)
-            query = select(_SetRow).where(_SetRow.race_id == race_id)
+            query = select(SetRow).where(SetRow.race_id == race_id)
             rows, token = _page(session, query, _SET_ORDER, page_size, page_token)
             return [_set_record(row) for row in rows], token
 
     def newest_set(self, race_id: str) -> SetRecord | None:
         """The set asked for last of the race as it stands now, if there is one; ``NotFound`` for the race."""
-        query = select(_SetRow).where(_SetRow.race_id == race_id).order_by(*(column.desc() for column in _SET_ORDER))
+        query = select(SetRow).where(SetRow.race_id == race_id).order_by(*(column.desc() for column in _SET_ORDER))
         with Session(self._engine) as session:
             current = _race(_race_row(session, race_id).document).snapshot_hash
             records = (_set_record(row) for row in session.scalars(query))
             return next((record for record in records if record.race.snapshot_hash == current), None)
 
 
-_RACE_ORDER = (_RaceRow.update_time, _RaceRow.race_id)
+_RACE_ORDER = (RaceRow.update_time, RaceRow.race_id)
 _NEVER = ""
 """Before every time a set was asked for."""
-_SET_ORDER = (_SetRow.request_time, _SetRow.scenario_set_id)
+_SET_ORDER = (SetRow.request_time, SetRow.scenario_set_id)
 """Columns by which pages are ordered, the greatest first; the last tells rows of the same time apart."""
 
 
@@ -241,8 +219,8 @@ def _page(
     return page, _token(page[-1], order) if len(rows) > page_size else ""
 
 
-def _race_row(session: Session, race_id: str) -> _RaceRow:
-    row = session.get(_RaceRow, race_id)
+def _race_row(session: Session, race_id: str) -> RaceRow:
+    row = session.get(RaceRow, race_id)
     if row is None:
         raise NotFound(
             f"there is no race {race_id!r}; import it first or list the races there are", metadata={"race_id": race_id}
@@ -250,11 +228,11 @@ def _race_row(session: Session, race_id: str) -> _RaceRow:
     return row
 
 
-def _race_record(row: _RaceRow) -> RaceRecord:
+def _race_record(row: RaceRow) -> RaceRecord:
     return RaceRecord(_race(row.document), _time(row.create_time), _time(row.update_time))
 
 
-def _set_record(row: _SetRow) -> SetRecord:
+def _set_record(row: SetRow) -> SetRecord:
     facts = json.loads(row.facts)
     facts["regimes"] = tuple((name, count) for name, count in facts["regimes"])
     facts["warnings"] = tuple(facts.get("warnings", ()))
@@ -282,7 +260,7 @@ def _time(text: str) -> dt.datetime:
     return dt.datetime.fromisoformat(text)
 
 
-def _token(row: _RaceRow | _SetRow, order: _Order) -> str:
+def _token(row: RaceRow | SetRow, order: _Order) -> str:
     values = [getattr(row, column.key) for column in order]
     return base64.urlsafe_b64encode(json.dumps(values).encode()).decode()
 

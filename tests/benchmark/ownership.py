@@ -59,14 +59,19 @@ def print_left_out(title, played, model):
     return rows
 
 
+def rows_of(rows, name):
+    """What a model said of each contest."""
+    return [row for row in rows if row.name == name]
+
+
 def errors_of(rows, name):
     """Mean absolute error of a model per contest, in points."""
-    mine = [row.residual for row in rows if row.name == name]
+    mine = [row.residual for row in rows_of(rows, name)]
     return np.array([points_off(residual.projected, residual.actual) for residual in mine])
 
 
 def events_of(rows):
-    return np.array([row.race_id for row in rows if row.name == "ensemble"])
+    return np.array([row.race_id for row in rows_of(rows, "ensemble")])
 
 
 def print_gain(rows):
@@ -83,19 +88,25 @@ def print_gain(rows):
 
 
 def print_against_salary(rows):
-    """Paired difference to the salary-only baseline, by kind of contest, by event, and in the worst contest."""
-    entries = np.array([row.residual.basis.n_entries for row in rows if row.name == "ensemble"])
+    """Paired difference to the salary-only baseline, by kind of contest, by event, and by contest."""
+    entries = np.array([row.residual.basis.n_entries for row in rows_of(rows, "ensemble")])
     gain, events = errors_of(rows, "salary_only") - errors_of(rows, "ensemble"), events_of(rows)
     groups = {"$8, 4,411 entries and more": entries >= 1_000, "$555, 170-375 entries": entries < 1_000}
     groups |= {str(event): events == event for event in np.unique(events)}
     for name, group in groups.items():
         print(f"  better than salary alone by {gain[group].mean():+.2f} points: {name} ({group.sum()} contests)")
-    print(f"  better than salary alone by {gain.min():+.3f} points in the worst contest")
+    for row, salary in zip(rows_of(rows, "ensemble"), rows_of(rows, "salary_only"), strict=True):
+        mine, theirs = (100 * np.abs(one.residual.projected - one.residual.actual) for one in (row, salary))
+        error = (theirs - mine).std(ddof=1) / np.sqrt(len(mine))
+        print(
+            f"  {row.race_id}, {row.residual.basis.n_entries:5,} entries: {mine.mean():5.2f} against salary alone"
+            f" {theirs.mean():5.2f}, better by {(theirs - mine).mean():+.3f} +- {error:.3f} over its drivers"
+        )
 
 
 def print_coverage(rows):
     """Coverage of the ensemble's intervals by kind of contest, with its standard error over contests."""
-    mine = [row for row in rows if row.name == "ensemble"]
+    mine = rows_of(rows, "ensemble")
     for name, cheap in (("$8", True), ("$555", False)):
         kind = [row for row in mine if (row.residual.basis.fee_decades < 1) == cheap]
         covered = np.array([row.residual.covered(row.dispersion, LEVEL).mean() for row in kind])

@@ -1,6 +1,7 @@
 """OwnershipService over a real loopback server."""
 
 import io
+import threading
 import time
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +11,7 @@ from datetime import UTC, datetime
 import grpc
 import numpy as np
 import pytest
+import sqlalchemy as sa
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
@@ -23,6 +25,7 @@ from services.common.domain.race import Driver, Race, Track, TrackType
 from services.common.domain.site_rules import DRAFTKINGS_CLASSIC
 from services.common.matrix.scenario_matrix import ScenarioMatrix
 from services.common.rpc.testing import FakeScenarioPeer, serve
+from services.common.sql import open_engine
 from services.ownership.__main__ import build
 from services.ownership.core.ensemble import OwnershipEnsemble
 from services.ownership.settings import OwnershipSettings
@@ -84,8 +87,15 @@ def scenario():
 
 
 @pytest.fixture
-def stub(scenario, tmp_path):
-    settings = OwnershipSettings(database_url=f"sqlite:///{tmp_path}/data/ownership.sqlite")
+def database(tmp_path):
+    engine = open_engine(f"sqlite:///{tmp_path}/data/ownership.sqlite")
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def stub(scenario, database):
+    settings = OwnershipSettings(database_url=str(database.url))
     with serve([build(settings, scenario)]) as channel:
         yield OwnershipServiceStub(channel)
 
@@ -427,6 +437,28 @@ class TestModels:
         assert project(stub).model_version == last.model.model_version
         assert project(stub, model_version="default") == before
 
+    def test_a_model_that_another_version_fitted_is_fitted_again(self, stub, scenario, database):
+        record(stub, scenario, "race1")
+        with database.begin() as connection:
+            columns = "model_version, created_at, active, n_races, weights, state"
+            connection.execute(
+                sa.text(f"INSERT INTO ownership_models ({columns}) VALUES ('fit-old', 1.0, true, 1, '{{}}', '{{}}')")
+            )
+        with pytest.raises(grpc.RpcError) as excinfo:
+            project(stub, model_version="fit-old")
+        assert excinfo.value.code() == grpc.StatusCode.FAILED_PRECONDITION
+        with ThreadPoolExecutor(3) as pool:
+            versions = {p.model_version for p in pool.map(lambda _: project(stub), range(3))}
+        listed = stub.ListModels(pb.ListModelsRequest()).models
+        assert [m.model_version for m in listed if m.active] == list(versions)
+        assert versions != {"fit-old"}
+        assert [m.n_races for m in listed if m.active] == [1]
+        stub.DeleteOwnershipRecord(pb.DeleteOwnershipRecordRequest(race_id="race1", contest_id="main-race1"))
+        with database.begin() as connection:
+            connection.execute(sa.text("UPDATE ownership_models SET active = (model_version = 'fit-old')"))
+        with pytest.raises(grpc.RpcError, match="fitted by another version"):
+            project(stub)
+
     def test_evaluate_names_every_model(self, stub, scenario):
         for i in range(4):
             record(stub, scenario, f"race{i}")
@@ -467,6 +499,43 @@ class TestModels:
             list(stub.FitModel(pb.FitModelRequest(), timeout=0.5))
         assert excinfo.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
         assert project(stub).model_version == "default"
+
+    def test_an_interrupted_refit_leaves_the_fitted_model_serving(self, stub, scenario, monkeypatch):
+        record(stub, scenario, "race1")
+        version = list(stub.FitModel(pb.FitModelRequest()))[-1].model.model_version
+        before = project(stub)
+        record(stub, scenario, "race2")
+        with monkeypatch.context() as patch:
+            # The last statement of storing a model: the old one is no longer marked active by then.
+            patch.setattr("services.ownership.store.asdict", lambda _model: 1 / 0)
+            with pytest.raises(grpc.RpcError):
+                list(stub.FitModel(pb.FitModelRequest()))
+        assert project(stub) == before
+        assert [m.model_version for m in stub.ListModels(pb.ListModelsRequest()).models if m.active] == [version]
+
+    def test_neither_waits_for_the_other(self, stub, scenario, monkeypatch):
+        """Projections are answered while a fit is held in the middle of its work, and it ends after they do."""
+        record(stub, scenario, "race1")
+        begun, released = threading.Event(), threading.Event()
+        fits = OwnershipEnsemble.fit
+
+        def held(model, X, y, *, work=None):
+            begun.set()
+            assert released.wait(60)
+            return fits(model, X, y, work=work)
+
+        monkeypatch.setattr("services.ownership.application.OwnershipEnsemble.fit", held)
+        with ThreadPoolExecutor(5) as pool:
+            fit = pool.submit(lambda: list(stub.FitModel(pb.FitModelRequest())))
+            try:
+                assert begun.wait(60)
+                projections = list(pool.map(lambda _: project(stub), range(12)))
+                assert not fit.done()
+            finally:
+                released.set()
+        assert {p.model_version for p in projections} == {"default"}
+        assert fit.result()[-1].model.active
+        assert project(stub).model_version == fit.result()[-1].model.model_version
 
     def test_projections_go_on_during_a_fit(self, stub, scenario):
         for i in range(8):

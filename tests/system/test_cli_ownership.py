@@ -64,6 +64,16 @@ def test_the_date_is_told_with_the_race_or_with_the_record_or_is_missed(cli, tmp
 
 
 @pytest.mark.usefixtures("races")
+def test_standings_downloaded_twice_are_one_contest(cli, tmp_path):
+    again = tmp_path / "contest-standings-190000001 (1).csv"
+    again.write_bytes(STANDINGS.read_bytes())
+    for file in (STANDINGS, again):
+        assert cli("ownership", "record", "--race", "undated", "--standings", file, "--json").json["contest_id"] == (
+            "190000001"
+        )
+
+
+@pytest.mark.usefixtures("races")
 def test_a_contest_of_another_race_is_refused_until_its_record_is_deleted(cli):
     cli("ownership", "record", "--race", "undated", "--standings", STANDINGS)
     refused = cli("ownership", "record", "--race", "dated", "--standings", STANDINGS)

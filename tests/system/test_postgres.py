@@ -1,23 +1,40 @@
-"""Records in a real PostgreSQL server, started for the test; skipped where the server is not installed."""
+"""Records and their migrations in a real PostgreSQL server; skipped where it is not installed."""
 
 import contextlib
 import os
 import shutil
 import socket
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 import pitwall
 from pitwall.tracks import find_track
+from services.common.domain.errors import FailedPrecondition, InvalidInput
+from services.common.migration import upgrade
 from services.common.rpc.peers import ScenarioPeer
 from services.common.rpc.testing import serve
+from services.common.sql import open_engine
 from services.ownership import __main__ as ownership
 from services.ownership.settings import OwnershipSettings
+from services.ownership.store import OwnershipStore
 from services.scenario import __main__ as scenario
+from services.scenario.records import Records
 from services.scenario.settings import ScenarioSettings
 from tests.conftest import REPOSITORY
+from tests.unit.common.migrations import SERVICES, differences, revisions_that_end_with
+from tests.unit.common.old_databases import (
+    OWNERSHIP,
+    SCENARIO_WITHOUT_REQUEST_TIME,
+    SET_IDS,
+    fill_ownership,
+    fill_scenario,
+    make_tables,
+    old_record,
+)
 
 
 def server_program(name):
@@ -104,3 +121,71 @@ def test_records_outlive_the_services(database, tmp_path):
         assert races.delete("copper") == 1
         with pytest.raises(pitwall.NotFoundError):
             races.get("copper")
+
+
+@pytest.fixture
+def empty(database):
+    """URL of a database of its own, dropped afterwards."""
+    server = sa.create_engine(database, isolation_level="AUTOCOMMIT")
+    with server.connect() as connection:
+        connection.execute(sa.text("CREATE DATABASE old"))
+    yield database.replace("/postgres", "/old")
+    with server.connect() as connection:
+        connection.execute(sa.text("DROP DATABASE old WITH (FORCE)"))
+    server.dispose()
+
+
+def test_an_old_database_is_upgraded_by_one_of_many(empty):
+    """Nine replicas start at once on tables of the first shape; each finds what the records were."""
+    fill_scenario(make_tables(empty, SCENARIO_WITHOUT_REQUEST_TIME))
+    fill_ownership(make_tables(empty, OWNERSHIP), old_record())
+
+    def start(_):
+        records, store = Records(empty), OwnershipStore(open_engine(empty))
+        found = [item.scenario_set_id for item in records.list_sets("a", 9, "")[0]], len(store.records())
+        records.close()
+        store.close()
+        return found
+
+    with ThreadPoolExecutor(9) as pool:
+        assert list(pool.map(start, range(9))) == [(list(reversed(SET_IDS)), 1)] * 9
+    for service, (_, metadata) in SERVICES.items():
+        assert differences(open_engine(empty), service, metadata) == []
+
+
+def test_a_migration_that_fails_leaves_the_database_as_it_was(empty, tmp_path):
+    engine = make_tables(empty, SCENARIO_WITHOUT_REQUEST_TIME)
+    fill_scenario(engine)
+    with pytest.raises(ZeroDivisionError):
+        upgrade(engine, "scenario", revisions_that_end_with(tmp_path, "1 / 0"))
+    assert sorted(sa.inspect(engine).get_table_names()) == ["races", "scenario_sets"]
+    assert "request_time" not in {column["name"] for column in sa.inspect(engine).get_columns("scenario_sets")}
+    engine.dispose()
+
+
+def test_a_newer_database_is_refused_without_telling_its_password(empty):
+    Records(empty).close()
+    engine = sa.create_engine(empty)
+    with engine.begin() as connection:
+        connection.execute(sa.text("UPDATE scenario_schema SET version_num = '0999'"))
+    engine.dispose()
+    with pytest.raises(FailedPrecondition, match=r"\*\*\*@127.* newer version") as refused:
+        Records(empty.replace("pitwall@", "pitwall:secret@"))
+    assert "secret" not in str(refused.value)
+
+
+def test_of_racing_writers_one_gets_the_contest(empty):
+    """Each takes the contest for a race of its own; whoever comes second is told so."""
+    store = OwnershipStore(open_engine(empty))
+    records = [old_record(f"race{i}", "123", seed=i).record for i in range(12)]
+
+    def stored(record):
+        try:
+            store.put_record(record)
+        except InvalidInput:
+            return False
+        return True
+
+    with ThreadPoolExecutor(6) as pool:
+        assert sum(pool.map(stored, records)) == 1
+    store.close()

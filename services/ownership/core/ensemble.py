@@ -28,8 +28,14 @@ from services.ownership.core.slate import Floats, PlayedSlate, Slate
 from services.ownership.core.stacking import Blend, Opinions, fit_blend
 
 MAX_FOLDS = 20
-STATE_FORMAT = 3
+STATE_FORMAT = 4
 """Raised when `OwnershipEnsemble.state` changes its meaning, so that an old model is refitted and not misread."""
+
+
+class ModelOfAnotherVersion(FailedPrecondition):
+    """The model was fitted by a version of Pitwall that meant something else by its parameters."""
+
+
 _MEMBERS: tuple[Callable[[], SlateEstimator], ...] = (
     HistoricalEstimator,
     ProjectionEstimator,
@@ -191,12 +197,12 @@ class OwnershipEnsemble(BaseEstimator):  # type: ignore[misc]
 
         Raises
         ------
-        FailedPrecondition
+        ModelOfAnotherVersion
             If it was written by a version that meant something else by it.
         """
         if state.get("format") != STATE_FORMAT:
-            raise FailedPrecondition(
-                "the ownership model was fitted by another version of Pitwall; call FitModel again"
+            raise ModelOfAnotherVersion(
+                "the ownership model was fitted by another version of Pitwall; fit it again, or name another"
             )
         members = self._fresh_members()
         for member in members:

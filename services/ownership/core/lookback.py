@@ -28,15 +28,20 @@ class Likeness:
         Weight of a race on another type of track.
     price_band_sd
         Difference in standardised salary at which a race counts ``1/e``.
+    first_race_back, last_race_back
+        Races that count at all, counted backwards: 1 is the last one.
     """
 
-    half_life_races: float
+    half_life_races: float = float("inf")
     other_track_weight: float = 1.0
     price_band_sd: float = float("inf")
+    first_race_back: float = 1.0
+    last_race_back: float = float("inf")
 
-    def as_tuple(self) -> tuple[float, float, float]:
+    def as_tuple(self) -> tuple[float, float, float, float, float]:
         """As the kernel takes it."""
-        return self.half_life_races, self.other_track_weight, self.price_band_sd
+        bounds = float(self.first_race_back), float(self.last_race_back)
+        return self.half_life_races, self.other_track_weight, self.price_band_sd, *bounds
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,12 +70,12 @@ def _look_back(
     target: tuple[Integers, Integers, Integers, Floats],
     memory: tuple[Integers, Integers, Integers, Floats, Floats],
     first: Integers,
-    likeness: tuple[float, float, float],
+    likeness: tuple[float, float, float, float, float],
 ) -> tuple[Floats, Floats]:
     """Weighted sum and weight of earlier rows of the same driver, per target row."""
     driver, race, track, salary = target
     _, m_race, m_track, m_salary, m_value = memory
-    half_life, other_track, band = likeness
+    half_life, other_track, band, first_back, last_back = likeness
     sums, weights = np.zeros(len(driver)), np.zeros(len(driver))
     for row in range(len(driver)):
         if driver[row] < 0:
@@ -78,7 +83,10 @@ def _look_back(
         for past in range(first[driver[row]], first[driver[row] + 1]):
             if m_race[past] >= race[row]:
                 break
-            weight = 0.5 ** ((race[row] - m_race[past]) / half_life)
+            back = race[row] - m_race[past]
+            if back < first_back or back > last_back:
+                continue
+            weight = 0.5 ** (back / half_life)
             weight *= np.exp(-abs(salary[row] - m_salary[past]) / band)
             if m_track[past] != track[row]:
                 weight *= other_track

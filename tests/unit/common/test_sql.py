@@ -24,6 +24,17 @@ def test_a_full_disk_is_named(tmp_path):
         fill(engine)
 
 
+def test_a_database_that_may_not_be_written_is_named_with_the_remedy(tmp_path):
+    engine = open_engine(f"sqlite:///{tmp_path / 'records.db'}")
+
+    @sa.event.listens_for(engine, "connect")
+    def forbid(connection, _record):
+        connection.execute("PRAGMA query_only=ON")
+
+    with pytest.raises(FailedPrecondition, match=r"records\.db may not be written .*PITWALL_DATA_DIR"):
+        fill(engine)
+
+
 def test_the_folder_of_a_file_is_made(tmp_path):
     fill(open_engine(f"sqlite:///{tmp_path / 'deep' / 'records.db'}"))
     assert (tmp_path / "deep" / "records.db").exists()

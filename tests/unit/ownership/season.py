@@ -13,7 +13,6 @@ import numpy as np
 from services.ownership.core.slate import Contest, PlayedSlate, make_slate
 
 ROSTER, STEP, CAP = 6, 100, 50_000
-MEMORY = (0.5, 0.3, 0.2)
 TRACKS = ("short", "intermediate", "superspeedway", "road")
 
 
@@ -26,12 +25,18 @@ class Taste:
     form: float = 0.3
     consensus_sd: float = 4.2
     own_sd: float = 14.0
+    memory: tuple[float, ...] = (0.5, 0.3, 0.2)
+    """Weights of the last races in form, the last one first."""
 
 
 TASTES = {
     "mixed": Taste(),
     "of names": Taste(popularity_sd=10.0),
     "of form": Taste(form=0.8),
+    "of form alone": Taste(projection=0.0, popularity_sd=0.0, form=0.8),
+    "of fading form": Taste(form=0.8, memory=tuple(0.4 * 0.5 ** (back / 2) for back in range(12))),
+    "of five races": Taste(form=0.8, memory=(0.25,) * 5),
+    "of the last race": Taste(form=0.8, memory=(0.6,)),
     "half informed": Taste(projection=0.5),
     "noisy": Taste(own_sd=25.0),
     "agreeing": Taste(own_sd=7.0),
@@ -106,8 +111,8 @@ class Season:
         return np.round((4_800 + 5_600 * rank / (self.n - 1)) / STEP) * STEP
 
     def _form(self):
-        """Points beyond expectation in the last three races, the last one foremost."""
-        recent = zip(MEMORY, reversed(self.surprises), strict=False)
+        """Points beyond expectation in the last races, weighted as this crowd remembers them."""
+        recent = zip(self.taste.memory, reversed(self.surprises), strict=False)
         return sum((weight * surprise for weight, surprise in recent), np.zeros(self.n))
 
     def _views(self, liked, n_entrants):

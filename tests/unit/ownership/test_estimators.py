@@ -111,9 +111,44 @@ def test_form_follows_points_beyond_expectation(rng):
     assert np.isnan(surprise(played[0])[9])
     estimator = RecentFormEstimator().fit(played, fields(played))
     upcoming = a_slate(rng)
-    memory = estimator.features(upcoming)[:, 1:]
+    memory = estimator.features(upcoming)[:, 1:-1]
     assert (memory.argmax(axis=0) == 3).all()
     assert estimator.information(upcoming)[9] == 0
+    assert not estimator.features(upcoming)[:, -1].any()
+
+
+def test_form_finds_how_far_back_a_field_looks():
+    """Fields that look at the third last race alone: that race gets the weight, and no other."""
+    rng = np.random.default_rng(8)
+    season, beyond = [], []
+    for week, played in enumerate(a_season(rng, 40)):
+        looked_at = beyond[week - 3] if week >= 3 else np.zeros(38)
+        beyond.append((played.points - played.slate.mean_points) / 15)
+        season.append(PlayedSlate(played.slate, shares_from_logits(0.5 * looked_at, 6.0), played.points))
+    estimator = RecentFormEstimator(prior_races=0.1).fit(season, fields(season))
+    shrunk = 1 + estimator.shrinkage_races
+    found = dict(zip(estimator.prior, estimator.coefficients_, strict=True))
+    assert found.pop("third_last") == pytest.approx(0.5 * shrunk, rel=0.1)
+    assert np.abs(list(found.values())).max() < 0.1
+
+
+def test_form_is_measured_in_points_not_within_each_race():
+    """A race that spread the field twice as wide moves form twice as much."""
+    rng = np.random.default_rng(9)
+    slates = [a_slate(rng, race_id=f"r{i}", day=float(i)) for i in range(8)]
+    beyond = rng.normal(0, 15, 38)
+    calm = [PlayedSlate(s, np.full(38, 6 / 38), s.mean_points + rng.normal(0, 15, 38)) for s in slates[:-1]]
+
+    def last_race(times):
+        wild = PlayedSlate(slates[-1], np.full(38, 6 / 38), slates[-1].mean_points + times * beyond)
+        estimator = RecentFormEstimator()
+        estimator.learn_history([*calm, wild], [])
+        return estimator.features(a_slate(np.random.default_rng(1)))[:, 1]
+
+    inside = np.abs(last_race(2)) < 0.5 * 3.4
+    ratio = last_race(2)[inside] / last_race(1)[inside]
+    assert np.ptp(ratio) < 1e-9
+    assert 1.6 < ratio[0] < 2.0
 
 
 def test_the_underpriced_get_popular(rng):
@@ -161,7 +196,7 @@ class TestEnsemble:
 
     def test_a_model_of_another_version_is_not_misread(self, season):
         state = OwnershipEnsemble().fit(season, fields(season)).state()
-        with pytest.raises(FailedPrecondition, match="call FitModel again"):
+        with pytest.raises(FailedPrecondition, match="fit it again"):
             OwnershipEnsemble().load_state(state | {"format": 0})
 
     def test_the_same_races_give_the_same_model(self, season):

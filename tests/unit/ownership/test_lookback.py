@@ -22,6 +22,8 @@ def by_hand(played, values, slate, likeness):
             if not np.isfinite(value[row]):
                 continue
             age = sum(day < slate.day for day in days) - days.index(past.slate.day)
+            if not likeness.first_race_back <= age <= likeness.last_race_back:
+                continue
             weight = 0.5 ** (age / likeness.half_life_races)
             weight *= np.exp(-abs(z[column] - past_z) / likeness.price_band_sd)
             if past.slate.track_type != slate.track_type:
@@ -53,9 +55,10 @@ def test_equals_the_definition(rng):
     likeness = Likeness(half_life_races=3.0, other_track_weight=0.4, price_band_sd=0.8)
     history = DriverHistory(played, values)
     upcoming = a_slate(rng, 25, track_type="short")
-    other = Likeness(half_life_races=1.0)
+    others = Likeness(half_life_races=1.0), Likeness(first_race_back=2, last_race_back=3)
     for slate in [*(p.slate for p in played), upcoming]:
-        for found, one in zip(history.look_back(slate, [likeness, other]), (likeness, other), strict=True):
+        ones = [likeness, *others]
+        for found, one in zip(history.look_back(slate, ones), ones, strict=True):
             np.testing.assert_allclose(found, by_hand(played, values, slate, one), atol=1e-12)
 
 

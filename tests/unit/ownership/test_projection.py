@@ -2,20 +2,20 @@ import dataclasses
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from services.common.domain.errors import InvalidInput
 from services.common.domain.race import Driver, Race, Track, TrackType
 from services.common.domain.site_rules import DRAFTKINGS_CLASSIC
-from services.ownership.core.dispersion import DEFAULT_CONCENTRATION
+from services.ownership.core.dispersion import DEFAULT_CONCENTRATION, interval
 from services.ownership.core.ensemble import OwnershipEnsemble
 from services.ownership.core.features import contest_features, liking, residual_on, standardise, strength
 from services.ownership.core.inputs import Simulated, race_day, slate_of
 from services.ownership.core.left_out import basis_of
 from services.ownership.core.projection import Fixed, project
 from services.ownership.core.slate import Contest
-from tests.unit.ownership.slates import a_slate
+from tests.unit.ownership.slates import a_season, a_slate
 
 
 def a_race(n_drivers=8, **changes):
@@ -145,6 +145,61 @@ def test_every_missing_input_widens_the_interval_of_a_share(name, seed):
     hole = dataclasses.replace(slate, **{name: np.where(np.arange(38) == one, np.nan, getattr(slate, name))})
     assert width(hole)[one] > full[one] + 1e-6
     np.testing.assert_array_equal(np.delete(width(hole), one), np.delete(full, one))
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    season = a_season(np.random.default_rng(4), 8)
+    return OwnershipEnsemble().fit(season, [played.field_shares for played in season])
+
+
+def without(slate, name, lost):
+    """The slate with an input of some drivers missing; ``driver_keys`` takes their histories away."""
+    if name != "driver_keys":
+        return dataclasses.replace(slate, **{name: np.where(lost, np.nan, getattr(slate, name))})
+    keys = tuple(
+        f"unheard of {i}" if gone else key for i, (key, gone) in enumerate(zip(slate.driver_keys, lost, strict=True))
+    )
+    return dataclasses.replace(slate, driver_keys=keys)
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    drivers=st.sets(st.integers(0, 37), min_size=1),
+    before=st.sets(st.sampled_from(INPUTS), max_size=3),
+    names=st.sets(st.sampled_from([*INPUTS, "salaries_dollars", "driver_keys"]), min_size=1),
+)
+@settings(max_examples=80, deadline=None)
+def test_whatever_goes_missing_and_wherever_shares_move_over_dispersion_rises(fitted, seed, drivers, before, names):
+    """The promise: r of variance ``r p (1 - p)`` rises for whom inputs go missing, and so his interval at any share.
+
+    Other drivers' stays or rises, but for a missing salary, which moves the price bands of all.
+    """
+    slate, lost = informed_slate(np.random.default_rng(seed)), np.isin(np.arange(38), list(drivers))
+    for name in before:
+        slate = without(slate, name, np.full(38, True))
+    names = sorted(names - before)
+    assume(names)
+    poorer = slate
+    for name in names:
+        poorer = without(poorer, name, lost)
+
+    def rate(model, seen):
+        basis = basis_of(seen, model.blend_.knowledge(model.opinions(seen)))
+        return model.dispersion_.rate(basis.knowledge, 0)
+
+    for model in (fitted, OwnershipEnsemble()):
+        if model is not fitted and names == ["driver_keys"]:
+            continue
+        knew, knows = (model.opinions(seen).information[lost] for seen in (slate, poorer))
+        assert (knows <= knew).all(), "of no member"
+        whole, less = rate(model, slate), rate(model, poorer)
+        assert (less[lost] > whole[lost]).all()
+        if "salaries_dollars" not in names:
+            assert (less[~lost] >= whole[~lost]).all()
+        found, at = project(model, poorer), interval(project(model, poorer).shares, whole, 0.8)
+        assert (found.upper - found.lower >= at[1] - at[0] - 1e-12)[lost].all()
+        assert abs(found.shares.sum() - 6) < 1e-9
 
 
 @pytest.mark.parametrize("name", INPUTS)

@@ -2,6 +2,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+import sqlalchemy as sa
 
 from services.common.domain.errors import InvalidInput, NotFound
 from services.common.sql import open_engine
@@ -114,3 +115,24 @@ def test_of_racing_writers_one_gets_the_contest(store):
     with ThreadPoolExecutor(6) as pool:
         assert sum(pool.map(stored, records)) == 1
     assert len(store.records()) == 1
+
+
+def test_recording_reads_no_more_however_many_there_are(store, rng, monkeypatch):
+    """Only records of the same race, contest or picks can be in the way, and they are found by index."""
+    for i in range(30):
+        store.put_record(a_record(np.random.default_rng(i), f"race{i}", day=float(i)))
+    read = []
+    monkeypatch.setattr("services.ownership.store.record_from_body", lambda *row: read.append(row[:2]) or a_record(rng))
+    plans = []
+
+    @sa.event.listens_for(store._engine, "before_cursor_execute")
+    def explain(connection, _cursor, statement, parameters, _context, _many):
+        if not statement.startswith(("EXPLAIN", "BEGIN", "INSERT")):
+            plans.extend(connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).scalars(3))
+
+    store.put_record(a_record(np.random.default_rng(99), "new", "new"))
+    assert read == []
+    assert plans
+    assert not [step for step in plans if step.startswith("SCAN")]
+    store.put_record(a_record(np.random.default_rng(98), "race7", "second", ids=a_record(rng).driver_ids))
+    assert read == [("race7", "of-race7")]

@@ -130,8 +130,11 @@ def record(
 
 
 def _contest_id(race_id: str, source: Path) -> str:
-    """The number in ``contest-standings-123.csv``, else race and plain name of the file: a contest has one race."""
-    number = re.fullmatch(r"contest-standings-(\d+)", source.stem)
+    """The number in ``contest-standings-123.csv``, else race and plain name of the file: a contest has one race.
+
+    Browsers number a file that is downloaded again, ``contest-standings-123 (1).csv``; it is the same contest.
+    """
+    number = re.fullmatch(r"contest-standings-(\d+)( ?\(\d+\))?", source.stem)
     return number[1] if number else re.sub(r"[^A-Za-z0-9_.-]", "_", f"{race_id}-{source.stem}")[:64]
 
 

@@ -108,8 +108,8 @@ class HistoricalEstimator(PricedEstimator):
         return np.column_stack([salary_z(slate), self._popularity([slate])[0][0]])
 
     def information(self, slate: Slate) -> Floats:
-        """How far the driver's own history outweighs the shrinkage."""
-        return self._popularity([slate])[0][1]
+        """How far the driver's own history outweighs the shrinkage; nothing where his price band is not known."""
+        return self._popularity([slate])[0][1] * np.isfinite(slate.salaries_dollars)
 
     def state(self) -> dict[str, Any]:
         """Coefficients and history."""
