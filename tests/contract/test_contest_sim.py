@@ -24,7 +24,7 @@ from services.common.universe import enumerate_lineups
 from services.contest_sim.__main__ import build
 from services.contest_sim.core import play
 from services.contest_sim.core.field import fit_field
-from services.contest_sim.core.field_parameters import FieldParameters
+from services.contest_sim.core.field_parameters import FieldParameters, Prices
 from services.contest_sim.settings import ContestSimSettings
 from services.contest_sim.simulation import Simulation
 
@@ -314,7 +314,7 @@ def test_known_field_needs_lineups_or_standings(stub):
 
 
 def test_without_redraw_ownership_stays_as_projected(stub):
-    model = contest_pb2.ModelField(redraw_ownership=False, salary_tilt=0.5, sharpness=1.0)
+    model = contest_pb2.ModelField(redraw_ownership=False, salary_tilt=0.5, sharpness=1.0, contrast=2.0)
     field = contest_pb2.FieldSpec(model=model)
     described = stub.DescribeField(
         pb.DescribeFieldRequest(race_id="phoenix", n_entries=197, field=field, lineups=[lineup(10)])
@@ -337,13 +337,13 @@ def test_given_ownership_and_parameters_are_used(stub):
     values = [
         lineup_pb2.DriverValue(driver_id=d, value=v) for d, v in zip(RACE.driver_ids, OWNERSHIP.percent, strict=True)
     ]
-    model = contest_pb2.ModelField(ownership_percent=values, salary_tilt=0.0, sharpness=0.0)
+    model = contest_pb2.ModelField(ownership_percent=values, salary_tilt=0.0, sharpness=0.0, contrast=0.0)
     response = stub.DescribeField(
         pb.DescribeFieldRequest(
             race_id="phoenix", n_entries=1000, field=contest_pb2.FieldSpec(model=model), lineups=[lineup(3)]
         )
     )
-    field = fit_field(UNIVERSE, 50_000, OWNERSHIP.percent / 100, FieldParameters())
+    field = fit_field(UNIVERSE, Prices(RACE.salaries_dollars, 50_000), OWNERSHIP.percent / 100, FieldParameters())
     assert response.expected_copies[0] == pytest.approx(1000 * field.probabilities(np.array([3]))[0], rel=1e-3)
     assert not response.field.warnings
     assert response.field.ownership_distance == 0.0

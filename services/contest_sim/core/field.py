@@ -11,7 +11,7 @@ import numpy.typing as npt
 from services.common.domain.work import Checkpoint, no_checkpoint
 from services.common.universe import Universe
 from services.contest_sim.core.entrants import ONE_ENTRY_EACH, Entrants
-from services.contest_sim.core.field_parameters import FieldParameters, base_weights
+from services.contest_sim.core.field_parameters import FieldParameters, Prices, base_weights
 from services.contest_sim.core.lineup_space import LineupSpace
 from services.contest_sim.core.max_entropy import MARGIN, EntropyFit, fit_entropy, interior_shares
 from services.contest_sim.core.nearest_ownership import nearest_ownership
@@ -129,7 +129,7 @@ class Field(Choices):
 
 def fit_field(
     universe: Universe,
-    salary_cap_dollars: int,
+    prices: Prices,
     shares: Floats,
     parameters: FieldParameters,
     *,
@@ -138,7 +138,7 @@ def fit_field(
 ) -> Field:
     """The field of these ``parameters`` with ownership ``shares[driver]``: see ``fit_to_ownership``."""
     target = interior_shares(shares, universe.roster_size)
-    space = LineupSpace(universe, base_weights(universe, salary_cap_dollars, target, parameters))
+    space = LineupSpace(universe, base_weights(universe, prices, target, parameters))
     return fit_to_ownership(space, target, entrants=entrants, checkpoint=checkpoint)
 
 

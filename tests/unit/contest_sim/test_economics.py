@@ -27,7 +27,7 @@ def one_entry(*lineup):
 def test_winner_take_all_keeps_what_duplicates_leave(small, expected_copies):
     """The best lineup with m expected copies keeps (1 - exp(-m)) / m of the prize; exactly, for F binomial draws,
     (1 - (1 - p)^(F + 1)) / ((F + 1) p)."""
-    field = fit_field(small.universe, small.cap, small.shares, FieldParameters())
+    field = fit_field(small.universe, small.prices, small.shares, FieldParameters())
     row = int(np.argsort(field.entry_shares)[-20])
     p = field.entry_shares[row]
     n_opponents = round(expected_copies / p)
@@ -94,7 +94,7 @@ def test_expected_maximum_of_two_gaussians_is_clarks():
 
 def test_confidence_intervals_cover_the_truth(small):
     """Independent repetitions, each with its own scenarios and fields: nine in ten or more hold the common mean."""
-    field = fit_field(small.universe, small.cap, small.shares, FieldParameters())
+    field = fit_field(small.universe, small.prices, small.shares, FieldParameters())
     own = Entries(small.universe.lineups[:3], np.ones(3, dtype=np.int64))
     table = PrizeTable.checked([PrizeRow(1, 1, 2000), PrizeRow(2, 6, 500)])
     repeats = []
@@ -169,7 +169,7 @@ def test_errors_of_rates_are_the_spread_of_repeated_simulations(small):
 
     Every repeat draws scenarios and fields anew, so both noises are in the spread.
     """
-    field = fit_field(small.universe, small.cap, small.shares, FieldParameters())
+    field = fit_field(small.universe, small.prices, small.shares, FieldParameters())
     own = Entries(small.universe.lineups[[40, 200]], np.array([1, 1], dtype=np.int64))
     table = PrizeTable.checked([PrizeRow(1, 1, 2000), PrizeRow(2, 6, 500)])
     names = ("win_rate", "top1_rate", "cash_rate", "mean_rank")

@@ -63,7 +63,7 @@ def test_single_entry_contests_change_nothing(rng):
 
 
 def test_entries_not_choices_have_the_ownership(small):
-    field = fit_field(small.universe, small.cap, small.shares, FieldParameters(0.5, 0.0), entrants=Entrants(5))
+    field = fit_field(small.universe, small.prices, small.shares, FieldParameters(0.5, 0.0), entrants=Entrants(5))
     owned = np.zeros(12)
     for slot in range(4):
         np.add.at(owned, small.universe.lineups[:, slot].astype(int), field.entry_shares)
