@@ -59,7 +59,7 @@ def other(small):
 def expected_ownership(plan, contest):
     """Ownership of each field's entries before any is drawn; shape (n_fields, 12)."""
     models = [plan.draw(index)[contest].model for index in range(N_FIELDS)]
-    return np.array([model.space.ownership(model.entry_shares) for model in models])
+    return np.array([model.space.ownership(model.shares_between) for model in models])
 
 
 def surprises(plan, contest):
