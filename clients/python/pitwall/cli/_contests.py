@@ -22,17 +22,9 @@ from pitwall.cli._common import (
 from pitwall.cli._contest_options import (
     DEFAULT_OPPONENTS,
     ContestOptions,
-    FeeOption,
-    FirstShareOption,
     InsightOption,
-    MaxEntriesOption,
-    MinCashOption,
-    OverlayOption,
-    PaidShareOption,
-    PrizesOption,
-    RakeOption,
-    prize_text,
     read_contests,
+    with_contest_options,
 )
 from pitwall.cli._ranges import MAX_SEED, within
 from pitwall.cli._scenarios import SetOption
@@ -142,6 +134,7 @@ def _opponents(stated: int | None, standings: Path | None, own_user: str) -> int
     return sum(1 for entry in entries if entry.lineup and not (user and entry.user.casefold() == user))
 
 
+@with_contest_options
 def simulate(
     context: typer.Context,
     race_id: RaceArgument,
@@ -153,14 +146,7 @@ def simulate(
             callback=within("opponents", 1),
         ),
     ] = None,
-    fee: FeeOption = ContestOptions.fee,
-    first_share: FirstShareOption = ContestOptions.first_share,
-    paid_share: PaidShareOption = ContestOptions.paid_share,
-    min_cash: MinCashOption = ContestOptions.min_cash,
-    rake: RakeOption = ContestOptions.rake,
-    overlay: OverlayOption = ContestOptions.overlay,
-    max_entries: MaxEntriesOption = ContestOptions.max_entries,
-    prizes: PrizesOption = None,
+    contest: ContestOptions = ContestOptions(),  # noqa: B008 - frozen, and an option each on the command line
     contests: Annotated[
         Path | None,
         typer.Option(help="TOML file of several contests, each [[contest]] with name, entries, fee, prizes ..."),
@@ -185,24 +171,14 @@ def simulate(
 
     Example: `pitwall simulate sample --lineups out/lineups.csv`
     """
-    shown = ContestOptions(
-        fee=fee,
-        max_entries=max_entries,
-        overlay=overlay,
-        prizes=prize_text(prizes),
-        first_share=first_share,
-        paid_share=paid_share,
-        min_cash=min_cash,
-        rake=rake,
-    )
-    described = [shown] if contests is None else read_contests(contests, shown)
+    described = [contest] if contests is None else read_contests(contests, contest)
     n_opponents = _opponents(opponents, standings, own_user)
     with client_of(context) as client, Bars(shown=not as_json) as bars:
         race = client.races.get(race_id)
         entries = read_lineups(lineups, pool_of_race(race))
         asked = [options.contest(n_opponents, len(entries)) for options in described]
-        for contest in asked:
-            client.contests.resolve_prizes(contest)
+        for one in asked:
+            client.contests.resolve_prizes(one)
         set_id, note = _set_to_play(client, race_id, scenario_set, bars)
         if not as_json:
             errors.print(note, markup=False, soft_wrap=True)

@@ -21,17 +21,9 @@ from pitwall.cli._common import (
 from pitwall.cli._contest_options import (
     DEFAULT_OPPONENTS,
     ContestOptions,
-    FeeOption,
-    FirstShareOption,
     InsightOption,
-    MaxEntriesOption,
-    MinCashOption,
     OpponentsOption,
-    OverlayOption,
-    PaidShareOption,
-    PrizesOption,
-    RakeOption,
-    prize_text,
+    with_contest_options,
 )
 from pitwall.cli._contests import print_comparisons, print_field_warnings, print_portfolio_result
 from pitwall.cli._lineups import print_diagnostics, refuse_shortage
@@ -68,6 +60,7 @@ from pitwall.sitefiles import require_layout
 from pitwall.tracks import find_track
 
 
+@with_contest_options
 def run(
     context: typer.Context,
     salaries: SalariesOption,
@@ -91,14 +84,7 @@ def run(
         SelectRule, typer.Option(help="tail: lineups as proven; equity: those of a larger pool that together pay best.")
     ] = SelectRule.TAIL,
     opponents: OpponentsOption = DEFAULT_OPPONENTS,
-    fee: FeeOption = ContestOptions.fee,
-    first_share: FirstShareOption = ContestOptions.first_share,
-    paid_share: PaidShareOption = ContestOptions.paid_share,
-    min_cash: MinCashOption = ContestOptions.min_cash,
-    rake: RakeOption = ContestOptions.rake,
-    overlay: OverlayOption = ContestOptions.overlay,
-    max_entries: MaxEntriesOption = ContestOptions.max_entries,
-    prizes: PrizesOption = None,
+    contest: ContestOptions = ContestOptions(),  # noqa: B008 - frozen, and an option each on the command line
     insight: InsightOption = None,
     seed: Annotated[int, typer.Option(help="Seed of everything random.", callback=within("seed", 0, MAX_SEED))] = 1,
     out: Annotated[Path, typer.Option(help="Folder for lineups.csv, result.json and report.html.")] = Path("out"),
@@ -115,16 +101,6 @@ def run(
     """
     require_layout(site, layout)  # before the work whose lineups it would refuse
     found, n_laps = find_track(track, laps)
-    contest = ContestOptions(
-        fee=fee,
-        max_entries=max_entries,
-        overlay=overlay,
-        prizes=prize_text(prizes),
-        first_share=first_share,
-        paid_share=paid_share,
-        min_cash=min_cash,
-        rake=rake,
-    )
     config = JobConfig(
         race_id=race_id,
         salaries=salaries,
