@@ -18,7 +18,7 @@ from services.common.rpc.calls import Call
 from services.contest_sim import answers
 from services.contest_sim.core.contest import Contest, Entries
 from services.contest_sim.core.economics import lineup_worth
-from services.contest_sim.core.selection import Selection, SelectionTask, select_entries
+from services.contest_sim.core.selection import FRESH_EVERY, Selection, SelectionTask, select_entries
 from services.contest_sim.core.selection_rules import SelectionRules
 from services.contest_sim.opposition import Opposition
 from services.contest_sim.simulation import (
@@ -29,6 +29,9 @@ from services.contest_sim.simulation import (
     portfolio_message,
     take_seats,
 )
+
+LEAST_SCENARIOS = 2 * FRESH_EVERY
+"""One fresh scenario would leave the standard errors of the comparison unknown."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,11 +49,12 @@ class Choosing:
 
     def run(self, call: Call, progress: ReportProgress) -> contestsim_service_pb2.EntrySelection:
         """Choose, and say what the choice is worth on scenarios it was not made on."""
-        if self.matrix.n_scenarios < 2:
-            raise FailedPrecondition("selecting entries takes at least two scenarios; generate more")
+        if self.matrix.n_scenarios < LEAST_SCENARIOS:
+            text = f"selecting entries takes {LEAST_SCENARIOS} scenarios at least, to choose by and to judge by"
+            raise FailedPrecondition(f"{text}; there are {self.matrix.n_scenarios}, generate more")
         seats = take_seats([self.opposition], [self.contest], self.rules.n_entries)
         sizes = [n_opponents(self.contest, self.rules.n_entries)]
-        n_fields = effective_fields(self.n_fields, self.matrix.n_scenarios // 4 or 1, seats)
+        n_fields = effective_fields(self.n_fields, self.matrix.n_scenarios // FRESH_EVERY, seats)
         task = SelectionTask(
             pool=self.pool,
             ticks=self.matrix.ticks,

@@ -148,7 +148,11 @@ def test_simulation_adds_up(stub):
     assert portfolio.profit_cents_lower < portfolio.profit_cents.value < portfolio.profit_cents_upper
     money = portfolio.profit_cents.value + portfolio.fees_cents
     assert sum(item.mean_prize_cents for item in portfolio.drivers) == pytest.approx(6 * money)
+    assert sum(item.mean_profit_cents for item in portfolio.drivers) == pytest.approx(6 * portfolio.profit_cents.value)
     assert sum(item.share for item in portfolio.regimes) == pytest.approx(1.0)
+    # Both regimes hold half of the scenarios.
+    profits = [item.mean_profit_cents for item in portfolio.regimes]
+    assert sum(profits) / 2 == pytest.approx(portfolio.profit_cents.value)
     assert [item.name for item in portfolio.regimes] == ["dominator", "chaos"]
     assert [item.level for item in portfolio.quantiles] == sorted(item.level for item in portfolio.quantiles)
     assert 0.0 <= portfolio.kelly_stake_share <= portfolio.kelly_fraction == 0.25
@@ -579,6 +583,18 @@ def test_scenarios_without_regimes_are_played_too():
     with serving(plain) as channel:
         result = result_of(ContestSimServiceStub(channel).SimulateContest(request(n_fields=2))).result
     assert not result.contests[0].portfolio.regimes
+
+
+def test_selection_from_too_few_scenarios_is_refused():
+    """Of seven, one would be left to judge the choice by, and nothing to tell its error from."""
+    asked = pb.SelectEntriesRequest(race_id="phoenix", contest=contest(), n_entries=2)
+    with serving(make_matrix(RACE, 7)) as channel, pytest.raises(grpc.RpcError) as caught:
+        list(ContestSimServiceStub(channel).SelectEntries(asked))
+    assert caught.value.code() is grpc.StatusCode.FAILED_PRECONDITION
+    assert "takes 8 scenarios" in caught.value.details()
+    with serving(make_matrix(RACE, 8)) as channel:
+        selection = result_of(ContestSimServiceStub(channel).SelectEntries(asked)).selection
+    assert len(selection.lineups) == 2
 
 
 def test_unknown_race_and_missing_scenarios_have_their_status(stub):

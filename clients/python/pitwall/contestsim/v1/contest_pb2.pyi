@@ -505,22 +505,26 @@ class ProfitExposure(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     MEAN_PRIZE_CENTS_FIELD_NUMBER: _builtins.int
     SHARE_FIELD_NUMBER: _builtins.int
+    MEAN_PROFIT_CENTS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Output only. Site id of the driver, or name of the regime."""
     mean_prize_cents: _builtins.float
     """Output only. Mean prize money in cents won by entries with the driver, or in scenarios of the regime."""
     share: _builtins.float
     """Output only. Share of all prize money."""
+    mean_profit_cents: _builtins.float
+    """Output only. The mean prize money less the fees of the entries with the driver, or of all entries in the regime."""
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
         mean_prize_cents: _builtins.float = ...,
         share: _builtins.float = ...,
+        mean_profit_cents: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["mean_prize_cents", b"mean_prize_cents", "name", b"name", "share", b"share"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["mean_prize_cents", b"mean_prize_cents", "mean_profit_cents", b"mean_profit_cents", "name", b"name", "share", b"share"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
