@@ -23,13 +23,13 @@ def print_bouts(fields: list[RealField]) -> None:
 
 def print_prediction(prediction: Prediction) -> None:
     unique, top = prediction.unique_share, prediction.top_copies
-    entries, repeated = prediction.lead_over_entries(), prediction.lead_over_repeated()
+    entries, repeated = prediction.lead_over_entries, prediction.lead_over_repeated
     field = prediction.field
     print(
         f"  {field.contest_id:40s}{field.n_entries:6d}"
         f"{100 * unique.real:8.1f}{100 * unique.predicted:7.1f}{100 * unique.deviation:6.1f}{unique.z:6.1f}"
         f"{top.real:8.0f}{top.predicted:7.0f}{top.deviation:5.0f}{prediction.salary_miss:8.0f}"
-        f"{entries[0]:8.2f} +-{entries[1]:5.2f}{repeated[0]:7.2f} +-{repeated[1]:5.2f}"
+        f"{entries.value:8.2f} +-{entries.error:5.2f}{repeated.value:7.2f} +-{repeated.error:5.2f}"
     )
 
 

@@ -97,23 +97,38 @@ class Prediction:
         copies = self.field.copies[rows]
         return tuple(spearmanr(copies, guess[rows]).statistic for guess in (self.entry_shares, self._product))
 
-    def lead_over_entries(self) -> tuple[float, float]:
-        """By how much the model ranks the copies of all entries' lineups better, and its standard error."""
-        return self._lead(np.flatnonzero(self.field.copies), self.field.copies)
+    @property
+    def lead_over_entries(self) -> Lead:
+        """By how much the model ranks the copies of all entries' lineups better."""
+        return Lead(self, np.flatnonzero(self.field.copies), self.field.copies)
 
-    def lead_over_repeated(self) -> tuple[float, float]:
+    @property
+    def lead_over_repeated(self) -> Lead:
         """The same over the lineups that are played more than once, each once."""
-        return self._lead(np.flatnonzero(self.field.copies >= 2), np.ones_like(self.field.copies))
+        return Lead(self, np.flatnonzero(self.field.copies >= 2), np.ones_like(self.field.copies))
 
-    def _lead(self, lineups: np.ndarray, times: np.ndarray) -> tuple[float, float]:
-        """Standard error over resamples of ``lineups``, each counted as often as ``times[row]`` says."""
 
-        def lead(rows):
-            by_model, by_product = self.ranks(np.repeat(rows, times[rows]))
-            return by_model - by_product
+@dataclass(frozen=True, eq=False)
+class Lead:
+    """The model's rank correlation with copies less that of the product, over ``lineups``, each ``times[row]`` times."""
 
-        resampled = [lead(np.random.default_rng(i).choice(lineups, len(lineups))) for i in range(N_DRAWS)]
-        return lead(lineups), float(np.std(resampled, ddof=1))
+    prediction: Prediction
+    lineups: np.ndarray
+    times: np.ndarray
+
+    @property
+    def value(self) -> float:
+        return self._over(self.lineups)
+
+    @property
+    def error(self) -> float:
+        """Standard error, over resamples of the lineups."""
+        rngs = map(np.random.default_rng, range(N_DRAWS))
+        return float(np.std([self._over(rng.choice(self.lineups, len(self.lineups))) for rng in rngs], ddof=1))
+
+    def _over(self, rows: np.ndarray) -> float:
+        by_model, by_product = self.prediction.ranks(np.repeat(rows, self.times[rows]))
+        return by_model - by_product
 
 
 def predict(field: RealField, weights: np.ndarray) -> Prediction:

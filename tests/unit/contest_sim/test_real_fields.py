@@ -109,7 +109,7 @@ def test_salary_deciles(predicted):
 def test_copies_are_ranked_better_than_by_the_product_of_ownership(predicted):
     """Rank correlation over entries: how many others play my lineup. That of the product is 0.34-0.68."""
     for prediction in predicted:
-        assert prediction.lead_over_entries()[0] > 0.05
+        assert prediction.lead_over_entries.value > 0.05
 
 
 def test_repeated_lineups_are_ranked_better_too(predicted):
@@ -120,7 +120,7 @@ def test_repeated_lineups_are_ranked_better_too(predicted):
     """
     small = []
     for prediction in predicted:
-        lead, error = prediction.lead_over_repeated()
+        lead, error = prediction.lead_over_repeated.value, prediction.lead_over_repeated.error
         if prediction.field.high_stakes:
             small.append((lead, error))
         else:
