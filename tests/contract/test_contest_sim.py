@@ -442,11 +442,20 @@ def test_selection_keeps_the_rules_and_its_bound(stub):
         assert response.selection.fresh_profit_cents[item.name] == item.profit_cents.value
         assert item.lead_cents.value == pytest.approx(first.profit_cents.value - item.profit_cents.value)
     assert all(item.lead_cents.standard_error > 0 for item in others)
-    history, knowledge = response.selection.warnings
+    history, knowledge, optimism = response.selection.warnings
     assert history == "few races in the history"
     assert f"an insight of {response.selection.insight:.2f} is reached with n_fields 4" in knowledge
+    assert f"+- ${first.profit_cents.standard_error / 100:,.2f} on fresh ones" in optimism
+    assert response.selection.profit_cents - first.profit_cents.value > 2 * first.profit_cents.standard_error
     fresh = response.selection.fresh_profit_cents["selection"]
     assert response.selection.portfolio.profit_cents.value == pytest.approx(fresh)
+
+
+def test_a_choice_that_left_nothing_to_chance_is_not_doubted(stub):
+    """All of a pool are taken: what they earn on fresh scenarios differs from the others by noise alone."""
+    pool = [lineup(row) for row in range(100, 4000, 400)]
+    asked = pb.SelectEntriesRequest(race_id="phoenix", contest=contest(500), n_entries=len(pool), pool=pool)
+    assert list(result_of(stub.SelectEntries(asked)).selection.warnings) == ["few races in the history"]
 
 
 def test_selection_from_a_pool_stays_inside_it(stub):

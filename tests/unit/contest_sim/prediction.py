@@ -110,7 +110,7 @@ class Prediction:
 
 @dataclass(frozen=True, eq=False)
 class Lead:
-    """The model's rank correlation with copies less that of the product, over ``lineups``, each ``times[row]`` times."""
+    """The model's rank correlation with copies less the product's, over ``lineups``, each ``times[row]`` times."""
 
     prediction: Prediction
     lineups: np.ndarray

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -34,7 +35,7 @@ from pitwall.job import following_seed
 from pitwall.sitefiles import pool_of_race, read_lineups
 from pitwall.sitefiles._problems import read_bytes
 from pitwall.sitefiles.standings import read_standings
-from pitwall.types.contests import ContestResult, EntrySelection, FieldReport, PortfolioResult, SimulationResult
+from pitwall.types.contests import ContestResult, EntrySelection, PortfolioResult, SimulationResult
 
 DEFAULT_KELLY = 0.25
 
@@ -95,9 +96,9 @@ def _percent(share: float, standard_error: float, digits: int) -> str:
     return f"{100 * share:.{digits}f} % +- {100 * standard_error:.{digits}f}"
 
 
-def print_field_warnings(field: FieldReport) -> None:
-    """What the field could not meet, on standard error."""
-    for warning in field.warnings:
+def print_warnings(warnings: Iterable[str]) -> None:
+    """What a careful user should know of a field or a choice, on standard error."""
+    for warning in warnings:
         errors.print(f"warning: {warning}", markup=False)
 
 
@@ -200,7 +201,7 @@ def simulate(
 
 
 def _print_simulation(result: SimulationResult, names: list[str]) -> None:
-    print_field_warnings(result.field)
+    print_warnings(result.field.warnings)
     several = len(result.contests) > 1
     for contest in result.contests:
         if several:

@@ -11,7 +11,6 @@ from pitwall.cli._common import (
     Bars,
     JsonOption,
     client_of,
-    errors,
     output,
     plural,
     print_json,
@@ -25,7 +24,7 @@ from pitwall.cli._contest_options import (
     OpponentsOption,
     with_contest_options,
 )
-from pitwall.cli._contests import print_comparisons, print_field_warnings, print_portfolio_result
+from pitwall.cli._contests import print_comparisons, print_portfolio_result, print_warnings
 from pitwall.cli._lineups import print_diagnostics, refuse_shortage
 from pitwall.cli._portfolio_options import (
     FormatOption,
@@ -148,12 +147,12 @@ def _run_and_tell(context: typer.Context, config: JobConfig, out: Path, layout: 
 def _print_result(result: JobResult, paths: list[Path]) -> None:
     print_import_report(result.import_report, with_sheet=result.config.race_sheet is not None)
     print_set_warnings(result.scenario_set)
-    for warning in result.ownership.warnings:
-        errors.print(f"warning: {warning}", markup=False)
-    print_field_warnings(result.simulation.field)
+    told = result.simulation.field.warnings
+    print_warnings([*result.ownership.warnings, *told])
     _print_lineups(result)
     print_diagnostics(result.portfolio)
     if result.selection is not None:
+        print_warnings([warning for warning in result.selection.warnings if warning not in told])
         print_comparisons(result.selection)
     print_portfolio_result(result.contest.portfolio)
     seconds = ", ".join(f"{stage} {spent:.1f} s" for stage, spent in result.timings_seconds.items())
