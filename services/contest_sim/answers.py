@@ -141,4 +141,9 @@ def _estimate(value: float, standard_error: float) -> lineup_pb2.Estimate:
 
 
 def _exposure(name: str, exposure: Exposure) -> contest_pb2.ProfitExposure:
-    return contest_pb2.ProfitExposure(name=name, mean_prize_cents=exposure.mean_prize, share=exposure.share)
+    return contest_pb2.ProfitExposure(
+        name=name,
+        mean_prize_cents=exposure.mean_prize,
+        share=exposure.share,
+        mean_profit_cents=exposure.mean_profit,
+    )

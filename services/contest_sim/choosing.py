@@ -18,7 +18,7 @@ from services.common.rpc.calls import Call
 from services.contest_sim import answers
 from services.contest_sim.core.contest import Contest, Entries
 from services.contest_sim.core.economics import lineup_worth
-from services.contest_sim.core.selection import Selection, SelectionTask, select_entries
+from services.contest_sim.core.selection import FRESH_EVERY, Selection, SelectionTask, select_entries
 from services.contest_sim.core.selection_rules import SelectionRules
 from services.contest_sim.opposition import Opposition
 from services.contest_sim.simulation import (
@@ -29,6 +29,12 @@ from services.contest_sim.simulation import (
     portfolio_message,
     take_seats,
 )
+
+LEAST_SCENARIOS = 2 * FRESH_EVERY
+"""One fresh scenario would leave the standard errors of the comparison unknown."""
+
+DOUBTFUL_ERRORS = 2.0
+"""Standard errors by which a choice falls short of what it promised that are too many for chance."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,11 +52,12 @@ class Choosing:
 
     def run(self, call: Call, progress: ReportProgress) -> contestsim_service_pb2.EntrySelection:
         """Choose, and say what the choice is worth on scenarios it was not made on."""
-        if self.matrix.n_scenarios < 2:
-            raise FailedPrecondition("selecting entries takes at least two scenarios; generate more")
+        if self.matrix.n_scenarios < LEAST_SCENARIOS:
+            text = f"selecting entries takes {LEAST_SCENARIOS} scenarios at least, to choose by and to judge by"
+            raise FailedPrecondition(f"{text}; there are {self.matrix.n_scenarios}, generate more")
         seats = take_seats([self.opposition], [self.contest], self.rules.n_entries)
         sizes = [n_opponents(self.contest, self.rules.n_entries)]
-        n_fields = effective_fields(self.n_fields, self.matrix.n_scenarios // 4 or 1, seats)
+        n_fields = effective_fields(self.n_fields, self.matrix.n_scenarios // FRESH_EVERY, seats)
         task = SelectionTask(
             pool=self.pool,
             ticks=self.matrix.ticks,
@@ -61,7 +68,7 @@ class Choosing:
         )
         selection = select_entries(task, checkpoint=call.checkpoint, progress=progress)
         doubts = insight_warnings(seats, selection.insight, n_fields)
-        return self._answer(selection, [*seats[0].warnings, *doubts])
+        return self._answer(selection, [*seats[0].warnings, *doubts, *optimism_warnings(selection)])
 
     def _answer(self, selection: Selection, warnings: Sequence[str]) -> contestsim_service_pb2.EntrySelection:
         entries = Entries(selection.lineups, np.ones(len(selection.lineups), dtype=np.int64))
@@ -87,3 +94,21 @@ class Choosing:
         """The scenarios that the choice is judged by."""
         rows = selection.fresh_scenarios
         return replace(self.matrix, ticks=self.matrix.ticks[rows], regimes=self.matrix.regimes[rows])
+
+
+def optimism_warnings(selection: Selection) -> list[str]:
+    """A warning where fresh scenarios contradict those that made the choice: it was the best there by chance too."""
+    fresh, *plainer = selection.comparisons
+    if fresh.profit >= selection.profit - DOUBTFUL_ERRORS * fresh.profit_se:
+        return []
+    best = max(plainer, key=lambda choice: choice.profit)
+    rival = f"; {best.name} is ahead there" if best.profit > fresh.profit else ""
+    return [
+        f"the choice earns {_dollars(selection.profit)} on the scenarios that made it, {_dollars(fresh.profit)} "
+        f"+- {_dollars(fresh.profit_se)} on fresh ones{rival}: believe the latter, and choose by more scenarios or "
+        "from a smaller pool"
+    ]
+
+
+def _dollars(cents: float) -> str:
+    return f"{'-' if cents < 0 else ''}${abs(cents) / 100:,.2f}"

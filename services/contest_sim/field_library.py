@@ -14,7 +14,7 @@ from services.common.domain.work import Checkpoint
 from services.common.universe import Universe, enumerate_lineups
 from services.contest_sim.core.entrants import Entrants
 from services.contest_sim.core.field import Field, fit_field
-from services.contest_sim.core.field_parameters import FieldParameters
+from services.contest_sim.core.field_parameters import FieldParameters, Prices
 
 
 class FieldLibrary:
@@ -51,8 +51,8 @@ class FieldLibrary:
             found = self._fields.get(key)
         if found is not None:
             return found
-        cap = race.rules.salary_cap_dollars
-        field = fit_field(self.universe(race), cap, shares, parameters, entrants=entrants, checkpoint=checkpoint)
+        prices = Prices(race.salaries_dollars, race.rules.salary_cap_dollars)
+        field = fit_field(self.universe(race), prices, shares, parameters, entrants=entrants, checkpoint=checkpoint)
         with self._lock:
             self._fields[key] = field
         return field

@@ -146,6 +146,7 @@ def parameters_from_proto(message: contest_pb2.ModelField, entry_fee_cents: int)
     return FieldParameters(
         salary_tilt=message.salary_tilt if message.HasField("salary_tilt") else fitted.salary_tilt,
         sharpness=message.sharpness if message.HasField("sharpness") else fitted.sharpness,
+        contrast=message.contrast if message.HasField("contrast") else fitted.contrast,
     )
 
 

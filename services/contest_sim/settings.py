@@ -16,7 +16,5 @@ class ContestSimSettings(ServerSettings):
     port: int = Field(50054, ge=0, le=65535, description="TCP port; 0 takes a free one. Not used with uds_path.")
     scenario_address: str = Field("127.0.0.1:50051", description="Address of the scenario service.")
     ownership_address: str = Field("127.0.0.1:50052", description="Address of the ownership service.")
-    cached_fields: int = Field(
-        2, ge=1, le=100, description="Fitted fields kept, some 80 MB each on a full slate: base, weights, running sum."
-    )
+    cached_fields: int = Field(2, ge=1, le=100, description="Fitted fields kept, some 45 MB each on a full slate.")
     matrix_cache_bytes: int = Field(512 << 20, ge=0, description="Memory for scenario sets fetched before.")

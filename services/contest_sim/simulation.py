@@ -161,8 +161,9 @@ def portfolio_message(
     """All entries in one contest or several at once, with what hangs on each driver and regime."""
     fees = [entries.n_entries * contest.entry_fee_cents for contest in contests]
     worth = portfolio_worth(outcomes, fees, entries.n_entries * len(contests))
-    drivers = driver_exposures(outcomes, entries, len(race.driver_ids))
-    regimes = regime_exposures(outcomes, matrix.regimes, len(matrix.regime_names))
+    fee = sum(contest.entry_fee_cents for contest in contests)
+    drivers = driver_exposures(outcomes, entries, len(race.driver_ids), fee_cents=fee)
+    regimes = regime_exposures(outcomes, matrix.regimes, len(matrix.regime_names), fees_cents=sum(fees))
     return answers.portfolio_to_proto(
         worth,
         list(zip(race.driver_ids, drivers, strict=True)),

@@ -12,9 +12,9 @@ import numpy as np
 from services.common.universe import enumerate_lineups
 from services.contest_sim.core.comparison import plain_choices
 from services.contest_sim.core.contest import Contest, Entries
-from services.contest_sim.core.entrants import Entrants
+from services.contest_sim.core.entrants import ONE_ENTRY_EACH, Entrants
 from services.contest_sim.core.field import Field, fit_field
-from services.contest_sim.core.field_parameters import INSIGHT, FieldParameters
+from services.contest_sim.core.field_parameters import INSIGHT, Prices, default_parameters
 from services.contest_sim.core.field_plan import Drawn, ModelPlan
 from services.contest_sim.core.gain_tiles import build_gain_tiles
 from services.contest_sim.core.opponents import Opponents
@@ -83,12 +83,15 @@ def sweeps(space, target, n_sweeps):
     return float(np.abs(shares - target).max())
 
 
-def bench_field(universe, shares) -> Field:
-    fit_field(universe, CAP, shares, FieldParameters(0.5, 1.0), entrants=Entrants(150))
-    field, seconds = clock(lambda: fit_field(universe, CAP, shares, FieldParameters(0.5, 1.0), entrants=Entrants(150)))
+def bench_field(universe, prices, shares) -> Field:
+    def fit(entrants):
+        return fit_field(universe, prices, shares, default_parameters(2_000), entrants=entrants)
+
+    fit(Entrants(150))
+    field, seconds = clock(lambda: fit(Entrants(150)))
     error = 100 * np.abs(field.shares - field.target_shares).max()
     print(f"fit over {universe.n_lineups:,} lineups: {seconds} (limit 3), worst ownership {error:.4f} points off")
-    plain, newton = clock(lambda: fit_field(universe, CAP, shares, FieldParameters(0.5, 1.0)))
+    plain, newton = clock(lambda: fit(ONE_ENTRY_EACH))
     off, swept = clock(lambda: sweeps(plain.space, plain.target_shares, 40))
     error = 100 * np.abs(plain.shares - plain.target_shares).max()
     print(
@@ -171,7 +174,7 @@ def bench_payouts(field: Field, ticks) -> None:
 def run() -> None:
     salaries, shares, ticks = slate(np.random.default_rng(7))
     universe = enumerate_lineups(salaries, 6, CAP)
-    field = bench_field(universe, shares)
+    field = bench_field(universe, Prices(salaries, CAP), shares)
     bench_contest(field, ticks[:N_SCENARIOS], 40_000, 1.5)
     print(f"  memory of the process so far {peak_mib():.0f} MiB (limit 500)")
     bench_contest(field, ticks, 107_000, 10)

@@ -24,7 +24,7 @@ from services.common.universe import enumerate_lineups
 from services.contest_sim.__main__ import build
 from services.contest_sim.core import play
 from services.contest_sim.core.field import fit_field
-from services.contest_sim.core.field_parameters import FieldParameters
+from services.contest_sim.core.field_parameters import FieldParameters, Prices
 from services.contest_sim.settings import ContestSimSettings
 from services.contest_sim.simulation import Simulation
 
@@ -148,7 +148,11 @@ def test_simulation_adds_up(stub):
     assert portfolio.profit_cents_lower < portfolio.profit_cents.value < portfolio.profit_cents_upper
     money = portfolio.profit_cents.value + portfolio.fees_cents
     assert sum(item.mean_prize_cents for item in portfolio.drivers) == pytest.approx(6 * money)
+    assert sum(item.mean_profit_cents for item in portfolio.drivers) == pytest.approx(6 * portfolio.profit_cents.value)
     assert sum(item.share for item in portfolio.regimes) == pytest.approx(1.0)
+    # Both regimes hold half of the scenarios.
+    profits = [item.mean_profit_cents for item in portfolio.regimes]
+    assert sum(profits) / 2 == pytest.approx(portfolio.profit_cents.value)
     assert [item.name for item in portfolio.regimes] == ["dominator", "chaos"]
     assert [item.level for item in portfolio.quantiles] == sorted(item.level for item in portfolio.quantiles)
     assert 0.0 <= portfolio.kelly_stake_share <= portfolio.kelly_fraction == 0.25
@@ -314,7 +318,7 @@ def test_known_field_needs_lineups_or_standings(stub):
 
 
 def test_without_redraw_ownership_stays_as_projected(stub):
-    model = contest_pb2.ModelField(redraw_ownership=False, salary_tilt=0.5, sharpness=1.0)
+    model = contest_pb2.ModelField(redraw_ownership=False, salary_tilt=0.5, sharpness=1.0, contrast=2.0)
     field = contest_pb2.FieldSpec(model=model)
     described = stub.DescribeField(
         pb.DescribeFieldRequest(race_id="phoenix", n_entries=197, field=field, lineups=[lineup(10)])
@@ -337,13 +341,13 @@ def test_given_ownership_and_parameters_are_used(stub):
     values = [
         lineup_pb2.DriverValue(driver_id=d, value=v) for d, v in zip(RACE.driver_ids, OWNERSHIP.percent, strict=True)
     ]
-    model = contest_pb2.ModelField(ownership_percent=values, salary_tilt=0.0, sharpness=0.0)
+    model = contest_pb2.ModelField(ownership_percent=values, salary_tilt=0.0, sharpness=0.0, contrast=0.0)
     response = stub.DescribeField(
         pb.DescribeFieldRequest(
             race_id="phoenix", n_entries=1000, field=contest_pb2.FieldSpec(model=model), lineups=[lineup(3)]
         )
     )
-    field = fit_field(UNIVERSE, 50_000, OWNERSHIP.percent / 100, FieldParameters())
+    field = fit_field(UNIVERSE, Prices(RACE.salaries_dollars, 50_000), OWNERSHIP.percent / 100, FieldParameters())
     assert response.expected_copies[0] == pytest.approx(1000 * field.probabilities(np.array([3]))[0], rel=1e-3)
     assert not response.field.warnings
     assert response.field.ownership_distance == 0.0
@@ -438,11 +442,20 @@ def test_selection_keeps_the_rules_and_its_bound(stub):
         assert response.selection.fresh_profit_cents[item.name] == item.profit_cents.value
         assert item.lead_cents.value == pytest.approx(first.profit_cents.value - item.profit_cents.value)
     assert all(item.lead_cents.standard_error > 0 for item in others)
-    history, knowledge = response.selection.warnings
+    history, knowledge, optimism = response.selection.warnings
     assert history == "few races in the history"
     assert f"an insight of {response.selection.insight:.2f} is reached with n_fields 4" in knowledge
+    assert f"+- ${first.profit_cents.standard_error / 100:,.2f} on fresh ones" in optimism
+    assert response.selection.profit_cents - first.profit_cents.value > 2 * first.profit_cents.standard_error
     fresh = response.selection.fresh_profit_cents["selection"]
     assert response.selection.portfolio.profit_cents.value == pytest.approx(fresh)
+
+
+def test_a_choice_that_left_nothing_to_chance_is_not_doubted(stub):
+    """All of a pool are taken: what they earn on fresh scenarios differs from the others by noise alone."""
+    pool = [lineup(row) for row in range(100, 4000, 400)]
+    asked = pb.SelectEntriesRequest(race_id="phoenix", contest=contest(500), n_entries=len(pool), pool=pool)
+    assert list(result_of(stub.SelectEntries(asked)).selection.warnings) == ["few races in the history"]
 
 
 def test_selection_from_a_pool_stays_inside_it(stub):
@@ -579,6 +592,18 @@ def test_scenarios_without_regimes_are_played_too():
     with serving(plain) as channel:
         result = result_of(ContestSimServiceStub(channel).SimulateContest(request(n_fields=2))).result
     assert not result.contests[0].portfolio.regimes
+
+
+def test_selection_from_too_few_scenarios_is_refused():
+    """Of seven, one would be left to judge the choice by, and nothing to tell its error from."""
+    asked = pb.SelectEntriesRequest(race_id="phoenix", contest=contest(), n_entries=2)
+    with serving(make_matrix(RACE, 7)) as channel, pytest.raises(grpc.RpcError) as caught:
+        list(ContestSimServiceStub(channel).SelectEntries(asked))
+    assert caught.value.code() is grpc.StatusCode.FAILED_PRECONDITION
+    assert "takes 8 scenarios" in caught.value.details()
+    with serving(make_matrix(RACE, 8)) as channel:
+        selection = result_of(ContestSimServiceStub(channel).SelectEntries(asked)).selection
+    assert len(selection.lineups) == 2
 
 
 def test_unknown_race_and_missing_scenarios_have_their_status(stub):

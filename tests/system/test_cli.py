@@ -68,6 +68,8 @@ def test_entries_can_be_chosen_by_what_they_pay_together(cli, tmp_path):
     assert chosen["selection"]["profit_cents"] <= chosen["selection"]["upper_bound_cents"]
     assert {"selection", "best_single_roi"} <= set(chosen["selection"]["fresh_profit_cents"])
     assert all(item["n_entries"] == 2 for item in chosen["selection"]["comparisons"])
+    seeds = chosen["seeds"]
+    assert len({seeds["scenarios"], seeds["contest_scenarios"], seeds["selection_scenarios"]}) == 3
     again = cli("runs", "rerun", chosen["run_id"], "--out", tmp_path / "again", "--json").json
     assert again["same_lineups"]
 

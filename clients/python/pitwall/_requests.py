@@ -210,6 +210,7 @@ def field(value: FieldConfig) -> contest_pb2.FieldSpec:
             ownership_percent=driver_values(value.ownership_percent),
             salary_tilt=value.salary_tilt,
             sharpness=value.sharpness,
+            contrast=value.contrast,
             redraw_ownership=value.redraw_ownership,
             insight=value.insight,
         )

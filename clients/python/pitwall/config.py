@@ -162,8 +162,9 @@ class FieldConfig:
     ----------
     ownership_percent
         Own ownership by site id in place of the service's.
-    salary_tilt, sharpness
-        How fully the field spends the cap and how much it optimises; None for the fitted values.
+    salary_tilt, sharpness, contrast
+        How fully the field spends the cap, how unevenly it follows favourites, and how unevenly it mixes dear and cheap
+        drivers; None for the fitted values.
     redraw_ownership
         Draw ownership once per simulated field from its uncertainty.
     insight
@@ -180,6 +181,7 @@ class FieldConfig:
     ownership_percent: Mapping[str, float] = field(default_factory=dict)
     salary_tilt: float | None = None
     sharpness: float | None = None
+    contrast: float | None = None
     redraw_ownership: bool = True
     insight: float | None = None
     known_lineups: Mapping[tuple[str, ...], int] = field(default_factory=dict)

@@ -92,6 +92,11 @@ class JobConfig:
         """Seed of the scenarios on which the contest is played."""
         return following_seed(self.seed)
 
+    @property
+    def selection_seed(self) -> int:
+        """Seed of the scenarios by which entries are selected from the pool: not those that made it."""
+        return following_seed(self.contest_seed)
+
 
 @dataclass(frozen=True)
 class JobResult:
@@ -146,20 +151,23 @@ class _Stages:
                 start_time=config.start_time,
             )
 
-    def simulate_races(self, race: Race) -> tuple[ScenarioSet, ScenarioSet]:
-        """The set that chooses the lineups and the one that the contest is played on.
+    def simulate_races(self, race: Race) -> tuple[ScenarioSet, ScenarioSet, ScenarioSet]:
+        """The set that makes the lineups, the one that the contest is played on, and the one that selects entries.
 
-        The first is made last, to be the newest of the race: what is asked next is about it.
+        The first is made last, to be the newest of the race: what is asked next is about it. Where nothing is
+        selected, it is the third too.
         """
         config = self._config
+        selects = config.select is SelectRule.EQUITY
+        seeds = [*([config.selection_seed] if selects else []), config.contest_seed, config.seed]
         with self._stage("scenarios"):
-            fresh, choosing = (
+            *selecting, fresh, choosing = (
                 self._client.scenarios.generate(
                     race.race_id, config.n_scenarios, seed=seed, on_progress=self._on_progress
                 )
-                for seed in (config.contest_seed, config.seed)
+                for seed in seeds
             )
-        return choosing, fresh
+        return choosing, fresh, selecting[0] if selects else choosing
 
     def project_ownership(self, scenarios: ScenarioSet) -> OwnershipProjection:
         """What the field will play."""
@@ -229,8 +237,8 @@ def run_job(
 ) -> JobResult:
     """Import, simulate, project, build, play.
 
-    The contest is played on scenarios of their own: judged on those that chose them, lineups look better than
-    they are.
+    The contest is played on scenarios of their own, and so are entries selected from a pool: judged on those that
+    made them, lineups look better than they are.
 
     Raises
     ------
@@ -240,11 +248,11 @@ def run_job(
     client.contests.resolve_prizes(config.contest)  # prizes that cannot be are refused before any work
     stages = _Stages(client, config, on_stage, on_progress)
     race, report = stages.import_race()
-    scenarios, fresh = stages.simulate_races(race)
+    scenarios, fresh, selecting = stages.simulate_races(race)
     ownership = stages.project_ownership(scenarios)
     portfolio, selection = stages.build_lineups(race, scenarios), None
     if config.select is SelectRule.EQUITY:
-        selection, portfolio = stages.select_entries(portfolio, scenarios)
+        selection, portfolio = stages.select_entries(portfolio, selecting)
     simulation = stages.play_contest(portfolio, fresh)
     timings = stages.timings_seconds
     return JobResult(config, race, report, scenarios, fresh, ownership, portfolio, selection, simulation, timings)

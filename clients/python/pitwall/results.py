@@ -38,7 +38,8 @@ def result_document(result: JobResult) -> dict[str, Any]:
             "lineups": result.config.seed,
             "contest_scenarios": result.config.contest_seed,
             "contest": result.simulation.seed,
-        },
+        }
+        | ({"selection_scenarios": result.config.selection_seed} if result.selection else {}),
         "hashes": _hashes(result),
     }
 
@@ -100,6 +101,7 @@ def _selection_facts(selection: EntrySelection | None) -> dict[str, Any] | None:
         "upper_bound_cents": selection.upper_bound_cents,
         "fresh_profit_cents": selection.fresh_profit_cents,
         "comparisons": selection.comparisons,
+        "warnings": selection.warnings,
     }
 
 

@@ -13,7 +13,6 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from services.common.blocks import cut, run_blocks
 from services.common.domain.work import Checkpoint, no_checkpoint
 from services.common.jit import njit
 
@@ -35,7 +34,6 @@ _GRID = 400
 _RARE = 1e-4
 """Below this many expected choices by a user with all entries, repeats do not matter."""
 
-_ROWS_PER_BLOCK = 250_000
 _MAX_ROUNDS = 50
 
 
@@ -58,6 +56,21 @@ def scale_shares(chosen: Floats, low: float, high: float, ratios: Floats, shares
         shares[row] = chosen[row] * ratio
 
 
+@dataclass(frozen=True, eq=False)
+class Repeats:
+    """What is left of a lineup's popularity when users enter it once at most, by its logarithm from low to high."""
+
+    low: float
+    high: float
+    ratios: Floats
+
+    def held(self, chosen: Floats) -> Floats:
+        """Popularity of lineups with these probabilities of a single choice, up to a constant; shape as given."""
+        shares = np.empty(len(chosen))
+        scale_shares(chosen, self.low, self.high, self.ratios, shares)
+        return shares
+
+
 @dataclass(frozen=True)
 class Entrants:
     """Users with up to ``max_entries`` entries each."""
@@ -71,28 +84,17 @@ class Entrants:
         at_least = (1.0 + (least - 1.0) / SCALE) ** -TAIL
         return at_least - np.append(at_least[1:], 0.0)
 
-    def entry_shares(self, chosen: Floats) -> Floats:
-        """Expected share of entries on each lineup when a user's entries are all different; shape (n_lineups,).
+    def repeats(self, greatest: float) -> Repeats:
+        """What becomes of probabilities of a single choice, up to the ``greatest``, when a user's entries all differ.
 
-        ``chosen`` are the probabilities of a single choice. A user with n entries holds a lineup with
-        probability ``1 - (1 - p)^n``, averaged over users and scaled to sum to 1. That is a smooth function of
-        p, tabulated on a logarithmic grid.
+        A user with n entries holds a lineup with probability ``1 - (1 - p)^n``, averaged over users. Over p that is a
+        smooth function of p, tabulated on a logarithmic grid.
         """
-        if self.max_entries == 1:
-            return chosen
         sizes = np.arange(1, self.max_entries + 1, dtype=np.float64)
-        top = float(np.log(min(chosen.max(), 1.0 - 1e-12)))
-        grid = np.linspace(np.log(_RARE / self.max_entries), max(top, np.log(2 * _RARE / self.max_entries)), _GRID)
+        rare = np.log(_RARE / self.max_entries)
+        grid = np.linspace(rare, max(np.log(min(greatest, 1.0 - 1e-12)), rare + np.log(2.0)), _GRID)
         held = -np.expm1(np.outer(np.log1p(-np.exp(grid)), sizes)) @ self.probabilities
-        ratios = held / np.exp(grid) / (self.probabilities @ sizes)
-        shares = np.empty(len(chosen))
-
-        def work(start: int, stop: int) -> None:
-            scale_shares(chosen[start:stop], grid[0], grid[-1], ratios, shares[start:stop])
-
-        for _ in run_blocks(work, cut(len(chosen), _ROWS_PER_BLOCK)):
-            pass
-        return shares / shares.sum()
+        return Repeats(grid[0], grid[-1], held / np.exp(grid) / (self.probabilities @ sizes))
 
     def users(self, n_entries: int, rng: np.random.Generator) -> Ints:
         """The user behind each of ``n_entries`` entries, numbered from 0; shape (n_entries,)."""

@@ -16,31 +16,48 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Exposure:
-    """Mean prize cents tied to one driver or regime, and its share of all prize money."""
+    """Mean cents tied to one driver or regime: prizes, their share of all prize money, prizes less fees."""
 
     mean_prize: float
     share: float
+    mean_profit: float
 
 
-def driver_exposures(outcomes: Sequence[Outcome], entries: Entries, n_drivers: int) -> list[Exposure]:
-    """Prize money won by entries that hold each driver; the shares add up to the roster size."""
+def driver_exposures(
+    outcomes: Sequence[Outcome], entries: Entries, n_drivers: int, *, fee_cents: int
+) -> list[Exposure]:
+    """What entries that hold each driver win, and cost; the shares add up to the roster size.
+
+    ``fee_cents`` is what one entry costs in all contests together.
+    """
     money = sum(outcome.money.sum(axis=0) / outcome.n_scenarios for outcome in outcomes) * entries.copies
-    by_driver = np.zeros(n_drivers)
+    prizes, held = np.zeros(n_drivers), np.zeros(n_drivers)
     for slot in range(entries.lineups.shape[1]):
-        np.add.at(by_driver, entries.lineups[:, slot].astype(np.int64), money)
-    return _exposures(by_driver, by_driver, float(money.sum()))
+        columns = entries.lineups[:, slot].astype(np.int64)
+        np.add.at(prizes, columns, money)
+        np.add.at(held, columns, entries.copies)
+    return _exposures(prizes, _shares(prizes, float(money.sum())), prizes - held * fee_cents)
 
 
-def regime_exposures(outcomes: Sequence[Outcome], regimes: npt.NDArray[np.uint8], n_regimes: int) -> list[Exposure]:
-    """Mean prize money within the scenarios of each regime; the shares add up to 1. Empty without regimes."""
+def regime_exposures(
+    outcomes: Sequence[Outcome], regimes: npt.NDArray[np.uint8], n_regimes: int, *, fees_cents: int
+) -> list[Exposure]:
+    """What all entries win within the scenarios of each regime, and cost; the shares add up to 1.
+
+    ``fees_cents`` is what all entries cost in all contests. Empty without regimes; 0 for one that never came.
+    """
     if not n_regimes:
         return []
     money = np.sum([outcome.portfolio for outcome in outcomes], axis=0)
     totals: Floats = np.bincount(regimes, weights=money, minlength=n_regimes).astype(np.float64)
     sizes = np.bincount(regimes, minlength=n_regimes)
-    return _exposures(totals / np.maximum(sizes, 1), totals, float(money.sum()))
+    means = totals / np.maximum(sizes, 1)
+    return _exposures(means, _shares(totals, float(money.sum())), np.where(sizes > 0, means - fees_cents, 0.0))
 
 
-def _exposures(means: Floats, parts: Floats, whole: float) -> list[Exposure]:
-    shares = parts / whole if whole else np.zeros(len(parts))
-    return [Exposure(float(mean), float(share)) for mean, share in zip(means, shares, strict=True)]
+def _shares(parts: Floats, whole: float) -> Floats:
+    return parts / whole if whole else np.zeros(len(parts))
+
+
+def _exposures(prizes: Floats, shares: Floats, profits: Floats) -> list[Exposure]:
+    return [Exposure(*map(float, row)) for row in zip(prizes, shares, profits, strict=True)]

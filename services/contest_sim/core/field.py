@@ -10,12 +10,12 @@ import numpy.typing as npt
 
 from services.common.domain.work import Checkpoint, no_checkpoint
 from services.common.universe import Universe
+from services.contest_sim.core.choices import Choices, choose
 from services.contest_sim.core.entrants import ONE_ENTRY_EACH, Entrants
-from services.contest_sim.core.field_parameters import FieldParameters, base_weights
+from services.contest_sim.core.field_parameters import FieldParameters, Prices, base_weights
 from services.contest_sim.core.lineup_space import LineupSpace
 from services.contest_sim.core.max_entropy import MARGIN, EntropyFit, fit_entropy, interior_shares
 from services.contest_sim.core.nearest_ownership import nearest_ownership
-from services.contest_sim.core.opponents import Opponents
 
 Floats = npt.NDArray[np.float64]
 
@@ -30,46 +30,6 @@ _INWARD = 1e-3
 
 _PINNED = 0.05
 """Directions in which ownership varies less than this, relative to the freest, are pinned: by the sum, by the cap."""
-
-
-@dataclass(frozen=True, eq=False)
-class Choices:
-    """How opponents choose, and the entries that come of it.
-
-    Attributes
-    ----------
-    theta
-        What each driver adds to the log-weight of a choice; shape (n_drivers,).
-    weights
-        Weight of each lineup in a single choice, up to a constant; shape (n_lineups,).
-    entry_shares
-        Expected share of entries on each lineup; shape (n_lineups,).
-    """
-
-    space: LineupSpace
-    entrants: Entrants
-    theta: Floats
-    weights: Floats
-    entry_shares: Floats
-
-    @property
-    def universe(self) -> Universe:
-        """The legal lineups."""
-        return self.space.universe
-
-    @cached_property
-    def _cumulative(self) -> Floats:
-        return np.cumsum(self.weights)
-
-    def probabilities(self, rows: npt.NDArray[np.int64]) -> Floats:
-        """Expected share of entries on each lineup; 0 for row -1, a lineup that is not legal."""
-        return np.where(rows >= 0, self.entry_shares[rows], 0.0)
-
-    def sample(self, n_entries: int, rng: np.random.Generator, *, checkpoint: Checkpoint = no_checkpoint) -> Opponents:
-        """Draw ``n_entries`` entries exactly, duplicates compressed."""
-        rows = self.entrants.draw(self._cumulative, n_entries, rng, checkpoint=checkpoint)
-        different, copies = np.unique(rows, return_counts=True)
-        return Opponents(np.ascontiguousarray(self.universe.lineups[different]), copies.astype(np.int64))
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,9 +66,7 @@ class Field(Choices):
         One pass over the universe: exact to first order, and free of bias to within a tenth of the surprise's
         standard deviation, as log-odds are what ``theta`` adds to. Shape of ``surprise``: (n_drivers,).
         """
-        theta = self.theta + self._response @ surprise
-        weights = self.space.weights(theta, checkpoint=checkpoint)
-        return Choices(self.space, self.entrants, theta, weights, self.entrants.entry_shares(weights / weights.sum()))
+        return choose(self.space, self.entrants, self.theta + self._response @ surprise, checkpoint=checkpoint)
 
     @cached_property
     def _covariance(self) -> Floats:
@@ -129,7 +87,7 @@ class Field(Choices):
 
 def fit_field(
     universe: Universe,
-    salary_cap_dollars: int,
+    prices: Prices,
     shares: Floats,
     parameters: FieldParameters,
     *,
@@ -138,7 +96,7 @@ def fit_field(
 ) -> Field:
     """The field of these ``parameters`` with ownership ``shares[driver]``: see ``fit_to_ownership``."""
     target = interior_shares(shares, universe.roster_size)
-    space = LineupSpace(universe, base_weights(universe, salary_cap_dollars, target, parameters))
+    space = LineupSpace(universe, base_weights(universe, prices, target, parameters))
     return fit_to_ownership(space, target, entrants=entrants, checkpoint=checkpoint)
 
 
@@ -193,7 +151,8 @@ def _field(
     distance: float,
     checkpoint: Checkpoint,
 ) -> Field:
-    weights = space.weights(fit.theta, checkpoint=checkpoint)
-    entry_shares = entrants.entry_shares(weights / weights.sum())
-    shares = fit.shares if entrants.max_entries == 1 else space.ownership(entry_shares, checkpoint=checkpoint)
-    return Field(space, entrants, fit.theta, weights, entry_shares, target, shares, fit.shares - shares, distance)
+    choices = choose(space, entrants, fit.theta, checkpoint=checkpoint)
+    shares = fit.shares
+    if entrants.max_entries > 1:
+        shares = space.ownership(choices.shares_between, checkpoint=checkpoint)
+    return Field(space, entrants, fit.theta, choices.cumulative, target, shares, fit.shares - shares, distance)

@@ -6,9 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from services.common.blocks import cut
 from services.contest_sim.core.field import Field
-from services.contest_sim.core.lineup_space import ROWS_PER_BLOCK
 from services.contest_sim.core.opponents import Opponents
 
 
@@ -34,8 +32,8 @@ def describe_field(field: Field, n_entries: int) -> FieldDescription:
     """
     salaries = field.universe.salaries_dollars
     salary = unique = entropy = largest = 0.0
-    for start, stop in cut(field.universe.n_lineups, ROWS_PER_BLOCK):
-        p = field.entry_shares[start:stop]
+    for start, stop in field.space.blocks:
+        p = field.shares_between(start, stop)
         held = p > 0.0
         p = p[held]
         salary += float(p @ salaries[start:stop][held])

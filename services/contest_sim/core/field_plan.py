@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from services.common.domain.work import Checkpoint, no_checkpoint
+from services.contest_sim.core.choices import Choices
 from services.contest_sim.core.dealing import Dealing, deal_by_insight, deal_evenly
-from services.contest_sim.core.field import Choices, Field
+from services.contest_sim.core.field import Field
 from services.contest_sim.core.lineup_keys import rows_of
 from services.contest_sim.core.opponents import Opponents
 from services.contest_sim.core.ownership_draw import draw_surprise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,12 +62,18 @@ class LineupSpace:
             pass
         return out
 
-    def ownership(self, shares: Floats, *, checkpoint: Checkpoint = no_checkpoint) -> Floats:
-        """Ownership of each driver when lineups have these ``shares[row]`` of entries; shape (n_drivers,)."""
+    def ownership(
+        self, shares_between: Callable[[int, int], Floats], *, checkpoint: Checkpoint = no_checkpoint
+    ) -> Floats:
+        """Ownership of each driver; shape (n_drivers,).
+
+        ``shares_between(start, stop)`` gives the shares of entries on the lineups of these rows.
+        """
         flat = np.ones(self.universe.n_drivers)
 
         def work(start: int, stop: int) -> Floats:
-            return np.diag(kernels.moments(self.universe.lineups[start:stop], shares[start:stop], flat)).copy()
+            shares = shares_between(start, stop)
+            return np.diag(kernels.moments(self.universe.lineups[start:stop], shares, flat)).copy()
 
         return np.sum(list(run_blocks(work, self.blocks, checkpoint=checkpoint)), axis=0)
 

@@ -8,12 +8,13 @@ from decimal import Decimal
 from services.common.domain.errors import FieldViolation, InvalidInput
 from services.contest_sim.core.prizes import PrizeRow, PrizeTable
 
-_PLACE = r"(\d[\d,]*)\s*(?:st|nd|rd|th)?"
+_WHOLE = r"(?:\d{1,3}(?:,\d{3})+|\d+)"  # a comma sets off thousands; elsewhere it may stand for a point, and is refused
+_PLACE = rf"({_WHOLE})\s*(?:st|nd|rd|th)?"
 _RANGE = rf"{_PLACE}(?:\s*(?:-|\u2013|\u2014|to)\s*{_PLACE})?"  # browsers paste hyphens and both dashes
 _LINE = re.compile(rf"^{_RANGE}(?:\s*[:|=]\s*|\s+|(?=\$))(.+)$", re.IGNORECASE)
 _PLACES_ONLY = re.compile(rf"^{_RANGE}\s*[:|]?$", re.IGNORECASE)
 _PLUS = re.compile(r"\s*(?:\+|&|\band\b)\s*", re.IGNORECASE)
-_MONEY = re.compile(r"^([a-z() ]*?)\s*(\$?)\s*(\d[\d,]*(?:\.\d{1,2})?)\s*([a-z() ]*)$", re.IGNORECASE)
+_MONEY = re.compile(rf"^([a-z() ]*?)\s*(\$?)\s*({_WHOLE}(?:\.\d{{1,2}})?)\s*([a-z() ]*)$", re.IGNORECASE)
 _MAX_DIGITS = 18
 
 _CASH_WORDS = {"usd", "each", "cash"}

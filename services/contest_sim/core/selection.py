@@ -119,12 +119,9 @@ def select_entries(
 
 
 def split_scenarios(n_scenarios: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Numbers of the scenarios to select by, and of fresh ones; at least one of each."""
+    """Numbers of the scenarios to select by, and of fresh ones."""
     numbers = np.arange(n_scenarios, dtype=np.int64)
-    fresh = numbers % FRESH_EVERY == FRESH_EVERY - 1
-    if n_scenarios < FRESH_EVERY:
-        fresh = numbers == n_scenarios - 1
-    seen = numbers[~fresh][:MAX_SCENARIOS]
+    seen = numbers[numbers % FRESH_EVERY != FRESH_EVERY - 1][:MAX_SCENARIOS]
     return seen, np.setdiff1d(numbers, seen)
 
 

@@ -1,8 +1,10 @@
 """Contests as options and files describe them."""
 
 import pytest
+import typer
+from typer.testing import CliRunner
 
-from pitwall.cli._contest_options import ContestOptions, prize_text, read_contests
+from pitwall.cli._contest_options import ContestOptions, prize_text, read_contests, with_contest_options
 from pitwall.config import Contest, PrizeShape
 from pitwall.errors import InvalidInputError
 
@@ -64,3 +66,22 @@ def test_prizes_come_from_a_text_file(tmp_path):
         prize_text(path)
     with pytest.raises(InvalidInputError, match="check the path"):
         prize_text(tmp_path / "missing.txt")
+
+
+def test_a_command_gets_its_options_as_one_contest(tmp_path):
+    told, app = [], typer.Typer()
+
+    @app.command()
+    @with_contest_options
+    def command(first: int, contest: ContestOptions = ContestOptions(), last: int = 3) -> None:  # noqa: B008
+        told.append((first, contest, last))
+
+    def call(*arguments):
+        return CliRunner().invoke(app, list(arguments)).exit_code
+
+    prizes = tmp_path / "prizes.txt"
+    prizes.write_text("1st $9\n")
+    assert call("1", "--fee", "20", "--max-entries", "3", "--prizes", str(prizes), "--last", "4") == 0
+    assert call("2") == 0
+    assert call("3", "--rake", "1") != 0
+    assert told == [(1, ContestOptions(fee=20, max_entries=3, prizes="1st $9\n"), 4), (2, ContestOptions(), 3)]

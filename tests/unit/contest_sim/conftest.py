@@ -7,6 +7,7 @@ import numpy.typing as npt
 import pytest
 
 from services.common.universe import Universe, enumerate_lineups
+from services.contest_sim.core.field_parameters import Prices
 
 
 @dataclass(frozen=True)
@@ -16,6 +17,10 @@ class SmallSlate:
     universe: Universe
     shares: npt.NDArray[np.float64]
     ticks: npt.NDArray[np.int16]
+
+    @property
+    def prices(self) -> Prices:
+        return Prices(self.salaries, self.cap)
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,9 @@
 """Complete fields of real six-pick, $50,000 contests (DraftKings MMA), and the fit of field parameters to them.
 
-``python -m tests.unit.contest_sim.real_fields`` prints the numbers that ``field_parameters.FITTED`` holds.
+``python -m tests.unit.contest_sim.real_fields DATA`` prints the numbers that ``field_parameters.FITTED`` holds.
 Two things differ from racing: there are half as many choices, and each has one opponent who loses what he
-wins, so lineups with both stand apart. That aversion is fitted too, and used for these fields only.
+wins, so lineups with both stand apart. That aversion is fitted too, and used for these fields only; who faces whom
+is told by the salaries. What the file says of it is held against that, and used for nothing.
 """
 
 from __future__ import annotations
@@ -17,21 +18,21 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from services.common.universe import Universe, enumerate_lineups
-from services.contest_sim.core.entrants import Entrants, entry_limit
-from services.contest_sim.core.field import Field, fit_to_ownership
 from services.contest_sim.core.field_parameters import (
-    CHALK_UNIT,
+    BEND_UNIT,
     SALARY_STEP_DOLLARS,
-    FieldParameters,
-    base_weights,
+    Prices,
+    bend,
     chalk,
+    contrast,
 )
-from services.contest_sim.core.lineup_space import LineupSpace
-from services.contest_sim.core.max_entropy import interior_shares
+from tests.unit.contest_sim.bouts import count_bouts, possible_bouts
 
 CAP = 50_000
 HIGH_STAKES_USD = 100
 MIN_ENTRIES = 150
+LEAST_OF_USER = 3
+"""Entries of a user that tell his tastes from chance."""
 PICKS = ["p1", "p2", "p3", "p4", "p5", "p6"]
 
 
@@ -43,9 +44,10 @@ class RealField:
     event_id: str
     fee_usd: float
     salaries: np.ndarray
-    opponents: np.ndarray
+    stated_opponents: np.ndarray
     universe: Universe
-    copies: np.ndarray
+    entries: np.ndarray
+    users: np.ndarray
     points: np.ndarray
 
     @property
@@ -54,7 +56,12 @@ class RealField:
 
     @property
     def n_entries(self) -> int:
-        return int(self.copies.sum())
+        return len(self.entries)
+
+    @cached_property
+    def copies(self) -> np.ndarray:
+        """Entries with each lineup."""
+        return np.bincount(self.entries, minlength=self.universe.n_lineups)
 
     @cached_property
     def shares(self) -> np.ndarray:
@@ -64,20 +71,26 @@ class RealField:
             np.add.at(owned, self.universe.lineups[:, slot].astype(int), self.copies)
         return owned / self.n_entries
 
+    @property
+    def prices(self) -> Prices:
+        return Prices(self.salaries, CAP)
+
     @cached_property
-    def pairs(self) -> np.ndarray:
+    def bouts(self) -> list[np.ndarray]:
+        """Who may face whom, by the salaries."""
+        return possible_bouts(self.salaries)
+
+    def pairs(self, opponents: np.ndarray) -> np.ndarray:
         """How many pairs of opponents each lineup holds."""
-        lineups = self.universe.lineups.astype(int)
-        facing = self.opponents[lineups]
-        return (facing[:, :, None] == lineups[:, None, :]).sum(axis=(1, 2)) / 2.0
+        return count_bouts(opponents, self.universe.lineups)
 
     @cached_property
     def terms(self) -> np.ndarray:
-        """What the parameters multiply, one column each: salary left, chalk, pairs of opponents."""
+        """What the parameters multiply, one column each: salary left, chalk, contrast."""
         left = CAP - self.universe.salaries_dollars
         inside = np.clip(self.shares, 1e-6, 1 - 1e-6)
-        bend = (chalk(self.universe, inside) / CHALK_UNIT) ** 2
-        return np.column_stack([-np.log1p(left / SALARY_STEP_DOLLARS), bend, -self.pairs])
+        bends = bend(chalk(self.universe, inside)), bend(contrast(self.universe, self.salaries, inside))
+        return np.column_stack([-np.log1p(left / SALARY_STEP_DOLLARS), *bends])
 
 
 def load_fields(shared_data: Path) -> list[RealField]:
@@ -94,37 +107,49 @@ def _field(contest_id: str, players: pd.DataFrame, entries: pd.DataFrame) -> Rea
     salaries = players.salary.to_numpy(dtype=np.int64)
     universe = enumerate_lineups(salaries, 6, CAP)
     filled = entries[entries[PICKS].isin(list(column)).all(axis=1)]
-    copies = np.zeros(universe.n_lineups, dtype=np.int64)
-    for picks in filled[PICKS].to_numpy():
-        copies[universe.find(column[name] for name in picks)] += 1
-    opponents = np.array([column.get(name, -1) for name in players.opponent])
-    first = players.iloc[0]
-    points = players.actual_points.to_numpy()
+    rows = [universe.find(column[name] for name in picks) for picks in filled[PICKS].to_numpy()]
     return RealField(
-        contest_id, str(first.event_id), float(first.entry_fee), salaries, opponents, universe, copies, points
+        contest_id=contest_id,
+        event_id=str(players.event_id.iloc[0]),
+        fee_usd=float(players.entry_fee.iloc[0]),
+        salaries=salaries,
+        stated_opponents=np.array([column.get(name, -1) for name in players.opponent]),
+        universe=universe,
+        entries=np.array(rows),
+        users=filled.entrant_id.to_numpy(),
+        points=players.actual_points.to_numpy(),
     )
 
 
 @threadpool_limits.wrap(limits=1)  # small products on busy machines: BLAS threads would only wait for each other
 def fit_terms(field: RealField) -> np.ndarray:
-    """Maximum-likelihood weights of the terms, ownership matched: salary tilt, sharpness, aversion to pairs.
+    """Maximum-likelihood weights of the terms, ownership matched: salary tilt, sharpness, contrast, aversion to pairs.
+
+    Where salaries leave several pairings, the one under which the entries are likeliest.
+    """
+    fits = [_fit(field, np.column_stack([field.terms, -field.pairs(opponents)])) for opponents in field.bouts]
+    return max(fits, key=lambda fit: fit[0])[1]
+
+
+def _fit(field: RealField, terms: np.ndarray) -> tuple[float, np.ndarray]:
+    """Log-likelihood per entry, and the weights of ``terms[lineup, term]``, the last of them the pairs.
 
     With all drivers in the model too this is an exponential family: the likelihood is greatest where the
     expected terms equal their means over the entries, found by Newton's method.
     """
     owned = np.zeros((field.universe.n_lineups, len(field.salaries)))
     np.put_along_axis(owned, field.universe.lineups.astype(int), 1.0, axis=1)
-    features = np.hstack([owned, field.terms])
+    features = np.hstack([owned, terms])
     wanted = field.copies @ features / field.n_entries
     # A field without a single pair would send the aversion to infinity: half an entry keeps it finite.
     wanted[-1] = min(wanted[-1], -0.5 / field.n_entries)
-    weights = np.append(np.log(np.clip(field.shares, 1e-4, 1 - 1e-4)), np.zeros(3))
+    weights = np.append(np.log(np.clip(field.shares, 1e-4, 1 - 1e-4)), np.zeros(terms.shape[1]))
     value, p = _log_partition(features, weights)
     for _ in range(40):
-        gap = p @ features - wanted
+        mean = p @ features
+        gap = mean - wanted
         if np.abs(gap).max() < 1e-6:
             break
-        mean = p @ features
         curvature = (features * p[:, None]).T @ features - np.outer(mean, mean)
         step = np.linalg.solve(curvature + 1e-9 * np.eye(len(gap)), gap)
         length = 1.0
@@ -137,7 +162,7 @@ def fit_terms(field: RealField) -> np.ndarray:
             length /= 2
         else:
             break
-    return weights[-3:]
+    return float(weights @ wanted - value), weights[-terms.shape[1] :]
 
 
 def _log_partition(features: np.ndarray, weights: np.ndarray) -> tuple[float, np.ndarray]:
@@ -145,6 +170,26 @@ def _log_partition(features: np.ndarray, weights: np.ndarray) -> tuple[float, np
     top = logs.max()
     p = np.exp(logs - top)
     return float(top + np.log(p.sum())), p / p.sum()
+
+
+def users_contrast(field: RealField) -> float:
+    """Strength of the contrast term as users show it, without any fit: see ``field_parameters``.
+
+    A user who weighs contrast by ``b`` plays lineups whose mean contrast lies ``b`` times its variance off that of
+    the others. So half the variance of ``b`` is half that of the users' means (without what few entries add to
+    it: one-way analysis of variance) over the squared variance of a user's own lineups.
+    """
+    played = pd.DataFrame(
+        {"user": field.users, "value": contrast(field.universe, field.salaries, field.shares)[field.entries]}
+    )
+    of_user = played.groupby("user").value
+    played = played[of_user.transform("size") >= LEAST_OF_USER]
+    of_user = played.groupby("user").value
+    sizes, n, k = of_user.size(), len(played), of_user.ngroups
+    within = ((played.value - of_user.transform("mean")) ** 2).sum() / (n - k)
+    between = (sizes * (of_user.mean() - played.value.mean()) ** 2).sum() / (k - 1)
+    variance = (between - within) / ((n - (sizes**2).sum() / n) / (k - 1))
+    return float(BEND_UNIT**2 * variance / (2.0 * within**2))
 
 
 def insight(field: RealField) -> tuple[float, int]:
@@ -171,18 +216,6 @@ def pooled_insight(fields: list[RealField]) -> tuple[float, float]:
     return float(np.mean(means)), float(np.sqrt(np.sum(variances)) / len(means))
 
 
-def predict(field: RealField, weights: np.ndarray) -> Field:
-    """The product's field from true ownership and salaries, with parameters from elsewhere.
-
-    It takes one thing more than ownership and salaries: which picks face each other, whose pairs entrants avoid.
-    """
-    parameters = FieldParameters(salary_tilt=float(weights[0]), sharpness=float(weights[1]))
-    entrants = Entrants(entry_limit(field.n_entries, 150))
-    avoided = np.exp(-weights[2] * field.pairs)
-    base = base_weights(field.universe, CAP, interior_shares(field.shares, 6), parameters) * avoided
-    return fit_to_ownership(LineupSpace(field.universe, base), field.shares, entrants=entrants)
-
-
 def pooled(weights: list[np.ndarray]) -> np.ndarray:
     """Mean over contests; what is less than two standard errors from zero counts as zero."""
     stacked = np.array(weights)
@@ -205,7 +238,9 @@ def main() -> None:
     fields = load_fields(Path(sys.argv[1]))
     fitted = {field.contest_id: fit_terms(field) for field in fields}
     for field in fields:
-        print(f"{field.contest_id:42s} {field.n_entries:5d} entries", np.round(fitted[field.contest_id], 3))
+        weights = np.round(fitted[field.contest_id], 3)
+        shown = users_contrast(field)
+        print(f"{field.contest_id:42s} {field.n_entries:5d} entries {weights}, contrast by users {shown:.1f}")
     for high in (False, True):
         chosen = [fitted[field.contest_id] for field in fields if field.high_stakes == high]
         print("high stakes" if high else "low stakes", np.round(pooled(chosen), 2))

@@ -27,7 +27,7 @@ def one_entry(*lineup):
 def test_winner_take_all_keeps_what_duplicates_leave(small, expected_copies):
     """The best lineup with m expected copies keeps (1 - exp(-m)) / m of the prize; exactly, for F binomial draws,
     (1 - (1 - p)^(F + 1)) / ((F + 1) p)."""
-    field = fit_field(small.universe, small.cap, small.shares, FieldParameters())
+    field = fit_field(small.universe, small.prices, small.shares, FieldParameters())
     row = int(np.argsort(field.entry_shares)[-20])
     p = field.entry_shares[row]
     n_opponents = round(expected_copies / p)
@@ -94,7 +94,7 @@ def test_expected_maximum_of_two_gaussians_is_clarks():
 
 def test_confidence_intervals_cover_the_truth(small):
     """Independent repetitions, each with its own scenarios and fields: nine in ten or more hold the common mean."""
-    field = fit_field(small.universe, small.cap, small.shares, FieldParameters())
+    field = fit_field(small.universe, small.prices, small.shares, FieldParameters())
     own = Entries(small.universe.lineups[:3], np.ones(3, dtype=np.int64))
     table = PrizeTable.checked([PrizeRow(1, 1, 2000), PrizeRow(2, 6, 500)])
     repeats = []
@@ -140,14 +140,23 @@ def test_exposures_split_all_prize_money(small):
     outcome = play_contests(
         small.ticks, [Contest(n, 1000, WINNER_TAKES_ALL)], own, KnownPlan(field, 1).draw, n_fields=1
     )[0]
-    drivers = driver_exposures([outcome], own, 12)
+    drivers = driver_exposures([outcome], own, 12, fee_cents=1000)
     assert sum(item.mean_prize for item in drivers) == pytest.approx(4 * outcome.portfolio.mean())
     assert sum(item.share for item in drivers) == pytest.approx(4.0)
+    assert sum(item.mean_profit for item in drivers) == pytest.approx(
+        4 * (outcome.portfolio.mean() - 1000 * len(own.lineups))
+    )
+    best = int(np.argmax([item.mean_prize for item in drivers]))
+    holding = (own.lineups == best).any(axis=1)
+    earned = (outcome.money.sum(axis=0) / outcome.n_scenarios)[holding].sum()
+    assert drivers[best].mean_profit == pytest.approx(earned - 1000 * holding.sum())
+    assert earned > 0
     regimes = (np.arange(60) % 3).astype(np.uint8)
-    parts = regime_exposures([outcome], regimes, 4)
+    parts = regime_exposures([outcome], regimes, 4, fees_cents=1000 * own.n_entries)
     assert sum(item.share for item in parts) == pytest.approx(1.0)
     assert parts[1].mean_prize == pytest.approx(outcome.portfolio[regimes == 1].mean())
-    assert parts[3].mean_prize == 0.0
+    assert parts[1].mean_profit == pytest.approx(outcome.portfolio[regimes == 1].mean() - 1000 * own.n_entries)
+    assert parts[3].mean_prize == parts[3].mean_profit == 0.0
 
 
 @pytest.mark.parametrize(("chance", "odds"), [(0.55, 1.0), (0.3, 4.0), (0.02, 80.0)])
@@ -169,7 +178,7 @@ def test_errors_of_rates_are_the_spread_of_repeated_simulations(small):
 
     Every repeat draws scenarios and fields anew, so both noises are in the spread.
     """
-    field = fit_field(small.universe, small.cap, small.shares, FieldParameters())
+    field = fit_field(small.universe, small.prices, small.shares, FieldParameters())
     own = Entries(small.universe.lineups[[40, 200]], np.array([1, 1], dtype=np.int64))
     table = PrizeTable.checked([PrizeRow(1, 1, 2000), PrizeRow(2, 6, 500)])
     names = ("win_rate", "top1_rate", "cash_rate", "mean_rank")
@@ -216,11 +225,16 @@ def test_exposures_of_several_contests_are_those_of_each_added_up(small):
     field = Opponents.compress(small.universe.lineups[50:90])
     contests = [Contest(43, 100, WINNER_TAKES_ALL), Contest(43, 500, PrizeTable.checked([PrizeRow(1, 9, 700)]))]
     outcomes = play_contests(small.ticks, contests, own, KnownPlan(field, 2).draw, n_fields=1)
-    together = driver_exposures(outcomes, own, 12)
-    parts = [driver_exposures([outcome], own, 12) for outcome in outcomes]
+    together = driver_exposures(outcomes, own, 12, fee_cents=600)
+    parts = [
+        driver_exposures([outcome], own, 12, fee_cents=fee) for outcome, fee in zip(outcomes, (100, 500), strict=True)
+    ]
     for whole, first, second in zip(together, *parts, strict=True):
         assert whole.mean_prize == pytest.approx(first.mean_prize + second.mean_prize)
+        assert whole.mean_profit == pytest.approx(first.mean_profit + second.mean_profit)
     assert sum(item.share for item in together) == pytest.approx(4.0)
     regimes = (np.arange(60) % 3).astype(np.uint8)
     money = outcomes[0].portfolio + outcomes[1].portfolio
-    assert regime_exposures(outcomes, regimes, 3)[2].mean_prize == pytest.approx(money[regimes == 2].mean())
+    assert regime_exposures(outcomes, regimes, 3, fees_cents=1800)[2].mean_prize == pytest.approx(
+        money[regimes == 2].mean()
+    )

@@ -48,8 +48,8 @@ def test_expected_copies_of_users_who_never_repeat_against_sampling(rng):
     counts = np.zeros(5000)
     for _ in range(300):
         counts += np.bincount(entrants.draw(cumulative, 2000, rng), minlength=5000)
-    shares = entrants.entry_shares(p)
-    assert shares.sum() == pytest.approx(1.0)
+    shares = entrants.repeats(p.max()).held(p)
+    shares /= shares.sum()
     assert shares.max() < p.max()
     top = np.argsort(-p)[:20]
     expected = shares[top] * counts.sum()
@@ -59,11 +59,11 @@ def test_expected_copies_of_users_who_never_repeat_against_sampling(rng):
 
 def test_single_entry_contests_change_nothing(rng):
     p = rng.random(50)
-    assert (Entrants(1).entry_shares(p) == p).all()
+    assert Entrants(1).repeats(p.max()).held(p) == pytest.approx(p)
 
 
 def test_entries_not_choices_have_the_ownership(small):
-    field = fit_field(small.universe, small.cap, small.shares, FieldParameters(0.5, 0.0), entrants=Entrants(5))
+    field = fit_field(small.universe, small.prices, small.shares, FieldParameters(0.5, 0.0), entrants=Entrants(5))
     owned = np.zeros(12)
     for slot in range(4):
         np.add.at(owned, small.universe.lineups[:, slot].astype(int), field.entry_shares)

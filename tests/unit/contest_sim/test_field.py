@@ -7,11 +7,18 @@ from scipy.optimize import linprog
 from services.common.universe import enumerate_lineups
 from services.contest_sim.core.field import fit_field, fit_to_ownership
 from services.contest_sim.core.field_description import describe_field
-from services.contest_sim.core.field_parameters import FieldParameters, base_weights, default_parameters
+from services.contest_sim.core.field_parameters import (
+    FieldParameters,
+    Prices,
+    base_weights,
+    chalk,
+    contrast,
+    default_parameters,
+)
 from services.contest_sim.core.lineup_space import LineupSpace
 from services.contest_sim.core.ownership_draw import draw_shares, draw_surprise, shift_to_sum
 
-PARAMETERS = FieldParameters(salary_tilt=0.5, sharpness=1.0)
+PARAMETERS = FieldParameters(salary_tilt=0.5, sharpness=1.0, contrast=2.0)
 
 
 def incidence(universe):
@@ -23,16 +30,16 @@ def incidence(universe):
 
 @pytest.fixture(scope="module")
 def field(small):
-    return fit_field(small.universe, small.cap, small.shares, PARAMETERS)
+    return fit_field(small.universe, small.prices, small.shares, PARAMETERS)
 
 
 def all_probabilities(field):
     return field.probabilities(np.arange(field.universe.n_lineups))
 
 
-@pytest.mark.parametrize("parameters", [FieldParameters(), PARAMETERS, FieldParameters(-1.0, -2.0)])
+@pytest.mark.parametrize("parameters", [FieldParameters(), PARAMETERS, FieldParameters(-1.0, -2.0, -3.0)])
 def test_marginals_match_ownership_to_a_hundredth_of_a_point(small, parameters):
-    field = fit_field(small.universe, small.cap, small.shares, parameters)
+    field = fit_field(small.universe, small.prices, small.shares, parameters)
     achieved = all_probabilities(field) @ incidence(small.universe)
     assert np.abs(achieved - small.shares).max() < 1e-4
     assert np.abs(achieved - field.shares).max() < 1e-9
@@ -41,7 +48,7 @@ def test_marginals_match_ownership_to_a_hundredth_of_a_point(small, parameters):
 
 def test_plain_field_has_the_greatest_entropy(small, rng):
     """Any move that keeps ownership lowers the entropy: checked along directions in the kernel of the marginals."""
-    p = all_probabilities(fit_field(small.universe, small.cap, small.shares, FieldParameters()))
+    p = all_probabilities(fit_field(small.universe, small.prices, small.shares, FieldParameters()))
     marginals = incidence(small.universe)
     entropy = -(p @ np.log(p))
     for _ in range(20):
@@ -57,21 +64,63 @@ def test_plain_field_has_the_greatest_entropy(small, rng):
 
 def test_linear_preference_for_salary_changes_nothing(small):
     """What is linear in the drivers is absorbed by theta: only curved terms can shape a field of given ownership."""
-    plain = fit_field(small.universe, small.cap, small.shares, FieldParameters())
+    plain = fit_field(small.universe, small.prices, small.shares, FieldParameters())
     linear = np.exp((small.universe.salaries_dollars - small.cap) / 1000.0)
-    base = base_weights(small.universe, small.cap, small.shares, FieldParameters()) * linear
+    base = base_weights(small.universe, small.prices, small.shares, FieldParameters()) * linear
     leaned = fit_to_ownership(LineupSpace(small.universe, base), small.shares)
     assert np.allclose(all_probabilities(plain), all_probabilities(leaned), atol=1e-9)
 
 
 def test_salary_tilt_spends_more_of_the_cap_at_the_same_ownership(small):
     """Mean salary is fixed by ownership; the tilt moves weight to lineups that leave next to nothing."""
-    plain, tilted = (fit_field(small.universe, small.cap, small.shares, FieldParameters(tilt)) for tilt in (0.0, 1.0))
+    plain, tilted = (
+        fit_field(small.universe, small.prices, small.shares, FieldParameters(tilt)) for tilt in (0.0, 1.0)
+    )
     full = small.universe.salaries_dollars >= small.cap - 100
     assert all_probabilities(tilted)[full].sum() > all_probabilities(plain)[full].sum()
     assert describe_field(tilted, 10).mean_salary_dollars == pytest.approx(
         describe_field(plain, 10).mean_salary_dollars, abs=0.1
     )
+
+
+@pytest.mark.parametrize("term", ["sharpness", "contrast"])
+def test_terms_are_what_a_crowd_of_different_tastes_does(small, term):
+    """Entrants who weigh what a lineup is beyond the mean by b, normal around 0: exact for small variances of b.
+
+    ``mean over b of exp(b x) = exp(variance / 2 x**2)``, so the term's strength is half the variance per unit squared.
+    """
+    beyond = (
+        chalk(small.universe, small.shares)
+        if term == "sharpness"
+        else contrast(small.universe, small.prices.salaries_dollars, small.shares)
+    )
+    deviation = 0.4
+    nodes, weights = np.polynomial.hermite_e.hermegauss(40)
+    crowd = np.exp(np.outer(beyond, deviation * nodes)) @ (weights / weights.sum())
+    parameters = FieldParameters(**{term: deviation**2 / 2 * 10.0**2})
+    base = base_weights(small.universe, small.prices, small.shares, parameters)
+    assert base == pytest.approx(crowd / crowd.max())
+    assert base.min() < 0.9
+
+
+def test_contrast_counts_stars_and_scrubs_and_lineups_of_the_middle(small):
+    """Both kinds gain at the same ownership; by hand: squared standard scores of salaries, less the field's mean."""
+    salaries = small.prices.salaries_dollars
+    scores = (salaries - salaries.mean()) / salaries.std()
+    by_hand = (scores**2)[small.universe.lineups.astype(int)].sum(axis=1) - small.shares @ scores**2
+    found = contrast(small.universe, salaries, small.shares)
+    assert found == pytest.approx(by_hand)
+    plain, bent = (
+        all_probabilities(fit_field(small.universe, small.prices, small.shares, FieldParameters(contrast=strength)))
+        for strength in (0.0, 8.0)
+    )
+    assert bent @ found**2 > 1.1 * (plain @ found**2)
+    assert bent[found > 2].sum() > plain[found > 2].sum()
+    assert bent[found < -2].sum() > plain[found < -2].sum()
+
+
+def test_equal_salaries_have_no_contrast(small):
+    assert not contrast(small.universe, np.full(12, 5000), small.shares).any()
 
 
 def test_sampling_follows_the_distribution(field, rng):
@@ -106,7 +155,7 @@ def test_impossible_ownership_gives_the_nearest_with_its_distance(small):
     """Everyone on the four dearest drivers cannot be paid for; a linear programme bounds the distance from below."""
     wanted = np.full(12, 0.02)
     wanted[:4] = (4.0 - 8 * 0.02) / 4
-    field = fit_field(small.universe, small.cap, wanted, FieldParameters())
+    field = fit_field(small.universe, small.prices, wanted, FieldParameters())
     assert field.distance > 0.5
     achieved = all_probabilities(field) @ incidence(small.universe)
     assert np.linalg.norm(achieved - wanted) == pytest.approx(field.distance, abs=5e-3)
@@ -164,7 +213,7 @@ def test_fields_at_the_limit_of_the_cap_stay_there_when_surprised(rng):
     universe = enumerate_lineups(salaries, 5, 36_000)
     full = (universe.salaries_dollars >= 35_900).astype(float)
     shares = full / full.sum() @ incidence(universe)
-    field = fit_field(universe, 36_000, shares, FieldParameters(salary_tilt=3.0))
+    field = fit_field(universe, Prices(salaries, 36_000), shares, FieldParameters(salary_tilt=3.0))
     owned = np.array(
         [
             field.surprised(draw_surprise(shares, 20.0, rng.random(20))).entry_shares @ incidence(universe)
@@ -185,7 +234,8 @@ def test_shift_keeps_the_order_and_makes_the_sum():
 
 def test_parameters_between_the_fitted_fees_lie_between():
     low, middle, high = (default_parameters(fee) for fee in (100, 5_000, 200_000))
-    assert low.salary_tilt < middle.salary_tilt < high.salary_tilt
+    for name in ("salary_tilt", "sharpness", "contrast"):
+        assert getattr(low, name) < getattr(middle, name) < getattr(high, name)
     assert low == default_parameters(800)
     assert high == default_parameters(55_500)
 
@@ -195,5 +245,5 @@ def test_universe_of_another_roster_size_works(rng):
     universe = enumerate_lineups(salaries, 5, 40_000)
     p = rng.gamma(0.3, size=universe.n_lineups)
     shares = (p / p.sum()) @ incidence(universe)
-    field = fit_field(universe, 40_000, shares, PARAMETERS)
+    field = fit_field(universe, Prices(salaries, 40_000), shares, PARAMETERS)
     assert np.abs(all_probabilities(field) @ incidence(universe) - shares).max() < 1e-4

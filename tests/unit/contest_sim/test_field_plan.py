@@ -17,7 +17,7 @@ N_ENTRIES, N_FIELDS, CONCENTRATION = 500, 120, 60.0
 
 @pytest.fixture(scope="module")
 def field(small):
-    return fit_field(small.universe, small.cap, small.shares, FieldParameters())
+    return fit_field(small.universe, small.prices, small.shares, FieldParameters())
 
 
 def ownership(opponents):
@@ -53,13 +53,13 @@ def other(small):
     """A field of other ownership, salary habits and sharpness, as of another contest of the race."""
     weights = np.random.default_rng(6).gamma(0.5, size=small.universe.n_lineups)
     shares = np.array([weights[(small.universe.lineups == driver).any(axis=1)].sum() for driver in range(12)])
-    return fit_field(small.universe, small.cap, shares / weights.sum(), FieldParameters(0.9, 1.0))
+    return fit_field(small.universe, small.prices, shares / weights.sum(), FieldParameters(0.9, 1.0))
 
 
 def expected_ownership(plan, contest):
     """Ownership of each field's entries before any is drawn; shape (n_fields, 12)."""
     models = [plan.draw(index)[contest].model for index in range(N_FIELDS)]
-    return np.array([model.space.ownership(model.entry_shares) for model in models])
+    return np.array([model.space.ownership(model.shares_between) for model in models])
 
 
 def surprises(plan, contest):

@@ -1,5 +1,6 @@
 """Contests against a brute force that ranks entries one by one."""
 
+import tracemalloc
 from fractions import Fraction
 
 import numpy as np
@@ -89,10 +90,22 @@ def test_choices_are_played_in_place_of_each_other(small, rng):
         assert outcome.portfolio.tolist() == alone.portfolio.tolist()
 
 
-def test_the_whole_pool_is_paid_in_every_scenario(played):
-    small, _, _, _, everyone = played
-    money, _ = brute_force(small.ticks, everyone, places(TABLE))
-    assert all(sum(scenario) == TABLE.pool_cents for scenario in money)
+def test_the_whole_pool_is_paid_in_every_scenario(small, rng):
+    """Two users who fill a contest between them, each seen as oneself against the other."""
+    lineups = small.universe.lineups[rng.integers(0, small.universe.n_lineups, 48)]
+    contest = Contest(48, 100, TABLE)
+    prizes = [
+        play_contests(
+            small.ticks,
+            [contest],
+            Entries(np.ascontiguousarray(lineups[mine]), np.ones(mine.sum(), dtype=np.int64)),
+            known(lineups[~mine]),
+            n_fields=1,
+        )[0].portfolio
+        for mine in (np.arange(48) < 19, np.arange(48) >= 19)
+    ]
+    assert all(len({*mine}) > 10 for mine in prizes)
+    assert sum(prizes) == pytest.approx(np.full(len(small.ticks), TABLE.pool_cents), rel=1e-12)
 
 
 def test_pool_is_conserved_when_all_entries_are_ones_own(small):
@@ -102,6 +115,28 @@ def test_pool_is_conserved_when_all_entries_are_ones_own(small):
     outcome = play_contests(small.ticks, [contest], own, lambda _index: [Drawn(nobody)], n_fields=1)[0]
     assert outcome.portfolio == pytest.approx(np.full(60, float(TABLE.pool_cents)), rel=1e-12)
     assert (np.round(outcome.portfolio).astype(int) == TABLE.pool_cents).all()
+
+
+def test_memory_grows_neither_with_scenarios_nor_with_opponents_times_scenarios(rng):
+    """All scores at once would be 4 bytes for each of 3,000 x 20,000: 240 MB."""
+    lineups = np.sort(np.argsort(rng.random((20_000, 36)), axis=1)[:, :6], axis=1).astype(np.int8)
+    opponents = Opponents.compress(lineups)
+    own = Entries(lineups[:5], np.ones(5, dtype=np.int64))
+    contest = Contest(20_005, 100, TABLE)
+    ticks = rng.integers(0, 1200, (3000, 36)).astype(np.int16)
+
+    def peak(n_scenarios):
+        tracemalloc.start()
+        try:
+            play_contests(ticks[:n_scenarios], [contest], own, lambda _index: [Drawn(opponents)], n_fields=1)
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    peak(100)
+    few, many = peak(300), peak(3000)
+    assert few < 5_000_000
+    assert many - few < 1_000_000
 
 
 def test_own_and_foreign_duplicates_are_counted(played):

@@ -56,10 +56,13 @@ def test_cash_and_tickets_of_stated_value_add_up(line: str, cents: int):
         "1st 2 x $20 Tickets",
         "1st $2 Million Final Ticket",
         "1st $5K",
+        "1st $1,00",
+        "1st $1,0000",
+        "1st $10,000,00",
     ],
 )
 def test_prizes_without_a_value_are_refused(line: str):
-    """Above all, what a ticket admits to is not taken for what it is worth."""
+    """Above all, what a ticket admits to is not taken for what it is worth, nor a decimal comma for a thousand's."""
     with pytest.raises(InvalidInput, match=r"line 1.*cannot read"):
         parse_prizes(line)
 

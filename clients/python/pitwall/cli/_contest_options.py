@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
+from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,37 +25,8 @@ _TABLE = "contest"
 OpponentsOption = Annotated[
     int, typer.Option(help="Entries of others in the contest.", callback=within("opponents", 1))
 ]
-FeeOption = Annotated[float, typer.Option(help="Entry fee in dollars.", callback=within("fee", 0))]
-FirstShareOption = Annotated[
-    float,
-    typer.Option(
-        help="First prize as a share of the prize pool.", callback=within("first-share", 0, 1, above_low=True)
-    ),
-]
-PaidShareOption = Annotated[
-    float,
-    typer.Option(help="Share of the entries that are paid.", callback=within("paid-share", 0, 1, above_low=True)),
-]
-MinCashOption = Annotated[
-    float,
-    typer.Option(help="Least prize in entry fees.", callback=within("min-cash", 0, 1000, above_low=True)),
-]
-RakeOption = Annotated[
-    float,
-    typer.Option(help="Share of the fees that the site keeps.", callback=within("rake", 0, 1, below_high=True)),
-]
 PrizesOption = Annotated[
     Path | None, typer.Option(help="Prize table as text from the contest page: '1st $2,000', '4th - 5th $250.00'.")
-]
-OverlayOption = Annotated[
-    float,
-    typer.Option(help="Dollars in prizes that the site adds beyond the fees.", callback=within("overlay", 0)),
-]
-MaxEntriesOption = Annotated[
-    int,
-    typer.Option(
-        help="Entries the contest allows per user: 1, 3, 20, 150 ...", callback=within("max-entries", 1, 100_000)
-    ),
 ]
 InsightOption = Annotated[
     float | None,
@@ -102,6 +76,65 @@ class ContestOptions:
             max_entries_per_user=self.max_entries,
             overlay_dollars=self.overlay,
         )
+
+
+_CONTEST_OPTIONS: dict[str, Any] = {
+    "fee": Annotated[float, typer.Option(help="Entry fee in dollars.", callback=within("fee", 0))],
+    "first_share": Annotated[
+        float,
+        typer.Option(
+            help="First prize as a share of the prize pool.", callback=within("first-share", 0, 1, above_low=True)
+        ),
+    ],
+    "paid_share": Annotated[
+        float,
+        typer.Option(help="Share of the entries that are paid.", callback=within("paid-share", 0, 1, above_low=True)),
+    ],
+    "min_cash": Annotated[
+        float, typer.Option(help="Least prize in entry fees.", callback=within("min-cash", 0, 1000, above_low=True))
+    ],
+    "rake": Annotated[
+        float,
+        typer.Option(help="Share of the fees that the site keeps.", callback=within("rake", 0, 1, below_high=True)),
+    ],
+    "overlay": Annotated[
+        float,
+        typer.Option(help="Dollars in prizes that the site adds beyond the fees.", callback=within("overlay", 0)),
+    ],
+    "max_entries": Annotated[
+        int,
+        typer.Option(
+            help="Entries the contest allows per user: 1, 3, 20, 150 ...", callback=within("max-entries", 1, 100_000)
+        ),
+    ],
+    "prizes": PrizesOption,
+}
+
+
+def with_contest_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with an option for each thing that a contest is, in place of its parameter ``contest``."""
+
+    @wraps(command)
+    def told(*args: Any, **given: Any) -> None:
+        stated = {name: given.pop(name) for name in _CONTEST_OPTIONS}
+        command(*args, contest=ContestOptions(**stated | {"prizes": prize_text(stated["prizes"])}), **given)
+
+    parameters = []
+    for parameter in inspect.signature(command, eval_str=True).parameters.values():
+        if parameter.name == "contest":
+            parameters += _contest_parameters(parameter.kind)
+        else:
+            parameters.append(parameter)
+    told.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return told
+
+
+def _contest_parameters(kind: Any) -> list[inspect.Parameter]:
+    defaults = {name: getattr(ContestOptions, name) for name in _CONTEST_OPTIONS} | {"prizes": None}
+    return [
+        inspect.Parameter(name, kind, default=defaults[name], annotation=annotation)
+        for name, annotation in _CONTEST_OPTIONS.items()
+    ]
 
 
 def prize_text(prizes: Path | None) -> str:

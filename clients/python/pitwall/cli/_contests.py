@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -22,17 +23,9 @@ from pitwall.cli._common import (
 from pitwall.cli._contest_options import (
     DEFAULT_OPPONENTS,
     ContestOptions,
-    FeeOption,
-    FirstShareOption,
     InsightOption,
-    MaxEntriesOption,
-    MinCashOption,
-    OverlayOption,
-    PaidShareOption,
-    PrizesOption,
-    RakeOption,
-    prize_text,
     read_contests,
+    with_contest_options,
 )
 from pitwall.cli._ranges import MAX_SEED, within
 from pitwall.cli._scenarios import SetOption
@@ -42,7 +35,7 @@ from pitwall.job import following_seed
 from pitwall.sitefiles import pool_of_race, read_lineups
 from pitwall.sitefiles._problems import read_bytes
 from pitwall.sitefiles.standings import read_standings
-from pitwall.types.contests import ContestResult, EntrySelection, FieldReport, PortfolioResult, SimulationResult
+from pitwall.types.contests import ContestResult, EntrySelection, PortfolioResult, SimulationResult
 
 DEFAULT_KELLY = 0.25
 
@@ -103,9 +96,9 @@ def _percent(share: float, standard_error: float, digits: int) -> str:
     return f"{100 * share:.{digits}f} % +- {100 * standard_error:.{digits}f}"
 
 
-def print_field_warnings(field: FieldReport) -> None:
-    """What the field could not meet, on standard error."""
-    for warning in field.warnings:
+def print_warnings(warnings: Iterable[str]) -> None:
+    """What a careful user should know of a field or a choice, on standard error."""
+    for warning in warnings:
         errors.print(f"warning: {warning}", markup=False)
 
 
@@ -142,6 +135,7 @@ def _opponents(stated: int | None, standings: Path | None, own_user: str) -> int
     return sum(1 for entry in entries if entry.lineup and not (user and entry.user.casefold() == user))
 
 
+@with_contest_options
 def simulate(
     context: typer.Context,
     race_id: RaceArgument,
@@ -153,14 +147,7 @@ def simulate(
             callback=within("opponents", 1),
         ),
     ] = None,
-    fee: FeeOption = ContestOptions.fee,
-    first_share: FirstShareOption = ContestOptions.first_share,
-    paid_share: PaidShareOption = ContestOptions.paid_share,
-    min_cash: MinCashOption = ContestOptions.min_cash,
-    rake: RakeOption = ContestOptions.rake,
-    overlay: OverlayOption = ContestOptions.overlay,
-    max_entries: MaxEntriesOption = ContestOptions.max_entries,
-    prizes: PrizesOption = None,
+    contest: ContestOptions = ContestOptions(),  # noqa: B008 - frozen, and an option each on the command line
     contests: Annotated[
         Path | None,
         typer.Option(help="TOML file of several contests, each [[contest]] with name, entries, fee, prizes ..."),
@@ -185,24 +172,14 @@ def simulate(
 
     Example: `pitwall simulate sample --lineups out/lineups.csv`
     """
-    shown = ContestOptions(
-        fee=fee,
-        max_entries=max_entries,
-        overlay=overlay,
-        prizes=prize_text(prizes),
-        first_share=first_share,
-        paid_share=paid_share,
-        min_cash=min_cash,
-        rake=rake,
-    )
-    described = [shown] if contests is None else read_contests(contests, shown)
+    described = [contest] if contests is None else read_contests(contests, contest)
     n_opponents = _opponents(opponents, standings, own_user)
     with client_of(context) as client, Bars(shown=not as_json) as bars:
         race = client.races.get(race_id)
         entries = read_lineups(lineups, pool_of_race(race))
         asked = [options.contest(n_opponents, len(entries)) for options in described]
-        for contest in asked:
-            client.contests.resolve_prizes(contest)
+        for one in asked:
+            client.contests.resolve_prizes(one)
         set_id, note = _set_to_play(client, race_id, scenario_set, bars)
         if not as_json:
             errors.print(note, markup=False, soft_wrap=True)
@@ -224,7 +201,7 @@ def simulate(
 
 
 def _print_simulation(result: SimulationResult, names: list[str]) -> None:
-    print_field_warnings(result.field)
+    print_warnings(result.field.warnings)
     several = len(result.contests) > 1
     for contest in result.contests:
         if several:

@@ -11,7 +11,6 @@ from pitwall.cli._common import (
     Bars,
     JsonOption,
     client_of,
-    errors,
     output,
     plural,
     print_json,
@@ -21,19 +20,11 @@ from pitwall.cli._common import (
 from pitwall.cli._contest_options import (
     DEFAULT_OPPONENTS,
     ContestOptions,
-    FeeOption,
-    FirstShareOption,
     InsightOption,
-    MaxEntriesOption,
-    MinCashOption,
     OpponentsOption,
-    OverlayOption,
-    PaidShareOption,
-    PrizesOption,
-    RakeOption,
-    prize_text,
+    with_contest_options,
 )
-from pitwall.cli._contests import print_comparisons, print_field_warnings, print_portfolio_result
+from pitwall.cli._contests import print_comparisons, print_portfolio_result, print_warnings
 from pitwall.cli._lineups import print_diagnostics, refuse_shortage
 from pitwall.cli._portfolio_options import (
     FormatOption,
@@ -68,6 +59,7 @@ from pitwall.sitefiles import require_layout
 from pitwall.tracks import find_track
 
 
+@with_contest_options
 def run(
     context: typer.Context,
     salaries: SalariesOption,
@@ -91,14 +83,7 @@ def run(
         SelectRule, typer.Option(help="tail: lineups as proven; equity: those of a larger pool that together pay best.")
     ] = SelectRule.TAIL,
     opponents: OpponentsOption = DEFAULT_OPPONENTS,
-    fee: FeeOption = ContestOptions.fee,
-    first_share: FirstShareOption = ContestOptions.first_share,
-    paid_share: PaidShareOption = ContestOptions.paid_share,
-    min_cash: MinCashOption = ContestOptions.min_cash,
-    rake: RakeOption = ContestOptions.rake,
-    overlay: OverlayOption = ContestOptions.overlay,
-    max_entries: MaxEntriesOption = ContestOptions.max_entries,
-    prizes: PrizesOption = None,
+    contest: ContestOptions = ContestOptions(),  # noqa: B008 - frozen, and an option each on the command line
     insight: InsightOption = None,
     seed: Annotated[int, typer.Option(help="Seed of everything random.", callback=within("seed", 0, MAX_SEED))] = 1,
     out: Annotated[Path, typer.Option(help="Folder for lineups.csv, result.json and report.html.")] = Path("out"),
@@ -115,16 +100,6 @@ def run(
     """
     require_layout(site, layout)  # before the work whose lineups it would refuse
     found, n_laps = find_track(track, laps)
-    contest = ContestOptions(
-        fee=fee,
-        max_entries=max_entries,
-        overlay=overlay,
-        prizes=prize_text(prizes),
-        first_share=first_share,
-        paid_share=paid_share,
-        min_cash=min_cash,
-        rake=rake,
-    )
     config = JobConfig(
         race_id=race_id,
         salaries=salaries,
@@ -172,12 +147,12 @@ def _run_and_tell(context: typer.Context, config: JobConfig, out: Path, layout: 
 def _print_result(result: JobResult, paths: list[Path]) -> None:
     print_import_report(result.import_report, with_sheet=result.config.race_sheet is not None)
     print_set_warnings(result.scenario_set)
-    for warning in result.ownership.warnings:
-        errors.print(f"warning: {warning}", markup=False)
-    print_field_warnings(result.simulation.field)
+    told = result.simulation.field.warnings
+    print_warnings([*result.ownership.warnings, *told])
     _print_lineups(result)
     print_diagnostics(result.portfolio)
     if result.selection is not None:
+        print_warnings([warning for warning in result.selection.warnings if warning not in told])
         print_comparisons(result.selection)
     print_portfolio_result(result.contest.portfolio)
     seconds = ", ".join(f"{stage} {spent:.1f} s" for stage, spent in result.timings_seconds.items())

@@ -98,11 +98,12 @@ class ProfitQuantile:
 
 @dataclass(frozen=True)
 class ProfitExposure:
-    """Prize money tied to one driver or regime."""
+    """Prize money tied to one driver or regime, and what is left of it after the fees of the same entries."""
 
     name: str
     mean_prize_cents: float
     share: float
+    mean_profit_cents: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -209,6 +209,7 @@ class ModelField(_message.Message):
     SHARPNESS_FIELD_NUMBER: _builtins.int
     REDRAW_OWNERSHIP_FIELD_NUMBER: _builtins.int
     INSIGHT_FIELD_NUMBER: _builtins.int
+    CONTRAST_FIELD_NUMBER: _builtins.int
     salary_tilt: _builtins.float
     """Optional. How much the field dislikes salary left unused: log-probability per e-fold of 1 + left / $100. (What is
     linear in salary changes nothing once ownership is given.) Default: fitted, by entry fee.
@@ -223,6 +224,10 @@ class ModelField(_message.Message):
     """Optional. How much the field knows that you do not: correlation, over the drivers of a race, of what ownership and
     points do beyond expectation. 0: nothing. Takes effect with `redraw_ownership`. Default: 0.29, fitted.
     """
+    contrast: _builtins.float
+    """Optional. How unevenly entrants mix dear and cheap drivers: log-probability per square of a lineup's contrast, the
+    sum of its drivers' squared standardised salaries less the field's mean, in tens. Default: fitted, by entry fee.
+    """
     @_builtins.property
     def ownership_percent(self) -> _containers.RepeatedCompositeFieldContainer[_lineup_pb2.DriverValue]:
         """Optional. The user's own ownership in per cent, in place of the ownership service's. All drivers that start."""
@@ -235,11 +240,14 @@ class ModelField(_message.Message):
         sharpness: _builtins.float | None = ...,
         redraw_ownership: _builtins.bool | None = ...,
         insight: _builtins.float | None = ...,
+        contrast: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_insight", b"_insight", "_redraw_ownership", b"_redraw_ownership", "_salary_tilt", b"_salary_tilt", "_sharpness", b"_sharpness", "insight", b"insight", "redraw_ownership", b"redraw_ownership", "salary_tilt", b"salary_tilt", "sharpness", b"sharpness"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_contrast", b"_contrast", "_insight", b"_insight", "_redraw_ownership", b"_redraw_ownership", "_salary_tilt", b"_salary_tilt", "_sharpness", b"_sharpness", "contrast", b"contrast", "insight", b"insight", "redraw_ownership", b"redraw_ownership", "salary_tilt", b"salary_tilt", "sharpness", b"sharpness"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_insight", b"_insight", "_redraw_ownership", b"_redraw_ownership", "_salary_tilt", b"_salary_tilt", "_sharpness", b"_sharpness", "insight", b"insight", "ownership_percent", b"ownership_percent", "redraw_ownership", b"redraw_ownership", "salary_tilt", b"salary_tilt", "sharpness", b"sharpness"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_contrast", b"_contrast", "_insight", b"_insight", "_redraw_ownership", b"_redraw_ownership", "_salary_tilt", b"_salary_tilt", "_sharpness", b"_sharpness", "contrast", b"contrast", "insight", b"insight", "ownership_percent", b"ownership_percent", "redraw_ownership", b"redraw_ownership", "salary_tilt", b"salary_tilt", "sharpness", b"sharpness"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__contrast: _TypeAlias = _typing.Literal["contrast"]  # noqa: Y015
+    _WhichOneofArgType__contrast: _TypeAlias = _typing.Literal["_contrast", b"_contrast"]  # noqa: Y015
     _WhichOneofReturnType__insight: _TypeAlias = _typing.Literal["insight"]  # noqa: Y015
     _WhichOneofArgType__insight: _TypeAlias = _typing.Literal["_insight", b"_insight"]  # noqa: Y015
     _WhichOneofReturnType__redraw_ownership: _TypeAlias = _typing.Literal["redraw_ownership"]  # noqa: Y015
@@ -248,6 +256,8 @@ class ModelField(_message.Message):
     _WhichOneofArgType__salary_tilt: _TypeAlias = _typing.Literal["_salary_tilt", b"_salary_tilt"]  # noqa: Y015
     _WhichOneofReturnType__sharpness: _TypeAlias = _typing.Literal["sharpness"]  # noqa: Y015
     _WhichOneofArgType__sharpness: _TypeAlias = _typing.Literal["_sharpness", b"_sharpness"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__contrast) -> _WhichOneofReturnType__contrast | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__insight) -> _WhichOneofReturnType__insight | None: ...
     @_typing.overload
@@ -495,22 +505,26 @@ class ProfitExposure(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     MEAN_PRIZE_CENTS_FIELD_NUMBER: _builtins.int
     SHARE_FIELD_NUMBER: _builtins.int
+    MEAN_PROFIT_CENTS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Output only. Site id of the driver, or name of the regime."""
     mean_prize_cents: _builtins.float
     """Output only. Mean prize money in cents won by entries with the driver, or in scenarios of the regime."""
     share: _builtins.float
     """Output only. Share of all prize money."""
+    mean_profit_cents: _builtins.float
+    """Output only. The mean prize money less the fees of the entries with the driver, or of all entries in the regime."""
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
         mean_prize_cents: _builtins.float = ...,
         share: _builtins.float = ...,
+        mean_profit_cents: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["mean_prize_cents", b"mean_prize_cents", "name", b"name", "share", b"share"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["mean_prize_cents", b"mean_prize_cents", "mean_profit_cents", b"mean_profit_cents", "name", b"name", "share", b"share"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
