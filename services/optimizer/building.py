@@ -52,7 +52,7 @@ class PortfolioJob:
         with self._stage("inputs"):
             inputs = fetch(self._request, self._peers, self._call)
         spec, plan = self._spec(inputs)
-        searches = Searches(self._search_plan(inputs), self._library, self._call)
+        searches = Searches(self._search_plan(inputs), self._library, self._call, self._seconds_left)
         with self._stage("table"):
             # The summary needs it in any case, and once the search is cut short there is no time to make it.
             searches.of_regime()
@@ -74,7 +74,7 @@ class PortfolioJob:
             peers=self._peers,
             call=self._call,
             report=report,
-            should_stop=self._should_stop,
+            seconds_left=self._seconds_left,
         )
         with self._stage("reports"):
             summary = reports.summarize(context)
@@ -82,8 +82,11 @@ class PortfolioJob:
         summary.timings_seconds.update(self._timings)
         emit(pb.BuildPortfolioResponse(summary=summary))
 
+    def _seconds_left(self) -> float:
+        return self._stop_at - time.monotonic()
+
     def _should_stop(self) -> bool:
-        return time.monotonic() >= self._stop_at
+        return self._seconds_left() <= 0
 
     @contextmanager
     def _stage(self, name: str) -> Iterator[None]:

@@ -11,6 +11,7 @@ from pitwall.optimizer.v1 import optimizer_service_pb2 as pb
 from pitwall.optimizer.v1 import portfolio_pb2
 from services.common.domain.errors import FailedPrecondition, ServiceError
 from services.common.domain.race import Race
+from services.common.domain.work import Checkpoint, no_checkpoint
 from services.common.matrix.scenario_matrix import ScenarioMatrix
 from services.common.rpc.calls import Call
 from services.common.rpc.peers import OwnershipPeer, ScenarioPeer
@@ -45,6 +46,8 @@ class Inputs:
         Per driver; None where nobody asked for them or could tell.
     n_generations
         Scenario generations triggered because the set was too small.
+    spare_set_id
+        The set that was too small, if another was made; independent of it.
     """
 
     race: Race
@@ -56,10 +59,11 @@ class Inputs:
     ownership_percent: npt.NDArray[np.float64] | None
     optimal_percent: npt.NDArray[np.float64] | None = None
     n_generations: int = 0
+    spare_set_id: str = ""
     warnings: list[str] = field(default_factory=list)
 
 
-def slate_of(race: Race, matrix: ScenarioMatrix) -> Slate:
+def slate_of(race: Race, matrix: ScenarioMatrix, checkpoint: Checkpoint = no_checkpoint) -> Slate:
     """The scenarios of a race as the core takes them.
 
     Raises
@@ -74,7 +78,7 @@ def slate_of(race: Race, matrix: ScenarioMatrix) -> Slate:
             metadata={"race_id": race.race_id, "scenario_set_id": matrix.scenario_set_id},
         )
     slate = Slate(matrix.ticks_by_driver, race.salaries_dollars, race.rules.roster_size, race.rules.salary_cap_dollars)
-    check_range(slate)
+    check_range(slate, checkpoint)
     return slate
 
 
@@ -89,12 +93,13 @@ def fetch(request: pb.BuildPortfolioRequest, peers: Peers, call: Call) -> Inputs
     inputs = Inputs(
         race=race,
         matrix=matrix,
-        slate=slate_of(race, matrix),
+        slate=slate_of(race, matrix, call.checkpoint),
         terms=supply.terms,
         structure=structure,
         leverage=leverage,
         ownership_percent=ownership,
         n_generations=supply.n_generations,
+        spare_set_id=supply.spare_set_id,
         warnings=warnings,
     )
     return replace(inputs, optimal_percent=_optimal_percent(inputs, peers, call))

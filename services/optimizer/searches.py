@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ from services.optimizer.core.objective import Term, build_objective
 from services.optimizer.core.portfolio import Search
 from services.optimizer.core.slate import Slate
 from services.optimizer.core.table_search import TableSearch
+from services.optimizer.core.time_limit import TimeUp, ending
 from services.optimizer.tables import TableLibrary
 
 
@@ -49,9 +51,11 @@ class SearchPlan:
 class Searches:
     """The searches of one portfolio, made when first needed."""
 
-    def __init__(self, plan: SearchPlan, library: TableLibrary, call: Call) -> None:
+    def __init__(self, plan: SearchPlan, library: TableLibrary, call: Call, seconds_left: Callable[[], float]) -> None:
         self._plan = plan
         self._library = library
+        self._seconds_left = seconds_left
+        self._look = ending(call.checkpoint, lambda: seconds_left() <= 0)
         self.call = call
         self._made: dict[str, Search] = {}
         weights = [weight for _, weight in plan.regime_weights]
@@ -80,11 +84,15 @@ class Searches:
         return np.flatnonzero(self._plan.regimes == self._plan.regime_names.index(regime))
 
     def _open(self, slate: Slate, content: str) -> Search:
+        """A table search; without a table where it would be too large, or the time would end before it is made.
+
+        Branch and bound has a good lineup and a bound on the others from its first moment on.
+        """
         objective = build_objective(self._plan.terms, slate.n_scenarios)
         checkpoint = self.call.checkpoint
         try:
-            return TableSearch(self._library.get(content, slate, objective, checkpoint), checkpoint)
-        except UniverseTooLarge:
+            return TableSearch(self._library.get(content, slate, objective, self._look), checkpoint)
+        except (UniverseTooLarge, TimeUp):
             return BranchSearch(slate, objective, checkpoint)
 
     def uncached(self, slate: Slate) -> Search:
@@ -93,7 +101,7 @@ class Searches:
         checkpoint = self.call.checkpoint
 
         def open_table() -> Search:
-            return TableSearch(self._library.build(slate, objective, checkpoint), checkpoint)
+            return TableSearch(self._library.build(slate, objective, self._look), checkpoint)
 
         return BranchOrTable(BranchSearch(slate, objective, checkpoint), open_table, self.of_regime())
 

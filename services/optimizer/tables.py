@@ -32,6 +32,8 @@ class TableLibrary:
             If no lineup is legal.
         UniverseTooLarge
             If there are too many for a table.
+        TimeUp
+            As the checkpoint does.
         """
         key = _key(content, slate, objective)
         found = self._kept(key)

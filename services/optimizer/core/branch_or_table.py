@@ -9,15 +9,23 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from services.common.universe import UniverseTooLarge
-from services.optimizer.core.branch_search import SLICE_SECONDS, BranchSearch
+from services.optimizer.core.branch_search import BranchSearch
+from services.optimizer.core.branch_walks import SLICE_SECONDS
 from services.optimizer.core.demand import Lineups
+from services.optimizer.core.leaders import Leaders
 from services.optimizer.core.objective import Objective
 from services.optimizer.core.portfolio import Search
 from services.optimizer.core.query import Query, Solution
+from services.optimizer.core.time_limit import ShouldStop, TimeUp
 
 _TABLE_SECONDS_PER_LINEUP = 4e-8
 _TABLE_SECONDS_PER_TOTAL = 1.5e-11
 """Measured on 2.4 million lineups and 10,000 scenarios, two cores."""
+
+
+def table_seconds(n_legal: int, n_scenarios: int) -> float:
+    """What a table takes to make, about."""
+    return n_legal * (_TABLE_SECONDS_PER_LINEUP + _TABLE_SECONDS_PER_TOTAL * n_scenarios)
 
 
 class BranchOrTable:
@@ -31,22 +39,23 @@ class BranchOrTable:
         self._open_table = open_table
         self._lister = lister
         self._table: Search | None = None
-        totals = branch.n_legal * branch.objective.n_scenarios
-        seconds = _TABLE_SECONDS_PER_LINEUP * branch.n_legal + _TABLE_SECONDS_PER_TOTAL * totals
-        self._slices_left = 1 + round(seconds / SLICE_SECONDS)
+        self._slices_left = 1 + round(table_seconds(branch.n_legal, branch.objective.n_scenarios) / SLICE_SECONDS)
 
     @property
     def objective(self) -> Objective:
         """Gives the unit of values."""
         return self._branch.objective
 
-    def solve(self, query: Query, should_stop: Callable[[], bool]) -> Solution | None:
+    def solve(self, query: Query, should_stop: ShouldStop) -> Solution | None:
         """Return the best lineup that the query allows, None when it allows none."""
         if self._table is None:
             found = self._branch.solve(query, lambda: self._is_spent() or should_stop())
             if found is None or found.proven or should_stop():
                 return found
-            self._table = self._table_or_branch()
+            try:
+                self._table = self._table_or_branch()
+            except TimeUp:
+                return found
         return self._table.solve(query, should_stop)
 
     def value(self, columns: tuple[int, ...]) -> int:
@@ -60,6 +69,10 @@ class BranchOrTable:
     def count(self, query: Query) -> int:
         """Return how many lineups are allowed, -1 where that is not known."""
         return self._lister.count(query)
+
+    def leaders(self, query: Query, best: Solution, depth: int, n: int, should_stop: ShouldStop) -> Leaders:
+        """Return the allowed lineups within ``depth`` units of the best one, at most ``n``."""
+        return (self._table or self._branch).leaders(query, best, depth, n, should_stop)
 
     def sample(self, query: Query, n: int) -> tuple[Lineups, bool]:
         """Return ``n`` allowed lineups spread over all, and whether there are no others."""
