@@ -44,6 +44,24 @@ class AllowedRows:
             self._forbid(columns, query.min_distinct)
         self._rules, self._earlier, self._min_distinct = query.rules, query.earlier, query.min_distinct
 
+    def spread(self, n: int) -> tuple[npt.NDArray[np.int64], bool]:
+        """Up to ``n`` allowed rows spread over all, ascending, and whether there are no others."""
+
+        def count(start: int, stop: int) -> int:
+            return int(np.count_nonzero(self.mask[start:stop]))
+
+        counts = np.array(list(run_blocks(count, self._blocks, checkpoint=self._checkpoint)))
+        n_allowed = int(counts.sum())
+        ranks = np.linspace(0, n_allowed - 1, min(n, n_allowed)).astype(np.int64)
+        before = np.cumsum(counts) - counts
+        rows = [np.zeros(0, dtype=np.int64)]
+        for (start, stop), first, size in zip(self._blocks, before, counts, strict=True):
+            wanted = ranks[(ranks >= first) & (ranks < first + size)] - first
+            if len(wanted):
+                self._checkpoint()
+                rows.append(start + np.flatnonzero(self.mask[start:stop])[wanted])
+        return np.concatenate(rows), n_allowed <= n
+
     def _mark(self, rules: LineupRules) -> None:
         table, arrays = self._table, rules.reordered(self._table.order).arrays()
 

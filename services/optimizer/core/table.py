@@ -211,10 +211,18 @@ def _prefix_starts(lineups: npt.NDArray[np.int8], checkpoint: Checkpoint) -> Int
 
 def _bound_prefixes(table: TailTable, salaries: Int64, checkpoint: Checkpoint) -> None:
     """Bound every prefix by its best completion per scenario that the salary left could buy."""
-    prefixes = np.ascontiguousarray(table.lineups[table.prefix_start[:-1], :-2])
-    left = table.slate.salary_cap_dollars - salaries[prefixes].sum(axis=1, dtype=np.int64)
-    left = np.minimum(left, np.sort(salaries)[-2:].sum())
+    firsts, richest = table.prefix_start[:-1], np.sort(salaries)[-2:].sum()
+    prefixes = np.empty((len(firsts), max(0, table.lineups.shape[1] - 2)), dtype=np.int8)
+    left = np.empty(len(firsts), dtype=np.int64)
+
+    def afford(start: int, stop: int) -> None:
+        prefixes[start:stop] = table.lineups[firsts[start:stop], :-2]
+        spent = salaries[prefixes[start:stop]].sum(axis=1, dtype=np.int64)
+        left[start:stop] = np.minimum(table.slate.salary_cap_dollars - spent, richest)
+
+    list(run_blocks(afford, cut(len(firsts), _SPREAD_BLOCK), checkpoint=checkpoint))
     edges = np.unique(np.quantile(left, np.linspace(0, 1, _SALARY_BUCKETS + 1)[1:], method="higher"))
+    checkpoint()
     buckets = np.searchsorted(edges, left).astype(np.int8)
     over = np.zeros((len(prefixes), len(table.sizes)), dtype=np.int64)
     n_blocks = -(-table.slate.n_scenarios // _SCENARIO_BLOCK)

@@ -62,9 +62,8 @@ class TableSearch:
     def sample(self, query: Query, n: int) -> tuple[Lineups, bool]:
         """Return ``n`` allowed lineups spread over all, and whether there are no others; momentary rules aside."""
         self._rows.allowed.follow(query)
-        rows = np.flatnonzero(self._rows.allowed.mask)
-        spread = np.linspace(0, len(rows) - 1, min(n, len(rows))).astype(np.int64)
-        return self._table.columns_of(rows[spread]), len(rows) <= n
+        rows, complete = self._rows.allowed.spread(n)
+        return self._table.columns_of(rows), complete
 
     def heaviest(self, query: Query) -> Lineups:
         """Return allowed lineups of great driver units less tolls, the greatest of all among them."""
@@ -104,6 +103,7 @@ class TableSearch:
         largest = max(_FIRST_BATCH, min(_LARGEST_BATCH, _LARGEST_BATCH_TOTALS // table.slate.n_scenarios))
         while True:
             keep = (values >= best) & (table.stage[rows] != STAGE_EXACT)
+            self._checkpoint()
             rows, values = rows[keep], values[keep]
             if not len(rows):
                 break
@@ -114,11 +114,13 @@ class TableSearch:
             # Thresholds that fit the value to beat are close for most rows in question.
             thresholds = table.own_thresholds(best_row) if best_row >= 0 else table.thresholds
             fresh = np.flatnonzero(table.stage[rows] == STAGE_PREFIX)
+            self._checkpoint()
             bounded = fresh[greatest(values[fresh], size)]
             self._rows.tighten(rows[bounded], thresholds, query, best, look)
             values[bounded] = self._rows.values(rows[bounded], query)
             # Of the rows with bounds of their own a few are worked out at once, to raise the value to beat.
             own = np.flatnonzero(table.stage[rows] != STAGE_PREFIX)
+            self._checkpoint()
             chosen = own[greatest(values[own], few)]
             n_evaluated += self._rows.tighten(rows[chosen], thresholds, query, best, look)
             best_row, best = self._better(rows[chosen], query, best_row, best)

@@ -200,8 +200,8 @@ class ExposureRules(_message.Message):
     one at least unless it is 0, a minimum up; where they cross by it, the minimum holds. They are spread over the
     portfolio. The general maxima do not bind locked drivers and their teams, nor stand against a driver's own minimum.
     A lineup is taken only when the others can still follow, so a portfolio that exists is completed; the search for the
-    others is exact up to 4,000 allowed lineups, and above them proves that none exist or finds them in all but the
-    tightest cases.
+    others is exact up to 4,000 allowed lineups. Above them it finds the others wherever it was tested, or proves by a
+    relaxation that there are none; where it can do neither the build goes on as far as it comes.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
