@@ -84,14 +84,21 @@ class Searches:
         return np.flatnonzero(self._plan.regimes == self._plan.regime_names.index(regime))
 
     def _open(self, slate: Slate, content: str) -> Search:
-        """A table search; without a table where it would be too large, or the time would end before it is made.
+        """A table search; for a single lineup branch and bound, unless the table is there.
 
-        Branch and bound has a good lineup and a bound on the others from its first moment on.
+        Where a table would be too large, or the time ends before it is made, there is branch and bound alone: it has a
+        good lineup and a bound on the others from its first moment on.
         """
         objective = build_objective(self._plan.terms, slate.n_scenarios)
         checkpoint = self.call.checkpoint
-        try:
+
+        def open_table() -> Search:
             return TableSearch(self._library.get(content, slate, objective, self._look), checkpoint)
+
+        if self._plan.n_lineups == 1 and not self._library.has(content, slate, objective):
+            return BranchOrTable(BranchSearch(slate, objective, checkpoint), open_table)
+        try:
+            return open_table()
         except (UniverseTooLarge, TimeUp):
             return BranchSearch(slate, objective, checkpoint)
 
@@ -103,7 +110,7 @@ class Searches:
         def open_table() -> Search:
             return TableSearch(self._library.build(slate, objective, self._look), checkpoint)
 
-        return BranchOrTable(BranchSearch(slate, objective, checkpoint), open_table, self.of_regime())
+        return BranchOrTable(BranchSearch(slate, objective, checkpoint), open_table, self.of_regime)
 
     def _on_share(self, index: int, scenarios: npt.NDArray[np.int64]) -> Search:
         rng = np.random.default_rng([self._plan.seed, index])

@@ -52,6 +52,10 @@ class TableLibrary:
             with self._lock:
                 self._building.pop(key, None)
 
+    def has(self, content: str, slate: Slate, objective: Objective) -> bool:
+        """Whether the table of a slate is kept."""
+        return self._kept(_key(content, slate, objective)) is not None
+
     def build(self, slate: Slate, objective: Objective, checkpoint: Checkpoint) -> TailTable:
         """Return a table that is not kept."""
         return build_table(slate, objective, checkpoint, max_lineups=self._max_lineups)

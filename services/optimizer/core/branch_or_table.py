@@ -1,4 +1,4 @@
-"""A search over scenarios that are asked once or twice only, by whichever way is the cheaper.
+"""A search over scenarios that are asked a few times only, by whichever way is the cheaper.
 
 Branch and bound nearly always is: it pays for no rows that it never looks at. Where its bounds are loose it may
 go on for long, so it is given as long as a table would take; then the table is made.
@@ -31,13 +31,16 @@ def table_seconds(n_legal: int, n_scenarios: int) -> float:
 class BranchOrTable:
     """Walks first, and makes the table once walks have cost as much.
 
-    ``open_table`` makes the table; ``lister`` answers what does not depend on scenarios.
+    ``open_table`` makes the table; ``open_lister`` gives what answers where scenarios do not matter, by default the
+    table.
     """
 
-    def __init__(self, branch: BranchSearch, open_table: Callable[[], Search], lister: Search) -> None:
+    def __init__(
+        self, branch: BranchSearch, open_table: Callable[[], Search], open_lister: Callable[[], Search] | None = None
+    ) -> None:
         self._branch = branch
         self._open_table = open_table
-        self._lister = lister
+        self._open_lister = open_lister
         self._table: Search | None = None
         self._slices_left = 1 + round(table_seconds(branch.n_legal, branch.objective.n_scenarios) / SLICE_SECONDS)
 
@@ -64,11 +67,12 @@ class BranchOrTable:
 
     def allows_any(self, query: Query) -> bool:
         """Return whether any lineup is allowed."""
-        return self._lister.allows_any(query)
+        return self._lister().allows_any(query)
 
     def count(self, query: Query) -> int:
         """Return how many lineups are allowed, -1 where that is not known."""
-        return self._lister.count(query)
+        count = self._branch.count(query)
+        return count if count >= 0 else self._lister().count(query)
 
     def leaders(self, query: Query, best: Solution, depth: int, n: int, should_stop: ShouldStop) -> Leaders:
         """Return the allowed lineups within ``depth`` units of the best one, at most ``n``."""
@@ -76,11 +80,20 @@ class BranchOrTable:
 
     def sample(self, query: Query, n: int) -> tuple[Lineups, bool]:
         """Return ``n`` allowed lineups spread over all, and whether there are no others."""
-        return self._lister.sample(query, n)
+        return self._lister().sample(query, n)
 
     def heaviest(self, query: Query) -> Lineups:
         """Return allowed lineups of great driver units less tolls, the greatest of all among them."""
-        return self._lister.heaviest(query)
+        return self._lister().heaviest(query)
+
+    def _lister(self) -> Search:
+        if self._open_lister is not None:
+            return self._open_lister()
+        try:
+            self._table = self._table or self._table_or_branch()
+        except TimeUp:
+            return self._branch
+        return self._table
 
     def _is_spent(self) -> bool:
         """Asked once per slice of a walk: counted, not timed, so that a portfolio can be built again."""

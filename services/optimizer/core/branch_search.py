@@ -48,6 +48,7 @@ class BranchSearch:
         self._tree = Tree.of(slate, objective, order, checkpoint)
         self._blind = Tree.of(slate, objective, order, no_checkpoint, blind=True)
         self._walks = Walks(slate, objective)
+        self._proven: dict[bytes, Solution] = {}
         self._counted: tuple[LineupRules, int] | None = None
         self._start = self._climb()
 
@@ -62,6 +63,9 @@ class BranchSearch:
         When ``should_stop`` says so the walk ends with the bound of what is left; where it has not come to a
         lineup until then, the first one allowed is taken.
         """
+        key = _key(query)
+        if key in self._proven:
+            return self._proven[key]
         if self._n_keeping(query.rules) == 0:
             return None
         walk = self._walks.new_walk(self._tree, self._start.thresholds.copy())
@@ -78,7 +82,7 @@ class BranchSearch:
         if not walk.state[1]:
             return None
         value = int(walk.state[0])
-        return Solution(
+        solution = Solution(
             columns=columns_of(self._tree, walk.best),
             units=value,
             upper_bound_units=value if upper is None else max(value, upper),
@@ -86,6 +90,9 @@ class BranchSearch:
             n_evaluated=int(walk.state[2]),
             method="branch_and_bound",
         )
+        if solution.proven:
+            self._proven[key] = solution
+        return solution
 
     def value(self, columns: tuple[int, ...]) -> int:
         """Return what a lineup is worth by itself, in units of the objective."""
@@ -226,3 +233,11 @@ class BranchSearch:
         cap = slate.salary_cap_dollars
         starts = [greedy_start(weight, tree.salaries, slate.roster_size, cap) for weight in weights]
         return best_start(tree.ticks, tree.salaries, cap, self._objective, starts, self._checkpoint)
+
+
+def _key(query: Query) -> bytes:
+    """What tells a query from others."""
+    tolls = [part for toll in query.tolls for part in (toll.drivers, np.array(toll.units))]
+    near = np.array([query.min_distinct, *(column for columns in query.earlier for column in columns)])
+    arrays = [query.driver_units, *query.rules.arrays(), *query.momentary.arrays(), *tolls, near]
+    return b"|".join(str(array.shape).encode() + array.tobytes() for array in arrays)

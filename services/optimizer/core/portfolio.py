@@ -143,7 +143,8 @@ class PortfolioBuilder:
             if index and self._should_stop():
                 return
             search, regime = self._search_for(index)
-            if index == 0:
+            # The rules of a single lineup say all there is to say of a portfolio of one.
+            if index == 0 and self._spec.n_lineups > 1:
                 self._guard.start(self._later(), search)
             found = self._next(search)
             if found is None:

@@ -115,12 +115,13 @@ def test_a_table_that_there_is_no_time_for_leaves_what_the_walk_found(slate, obj
         raise TimeUp
 
     branch = BranchSearch(slate, objective, no_checkpoint)
-    either = BranchOrTable(branch, too_late, branch)
+    either = BranchOrTable(branch, too_late)
     # As if walks had cost as much as the table would.
     either._slices_left = 0
     found = either.solve(plain(slate), never)
     best = branch.solve(plain(slate), never)
     assert found.units <= best.units <= found.upper_bound_units
+    assert either.allows_any(plain(slate))
 
 
 def test_a_slate_without_a_legal_lineup_is_infeasible_without_a_table(objective):
