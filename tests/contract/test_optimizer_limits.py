@@ -293,3 +293,31 @@ def test_time_that_ends_while_the_table_is_made_leaves_a_lineup_with_its_gap(rac
     assert certificate.objective > 0.9 * best.objective
     assert not lineups[0].broken_rules
     assert any("1 of 5 lineups built" in text for text in summary.warnings)
+
+
+class SlowToRate(FakeScenarioPeer):
+    """Works out how often drivers are in the best lineup until it is given up."""
+
+    def summarize(self, race_id, scenario_set_id, call, *, optimal_rates=False):
+        while optimal_rates:
+            call.checkpoint()
+        return super().summarize(race_id, scenario_set_id, call)
+
+
+class SlowToProject(FakeOwnershipPeer):
+    """Projects until it is given up."""
+
+    def project(self, race, scenario_set_id, call, *, contest=None):
+        while True:
+            call.checkpoint()
+
+
+@pytest.mark.parametrize(("slow", "said"), [("scenario", "leverage is not known"), ("ownership", "no ownership")])
+def test_numbers_that_no_rule_needs_do_not_take_the_time_of_the_lineups(race, matrix, slow, said):
+    scenario = (SlowToRate if slow == "scenario" else FakeScenarioPeer)(race, matrix)
+    ownership = (SlowToProject if slow == "ownership" else FakeOwnershipPeer)(make_ownership(race))
+    with serve([build(OptimizerSettings(port=0), scenario, ownership)]) as channel:
+        lineups, summary = built(OptimizerServiceStub(channel), request(2), timeout=8)
+    assert len(lineups) == 2
+    assert summary.all_proven
+    assert any(said in text for text in summary.warnings)
