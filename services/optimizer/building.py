@@ -19,7 +19,8 @@ from services.common.universe.rules import Rule
 from services.optimizer import answers, mapping, reports
 from services.optimizer.compliance import Compliance
 from services.optimizer.core.duplicates import log_copies
-from services.optimizer.core.exposure import ExposurePlan, exposure_bounds
+from services.optimizer.core.exposure import ExposurePlan
+from services.optimizer.core.exposure_bounds import exposure_bounds
 from services.optimizer.core.metrics import lineup_numbers
 from services.optimizer.core.portfolio import Entry, PortfolioBuilder, PortfolioSpec
 from services.optimizer.core.structure import leverage_rules, structure_rules

@@ -18,7 +18,8 @@ from services.common.universe.rules import Rule, compile_rules
 from services.optimizer import answers, bootstrap
 from services.optimizer.core.baseline import mean_lineup
 from services.optimizer.core.diversity import diversity
-from services.optimizer.core.exposure import ExposureMode, ExposurePlan
+from services.optimizer.core.exposure import ExposurePlan
+from services.optimizer.core.exposure_bounds import ExposureMode
 from services.optimizer.core.metrics import lineup_numbers, portfolio_ownership
 from services.optimizer.core.objective import build_objective
 from services.optimizer.core.portfolio import Outcome, PortfolioSpec, Search

@@ -25,7 +25,8 @@ from services.common.domain.work import no_checkpoint
 from services.common.universe.rules import compile_rules
 from services.optimizer.core.baseline import cbc, mean_lineup
 from services.optimizer.core.branch_search import BranchSearch
-from services.optimizer.core.exposure import ExposureConfig, ExposurePlan, exposure_bounds
+from services.optimizer.core.exposure import ExposurePlan
+from services.optimizer.core.exposure_bounds import ExposureConfig, exposure_bounds
 from services.optimizer.core.objective import DEFAULT_TERMS, Term, build_objective
 from services.optimizer.core.portfolio import PortfolioBuilder, PortfolioSpec
 from services.optimizer.core.query import Query

@@ -15,7 +15,8 @@ from services.common.universe.rules import Group, LineupRules, Rule, compile_rul
 from services.optimizer.core.completion import Lister
 from services.optimizer.core.conflict import portfolio_conflict, smallest_conflict
 from services.optimizer.core.demand import BoundRule, bound_rules, demand_of
-from services.optimizer.core.exposure import ExposureMode, ExposurePlan, SoftCharges
+from services.optimizer.core.exposure import ExposurePlan, SoftCharges
+from services.optimizer.core.exposure_bounds import ExposureMode
 from services.optimizer.core.finish_guard import FinishGuard
 from services.optimizer.core.leaders import Leaders
 from services.optimizer.core.objective import Objective

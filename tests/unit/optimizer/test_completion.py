@@ -14,7 +14,8 @@ from services.optimizer.core import completion
 from services.optimizer.core.branch_search import BranchSearch
 from services.optimizer.core.completion import find_finish
 from services.optimizer.core.demand import Demand, bound_rules, demand_of
-from services.optimizer.core.exposure import ExposureConfig, ExposureMode, ExposurePlan, exposure_bounds
+from services.optimizer.core.exposure import ExposurePlan
+from services.optimizer.core.exposure_bounds import ExposureConfig, ExposureMode, exposure_bounds
 from services.optimizer.core.objective import Term, build_objective
 from services.optimizer.core.portfolio import PortfolioBuilder, PortfolioSpec
 from services.optimizer.core.query import Query
