@@ -53,7 +53,7 @@ class PortfolioJob:
         with self._stage("inputs"):
             inputs = fetch(self._request, self._peers, self._call)
         spec, plan = self._spec(inputs)
-        searches = Searches(self._search_plan(inputs), self._library, self._call, self._seconds_left)
+        searches = Searches(self._search_plan(inputs, spec), self._library, self._call, self._seconds_left)
         with self._stage("table"):
             # The summary needs it in any case, and once the search is cut short there is no time to make it.
             searches.of_regime()
@@ -145,7 +145,7 @@ class PortfolioJob:
             inputs.warnings.append(f"expected duplicates: ownership is met to {deviation:.1f} points only")
         return logs
 
-    def _search_plan(self, inputs: Inputs) -> SearchPlan:
+    def _search_plan(self, inputs: Inputs, spec: PortfolioSpec) -> SearchPlan:
         request, matrix = self._request, inputs.matrix
         weights = mapping.regimes_from_proto(request.regimes, matrix.regime_names)
         return SearchPlan(
@@ -158,6 +158,8 @@ class PortfolioJob:
             scenario_share=request.scenario_share,
             seed=request.seed,
             n_lineups=request.n_lineups,
+            # A table pays from the second lineup on, and where limits keep a walk from seeing its end.
+            by_table=request.n_lineups > 1 or any(rule.limit is not None for rule in spec.rules),
         )
 
     def _message(

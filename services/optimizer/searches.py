@@ -35,6 +35,8 @@ class SearchPlan:
         Name and weight of the flows with lineups of their own; empty for all scenarios at once.
     scenario_share
         Share of the scenarios that each lineup is optimised on, drawn anew; 0 or 1 for all.
+    by_table
+        Make a table where none is kept; else branch and bound is tried first.
     """
 
     content: str
@@ -46,6 +48,7 @@ class SearchPlan:
     scenario_share: float
     seed: int
     n_lineups: int
+    by_table: bool = True
 
 
 class Searches:
@@ -84,7 +87,7 @@ class Searches:
         return np.flatnonzero(self._plan.regimes == self._plan.regime_names.index(regime))
 
     def _open(self, slate: Slate, content: str) -> Search:
-        """A table search; for a single lineup branch and bound, unless the table is there.
+        """A table search; branch and bound first where that is the plan, unless the table is there.
 
         Where a table would be too large, or the time ends before it is made, there is branch and bound alone: it has a
         good lineup and a bound on the others from its first moment on.
@@ -95,7 +98,7 @@ class Searches:
         def open_table() -> Search:
             return TableSearch(self._library.get(content, slate, objective, self._look), checkpoint)
 
-        if self._plan.n_lineups == 1 and not self._library.has(content, slate, objective):
+        if not self._plan.by_table and not self._library.has(content, slate, objective):
             return BranchOrTable(BranchSearch(slate, objective, checkpoint), open_table)
         try:
             return open_table()
