@@ -19,7 +19,8 @@ from services.common.universe.rules import Rule
 from services.optimizer import answers, mapping, reports
 from services.optimizer.compliance import Compliance
 from services.optimizer.core.duplicates import log_copies
-from services.optimizer.core.exposure import ExposurePlan, exposure_bounds
+from services.optimizer.core.exposure import ExposurePlan
+from services.optimizer.core.exposure_bounds import exposure_bounds
 from services.optimizer.core.metrics import lineup_numbers
 from services.optimizer.core.portfolio import Entry, PortfolioBuilder, PortfolioSpec
 from services.optimizer.core.structure import leverage_rules, structure_rules
@@ -52,7 +53,7 @@ class PortfolioJob:
         with self._stage("inputs"):
             inputs = fetch(self._request, self._peers, self._call)
         spec, plan = self._spec(inputs)
-        searches = Searches(self._search_plan(inputs), self._library, self._call)
+        searches = Searches(self._search_plan(inputs, spec), self._library, self._call, self._seconds_left)
         with self._stage("table"):
             # The summary needs it in any case, and once the search is cut short there is no time to make it.
             searches.of_regime()
@@ -74,7 +75,7 @@ class PortfolioJob:
             peers=self._peers,
             call=self._call,
             report=report,
-            should_stop=self._should_stop,
+            seconds_left=self._seconds_left,
         )
         with self._stage("reports"):
             summary = reports.summarize(context)
@@ -82,8 +83,11 @@ class PortfolioJob:
         summary.timings_seconds.update(self._timings)
         emit(pb.BuildPortfolioResponse(summary=summary))
 
+    def _seconds_left(self) -> float:
+        return self._stop_at - time.monotonic()
+
     def _should_stop(self) -> bool:
-        return time.monotonic() >= self._stop_at
+        return self._seconds_left() <= 0
 
     @contextmanager
     def _stage(self, name: str) -> Iterator[None]:
@@ -141,7 +145,7 @@ class PortfolioJob:
             inputs.warnings.append(f"expected duplicates: ownership is met to {deviation:.1f} points only")
         return logs
 
-    def _search_plan(self, inputs: Inputs) -> SearchPlan:
+    def _search_plan(self, inputs: Inputs, spec: PortfolioSpec) -> SearchPlan:
         request, matrix = self._request, inputs.matrix
         weights = mapping.regimes_from_proto(request.regimes, matrix.regime_names)
         return SearchPlan(
@@ -154,6 +158,8 @@ class PortfolioJob:
             scenario_share=request.scenario_share,
             seed=request.seed,
             n_lineups=request.n_lineups,
+            # A table pays from the second lineup on, and where limits keep a walk from seeing its end.
+            by_table=request.n_lineups > 1 or any(rule.limit is not None for rule in spec.rules),
         )
 
     def _message(

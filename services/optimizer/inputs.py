@@ -9,10 +9,11 @@ import numpy.typing as npt
 
 from pitwall.optimizer.v1 import optimizer_service_pb2 as pb
 from pitwall.optimizer.v1 import portfolio_pb2
-from services.common.domain.errors import FailedPrecondition, ServiceError
+from services.common.domain.errors import DeadlineExceeded, FailedPrecondition, ServiceError
 from services.common.domain.race import Race
+from services.common.domain.work import Checkpoint, no_checkpoint
 from services.common.matrix.scenario_matrix import ScenarioMatrix
-from services.common.rpc.calls import Call
+from services.common.rpc.calls import Call, PartOfCall
 from services.common.rpc.peers import OwnershipPeer, ScenarioPeer
 from services.optimizer import mapping
 from services.optimizer.core.objective import Term
@@ -31,8 +32,10 @@ class Peers:
 
 _SUM_TOLERANCE = 0.1
 """Of the ownership that lineups hold, by which a user's may miss it without a warning."""
-_BEARABLE = {"UNAVAILABLE", "NOT_FOUND", "FAILED_PRECONDITION", "UNIMPLEMENTED"}
+_BEARABLE = {"UNAVAILABLE", "NOT_FOUND", "FAILED_PRECONDITION", "UNIMPLEMENTED", "DEADLINE_EXCEEDED"}
 """Reasons for which a portfolio that has no rules on ownership is built without it."""
+_SPARE_SHARE = 0.3
+"""Of the time to the deadline that ownership and leverage may take where no rule needs them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +48,8 @@ class Inputs:
         Per driver; None where nobody asked for them or could tell.
     n_generations
         Scenario generations triggered because the set was too small.
+    spare_set_id
+        The set that was too small, if another was made; independent of it.
     """
 
     race: Race
@@ -56,10 +61,11 @@ class Inputs:
     ownership_percent: npt.NDArray[np.float64] | None
     optimal_percent: npt.NDArray[np.float64] | None = None
     n_generations: int = 0
+    spare_set_id: str = ""
     warnings: list[str] = field(default_factory=list)
 
 
-def slate_of(race: Race, matrix: ScenarioMatrix) -> Slate:
+def slate_of(race: Race, matrix: ScenarioMatrix, checkpoint: Checkpoint = no_checkpoint) -> Slate:
     """The scenarios of a race as the core takes them.
 
     Raises
@@ -74,7 +80,7 @@ def slate_of(race: Race, matrix: ScenarioMatrix) -> Slate:
             metadata={"race_id": race.race_id, "scenario_set_id": matrix.scenario_set_id},
         )
     slate = Slate(matrix.ticks_by_driver, race.salaries_dollars, race.rules.roster_size, race.rules.salary_cap_dollars)
-    check_range(slate)
+    check_range(slate, checkpoint)
     return slate
 
 
@@ -85,19 +91,24 @@ def fetch(request: pb.BuildPortfolioRequest, peers: Peers, call: Call) -> Inputs
     matrix, warnings = supply.matrix, list(supply.warnings)
     structure = fetch_structure(race, request.structure, matrix.scenario_set_id, peers, call)
     leverage = mapping.leverage_from_proto(request.leverage)
-    ownership = _ownership(request, race, matrix.scenario_set_id, leverage, peers, call, warnings)
+    # What no rule needs may take a part of the time only: lineups come before numbers about them.
+    spare = PartOfCall(call, _SPARE_SHARE * call.remaining_seconds())
+    patient = call if leverage.needs_ownership() else spare
+    ownership = _ownership(request, race, matrix.scenario_set_id, leverage, peers, patient, warnings)
     inputs = Inputs(
         race=race,
         matrix=matrix,
-        slate=slate_of(race, matrix),
+        slate=slate_of(race, matrix, call.checkpoint),
         terms=supply.terms,
         structure=structure,
         leverage=leverage,
         ownership_percent=ownership,
         n_generations=supply.n_generations,
+        spare_set_id=supply.spare_set_id,
         warnings=warnings,
     )
-    return replace(inputs, optimal_percent=_optimal_percent(inputs, peers, call))
+    call.checkpoint()
+    return replace(inputs, optimal_percent=_optimal_percent(inputs, peers, spare))
 
 
 def fetch_structure(
@@ -158,6 +169,10 @@ def _optimal_percent(inputs: Inputs, peers: Peers, call: Call) -> npt.NDArray[np
     if inputs.ownership_percent is None:
         return None
     race = inputs.race
-    summary = peers.scenario.summarize(race.race_id, inputs.matrix.scenario_set_id, call, optimal_rates=True)
+    try:
+        summary = peers.scenario.summarize(race.race_id, inputs.matrix.scenario_set_id, call, optimal_rates=True)
+    except DeadlineExceeded as error:
+        inputs.warnings.append(f"leverage is not known, so its numbers are 0: {error.message}")
+        return None
     rates = {row.driver_id: row.optimal_rate for row in summary.drivers}
     return np.array([100.0 * rates.get(driver_id, 0.0) for driver_id in race.driver_ids])

@@ -27,7 +27,7 @@ def score_lineups(request: pb.ScoreLineupsRequest, peers: Peers, call: Call) -> 
     columns = [_legal_columns(race, request, index) for index in range(len(request.lineups))]
     own = mapping.ownership_percent(race, request.ownership_percent) if request.ownership_percent else None
     matrix = peers.scenario.get_scenarios(request.race_id, request.scenario_set_id, call)
-    slate = slate_of(race, matrix)
+    slate = slate_of(race, matrix, call.checkpoint)
     objective = build_objective(mapping.terms_from_proto(request.objective), slate.n_scenarios)
     bonus = objective.units(mapping.driver_points(race, request.objective.driver_points))
     response = pb.ScoreLineupsResponse(scenario_set_id=matrix.scenario_set_id)
@@ -78,11 +78,11 @@ def describe_universe(request: pb.DescribeUniverseRequest, peers: Peers, call: C
     size, cap = race.rules.roster_size, race.rules.salary_cap_dollars
     structure = fetch_structure(race, request.structure, "", peers, call)
     rules = compile_rules(structure_rules(structure, mapping.driver_table(race)), len(race.starters))
-    n_legal = count_lineups(race.salaries_dollars, size, cap)
-    n_allowed = count_allowed(race.salaries_dollars, size, cap, rules)
+    n_legal = count_lineups(race.salaries_dollars, size, cap, checkpoint=call.checkpoint)
+    n_allowed = count_allowed(race.salaries_dollars, size, cap, rules, call.checkpoint)
     if n_legal and n_allowed is not None:
         return pb.DescribeUniverseResponse(n_legal_lineups=n_legal, n_allowed_lineups=n_allowed)
-    universe = enumerate_lineups(race.salaries_dollars, size, cap)
+    universe = enumerate_lineups(race.salaries_dollars, size, cap, checkpoint=call.checkpoint)
     allowed = np.empty(universe.n_lineups, dtype=np.bool_)
     mark_allowed(universe.lineups, allowed, rules.arrays())
     return pb.DescribeUniverseResponse(n_legal_lineups=universe.n_lineups, n_allowed_lineups=int(allowed.sum()))

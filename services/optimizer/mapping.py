@@ -11,7 +11,7 @@ from pitwall.common.v1 import lineup_pb2
 from pitwall.optimizer.v1 import portfolio_pb2
 from services.common.domain.errors import FieldViolation, InvalidInput
 from services.common.domain.race import Race
-from services.optimizer.core.exposure import ExposureConfig, ExposureMode
+from services.optimizer.core.exposure_bounds import ExposureConfig, ExposureMode
 from services.optimizer.core.objective import DEFAULT_TERMS, MAX_POINTS_PER_DRIVER, Term
 from services.optimizer.core.structure import DriverTable, GroupSpec, Leverage, Structure
 

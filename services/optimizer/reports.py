@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any
 
@@ -15,10 +15,11 @@ from services.common.domain.work import ReportProgress
 from services.common.mapping import lineup_to_proto
 from services.common.rpc.calls import Call
 from services.common.universe.rules import Rule, compile_rules
-from services.optimizer import answers, checks
+from services.optimizer import answers, bootstrap
 from services.optimizer.core.baseline import mean_lineup
 from services.optimizer.core.diversity import diversity
-from services.optimizer.core.exposure import ExposureMode, ExposurePlan
+from services.optimizer.core.exposure import ExposurePlan
+from services.optimizer.core.exposure_bounds import ExposureMode
 from services.optimizer.core.metrics import lineup_numbers, portfolio_ownership
 from services.optimizer.core.objective import build_objective
 from services.optimizer.core.portfolio import Outcome, PortfolioSpec, Search
@@ -26,6 +27,7 @@ from services.optimizer.core.query import Query, Solution
 from services.optimizer.core.slate import lineup_units
 from services.optimizer.inputs import Inputs, Peers
 from services.optimizer.searches import Searches
+from services.optimizer.validation import on_regime, own_values, validate
 
 _WORTH_PLAYING = 0.75
 """Share of the best lineup's objective below which a lineup is thrown away.
@@ -47,7 +49,11 @@ class Context:
     peers: Peers
     call: Call
     report: ReportProgress
-    should_stop: Callable[[], bool]
+    seconds_left: Callable[[], float]
+
+    def should_stop(self) -> bool:
+        """Whether the time for the search and for comparisons is over."""
+        return self.seconds_left() <= 0
 
 
 def summarize(context: Context) -> portfolio_pb2.PortfolioSummary:
@@ -56,7 +62,7 @@ def summarize(context: Context) -> portfolio_pb2.PortfolioSummary:
     search = context.searches.of_regime()
     entries = outcome.entries
     lineups = [entry.solution.columns for entry in entries]
-    asked = _checks(context, search, lineups)
+    checks = _checks(context, search)
     return portfolio_pb2.PortfolioSummary(
         race_id=inputs.race.race_id,
         scenario_set_id=inputs.matrix.scenario_set_id,
@@ -69,8 +75,7 @@ def summarize(context: Context) -> portfolio_pb2.PortfolioSummary:
         team_exposures=answers.team_exposures(inputs.race, context.plan),
         diversity=answers.diversity_to_proto(diversity(lineups, inputs.slate.n_drivers)),
         baseline=_baseline(context, search),
-        **asked,
-        n_generations=inputs.n_generations + ("validation" in asked),
+        **checks,
         warnings=_warnings(context, search),
         conflicting_rules=outcome.conflict,
         broken_exposures=_broken_exposures(context),
@@ -80,31 +85,37 @@ def summarize(context: Context) -> portfolio_pb2.PortfolioSummary:
     )
 
 
-def _checks(context: Context, search: Search, lineups: list[tuple[int, ...]]) -> dict[str, Any]:
-    """The reports that have to be asked for."""
-    request, inputs = context.request, context.inputs
-    found: dict[str, Any] = {}
-    if request.validate_on_fresh_scenarios and lineups:
+def _checks(context: Context, search: Search) -> dict[str, Any]:
+    """What the portfolio is worth beyond the scenarios that chose it, unless that was turned off."""
+    request, inputs, entries = context.request, context.inputs, context.outcome.entries
+    found: dict[str, Any] = {"n_generations": inputs.n_generations}
+    if not entries:
+        return found
+    if not request.HasField("validate_on_fresh_scenarios") or request.validate_on_fresh_scenarios:
         context.report("validation", 0, 1)
-        validation = checks.fresh_scenarios(inputs, context.outcome.entries, context.peers, context.searches)
-        if validation is not None:
-            found["validation"] = validation
-    if request.stability_resamples and lineups:
+        validated = validate(inputs, entries, context.peers, context.call, context.seconds_left)
+        found["validation"] = validated.report
+        found["n_generations"] += validated.generated
+    if bootstrap.n_resamples(request):
         context.report("stability", 0, 1)
         found["stability"] = _stability(context, search)
     return found
 
 
 def _stability(context: Context, search: Search) -> portfolio_pb2.StabilityReport | None:
-    """The bootstrap of the best lineup without rules, as far as there is time; None, with a warning, without any."""
-    request, inputs = context.request, context.inputs
-    n_wanted = request.stability_resamples
-    best = _best(context, search, [])
+    """The bootstrap of the best lineup under the rules of every lineup, as far as there is time; a warning without."""
+    request, inputs, n_wanted = context.request, context.inputs, bootstrap.n_resamples(context.request)
+    query = replace(
+        _query(context, context.spec.rules), driver_units=search.objective.units(context.spec.driver_points)
+    )
+    rest = n_wanted, request.seed, context.searches, context.should_stop
     report = None
+    best = search.solve(query, context.should_stop)
     if best is not None and best.proven:
-        report = checks.stability(
-            inputs, best.columns, context.searches, context.should_stop, seed=request.seed, n_resamples=n_wanted
-        )
+        if request.exact_stability:
+            report = bootstrap.by_search(inputs, best, query, *rest)
+        else:
+            report = bootstrap.among_contenders(inputs, search, best, query, *rest)
     n_done = 0 if report is None else report.n_resamples
     if n_done < n_wanted:
         inputs.warnings.append(f"time ran out: stability is from {n_done} of {n_wanted} resamples")
@@ -185,13 +196,13 @@ def _regimes(context: Context) -> list[portfolio_pb2.RegimeReport]:
     for regime in [item.regime for item in context.request.regimes]:
         entries = [entry for entry in context.outcome.entries if entry.regime == regime]
         if entries:
-            slate = checks.on_regime(inputs.slate, inputs.matrix, regime)
+            slate = on_regime(inputs.slate, inputs.matrix, regime)
             held = [list(entry.solution.columns) for entry in entries]
             report = portfolio_pb2.RegimeReport(
                 regime=regime,
                 n_scenarios=slate.n_scenarios,
                 n_lineups=len(entries),
-                objective_mean=fmean(checks.own_values(inputs.slate, inputs.matrix, inputs.terms, entries)),
+                objective_mean=fmean(own_values(inputs.slate, inputs.matrix, inputs.terms, entries, context.call)),
                 mean_points=float(slate.mean_points[held].sum(axis=1).mean()),
             )
             found.append(report)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ from services.optimizer.core.objective import Term, build_objective
 from services.optimizer.core.portfolio import Search
 from services.optimizer.core.slate import Slate
 from services.optimizer.core.table_search import TableSearch
+from services.optimizer.core.time_limit import TimeUp, ending
 from services.optimizer.tables import TableLibrary
 
 
@@ -33,6 +35,8 @@ class SearchPlan:
         Name and weight of the flows with lineups of their own; empty for all scenarios at once.
     scenario_share
         Share of the scenarios that each lineup is optimised on, drawn anew; 0 or 1 for all.
+    by_table
+        Make a table where none is kept; else branch and bound is tried first.
     """
 
     content: str
@@ -44,14 +48,17 @@ class SearchPlan:
     scenario_share: float
     seed: int
     n_lineups: int
+    by_table: bool = True
 
 
 class Searches:
     """The searches of one portfolio, made when first needed."""
 
-    def __init__(self, plan: SearchPlan, library: TableLibrary, call: Call) -> None:
+    def __init__(self, plan: SearchPlan, library: TableLibrary, call: Call, seconds_left: Callable[[], float]) -> None:
         self._plan = plan
         self._library = library
+        self._seconds_left = seconds_left
+        self._look = ending(call.checkpoint, lambda: seconds_left() <= 0)
         self.call = call
         self._made: dict[str, Search] = {}
         weights = [weight for _, weight in plan.regime_weights]
@@ -80,11 +87,22 @@ class Searches:
         return np.flatnonzero(self._plan.regimes == self._plan.regime_names.index(regime))
 
     def _open(self, slate: Slate, content: str) -> Search:
+        """A table search; branch and bound first where that is the plan, unless the table is there.
+
+        Where a table would be too large, or the time ends before it is made, there is branch and bound alone: it has a
+        good lineup and a bound on the others from its first moment on.
+        """
         objective = build_objective(self._plan.terms, slate.n_scenarios)
         checkpoint = self.call.checkpoint
+
+        def open_table() -> Search:
+            return TableSearch(self._library.get(content, slate, objective, self._look), checkpoint)
+
+        if not self._plan.by_table and not self._library.has(content, slate, objective):
+            return BranchOrTable(BranchSearch(slate, objective, checkpoint), open_table)
         try:
-            return TableSearch(self._library.get(content, slate, objective, checkpoint), checkpoint)
-        except UniverseTooLarge:
+            return open_table()
+        except (UniverseTooLarge, TimeUp):
             return BranchSearch(slate, objective, checkpoint)
 
     def uncached(self, slate: Slate) -> Search:
@@ -93,9 +111,9 @@ class Searches:
         checkpoint = self.call.checkpoint
 
         def open_table() -> Search:
-            return TableSearch(self._library.build(slate, objective, checkpoint), checkpoint)
+            return TableSearch(self._library.build(slate, objective, self._look), checkpoint)
 
-        return BranchOrTable(BranchSearch(slate, objective, checkpoint), open_table, self.of_regime())
+        return BranchOrTable(BranchSearch(slate, objective, checkpoint), open_table, self.of_regime)
 
     def _on_share(self, index: int, scenarios: npt.NDArray[np.int64]) -> Search:
         rng = np.random.default_rng([self._plan.seed, index])

@@ -25,17 +25,28 @@ MAX_SET_SCENARIOS = 1_000_000
 _LEAST_SCENARIOS = 100
 """Scenarios below which a lineup is not optimised on a share of them: even a mean would be luck."""
 
+N_SEEDS = 1 << 63
+"""Seeds of independent sets follow one another and wrap here."""
+
+_SEED_STEP = 2
+"""From the seed of a set to that of a larger one: the same seed would repeat its scenarios, and the next one is that of
+the scenarios on which contests are played."""
+
 _SPREAD_OF_COUNTS = 3.0
 """Standard deviations by which a race flow may come up less often in a new set."""
 
 
 @dataclass(frozen=True, eq=False)
 class Supply:
-    """Scenarios, the terms that they support, how many generations it took, and what to warn of."""
+    """Scenarios, the terms that they support, how many generations it took, and what to warn of.
+
+    ``spare_set_id`` names the set that was too small, where another was made; the two are independent.
+    """
 
     matrix: ScenarioMatrix
     terms: tuple[Term, ...]
     n_generations: int = 0
+    spare_set_id: str = ""
     warnings: tuple[str, ...] = ()
 
 
@@ -57,7 +68,7 @@ def scenarios_for(request: pb.BuildPortfolioRequest, scenario: ScenarioPeer, cal
     needed, n_used = needed_scenarios(terms), _n_used(request, matrix)
     if n_used >= needed:
         return Supply(matrix, terms)
-    warnings, n_generations = [], 0
+    warnings, n_generations, spare = [], 0, ""
     text = f"the tail needs {needed:,} scenarios for 100 samples, {_has(n_used, matrix.n_scenarios)}"
     if request.shortage == portfolio_pb2.SCENARIO_SHORTAGE_REFUSE:
         raise FailedPrecondition(
@@ -70,14 +81,15 @@ def scenarios_for(request: pb.BuildPortfolioRequest, scenario: ScenarioPeer, cal
         else:
             _check_reach(terms)
             n_wanted = _n_wanted(request, needed, n_used / matrix.n_scenarios)
-            made = scenario.generate(request.race_id, n_wanted, found.recipe.seed, call)
+            spare = matrix.scenario_set_id
+            made = scenario.generate(request.race_id, n_wanted, (found.recipe.seed + _SEED_STEP) % N_SEEDS, call)
             matrix = scenario.get_scenarios(request.race_id, made.scenario_set_id, call)
             n_used, n_generations = _n_used(request, matrix), 1
     lowered = supported_terms(terms, n_used)
     if lowered != terms:
         used = ", ".join("the mean" if term.alpha is None else f"{100 * term.alpha:g} %" for term in lowered)
         warnings.append(f"{text}; levels lowered to {used}")
-    return Supply(matrix, lowered, n_generations, tuple(warnings))
+    return Supply(matrix, lowered, n_generations, spare, tuple(warnings))
 
 
 def _has(n_used: int, n_scenarios: int) -> str:

@@ -32,6 +32,8 @@ class TableLibrary:
             If no lineup is legal.
         UniverseTooLarge
             If there are too many for a table.
+        TimeUp
+            As the checkpoint does.
         """
         key = _key(content, slate, objective)
         found = self._kept(key)
@@ -49,6 +51,10 @@ class TableLibrary:
         finally:
             with self._lock:
                 self._building.pop(key, None)
+
+    def has(self, content: str, slate: Slate, objective: Objective) -> bool:
+        """Whether the table of a slate is kept."""
+        return self._kept(_key(content, slate, objective)) is not None
 
     def build(self, slate: Slate, objective: Objective, checkpoint: Checkpoint) -> TailTable:
         """Return a table that is not kept."""

@@ -17,12 +17,16 @@ from pathlib import Path
 import numpy as np
 import pulp
 
+import pitwall
+from pitwall.tracks import find_track
+from pitwall.types.portfolio import PortfolioSummary
 from services.common.domain.site_rules import DRAFTKINGS_CLASSIC
 from services.common.domain.work import no_checkpoint
 from services.common.universe.rules import compile_rules
 from services.optimizer.core.baseline import cbc, mean_lineup
 from services.optimizer.core.branch_search import BranchSearch
-from services.optimizer.core.exposure import ExposureConfig, ExposurePlan, exposure_bounds
+from services.optimizer.core.exposure import ExposurePlan
+from services.optimizer.core.exposure_bounds import ExposureConfig, exposure_bounds
 from services.optimizer.core.objective import DEFAULT_TERMS, Term, build_objective
 from services.optimizer.core.portfolio import PortfolioBuilder, PortfolioSpec
 from services.optimizer.core.query import Query
@@ -78,14 +82,30 @@ def drivers_of(slate, n_teams=13):
     return DriverTable(names, slate.salaries_dollars, teams, slate.roster_size)
 
 
-def build(slate, search, config, ownership_penalty):
+class Looks:
+    """A checkpoint that remembers the longest time between two looks: how late a cancellation would be noticed."""
+
+    def __init__(self):
+        self.longest, self._last = 0.0, time.perf_counter()
+
+    def __call__(self):
+        now = time.perf_counter()
+        self.longest, self._last = max(self.longest, now - self._last), now
+
+    def again(self):
+        """Start over; returns the longest time so far."""
+        longest, self.longest, self._last = self.longest, 0.0, time.perf_counter()
+        return longest
+
+
+def build(slate, search, config, ownership_penalty, looks):
     """A portfolio of 150; returns how many lineups are proven."""
     drivers = drivers_of(slate)
     ownership = np.clip(6 * slate.mean_points / slate.mean_points.sum(), 0.01, 0.6)
     bounds = exposure_bounds(config, drivers, 13, N_LINEUPS, ())
     plan = ExposurePlan(bounds, drivers, [f"Team {team}" for team in range(13)], slate.salary_cap_dollars)
     spec = PortfolioSpec(N_LINEUPS, -ownership_penalty * 100 * ownership**2, [])
-    entries = PortfolioBuilder(spec, plan, lambda _index: (search, ""), never, no_checkpoint).build()
+    entries = PortfolioBuilder(spec, plan, lambda _index: (search, ""), never, looks).build()
     return sum(entry.solution.proven for entry in entries)
 
 
@@ -98,30 +118,68 @@ def never():
     return False
 
 
-def table_search(slate):
+def table_search(slate, looks=no_checkpoint):
     objective = build_objective(DEFAULT_TERMS, slate.n_scenarios)
-    return TableSearch(build_table(slate, objective, no_checkpoint, max_lineups=10**8), no_checkpoint)
+    return TableSearch(build_table(slate, objective, looks, max_lineups=10**8), looks)
 
 
 def portfolios(n_scenarios, targets):
     """One lineup from cold, 150 with all rules, and 150 more with other rules; the wall seconds of the 150."""
     slate = race_like_slate(n_scenarios)
+    looks = Looks()
     with Clock() as one:
-        search = table_search(slate)
+        search = table_search(slate, looks)
         best = search.solve(plain_query(), never)
     print(f"S = {n_scenarios:,}: one proven lineup of {best.n_covered:,}: {one}  (target {targets[0]})")
     with Clock() as branched:
         objective = build_objective(DEFAULT_TERMS, n_scenarios)
-        again = BranchSearch(slate, objective, no_checkpoint).solve(plain_query(), never)
+        again = BranchSearch(slate, objective, looks).solve(plain_query(), never)
     assert (again.columns, again.units) == (best.columns, best.units)
     print(f"    the same by branch and bound, without a table:     {branched}")
     with Clock() as first:
-        proven = build(slate, search, ExposureConfig(), 1.0)
+        proven = build(slate, search, ExposureConfig(), 1.0, looks)
     print(f"    {proven} of {N_LINEUPS} proven, exposures, leverage and overlap: {first}  (target {targets[1]})")
     with Clock() as second:
-        proven = build(slate, search, ExposureConfig(max_driver=0.35, max_team=0.6), 0.3)
+        proven = build(slate, search, ExposureConfig(max_driver=0.35, max_team=0.6), 0.3, looks)
     print(f"    {proven} of {N_LINEUPS} proven, other rules, same scenarios:     {second}  (target {targets[2]})")
+    print(f"    longest time between two looks at the clock: {looks.again():.2f} s  (target under 1 s)")
     return first.wall + one.wall
+
+
+def served(n_scenarios, targets):
+    """The same through the service on the sample slate, with all that comes with a portfolio by default."""
+    with tempfile.TemporaryDirectory() as folder, pitwall.local(folder) as client:
+        track, laps = find_track("phoenix")
+        files = {"salaries": "examples/DKSalaries.csv", "race_sheet": "examples/race_sheet.csv"}
+        files = {name: REPOSITORY / path for name, path in files.items()}
+        client.races.import_files("bench", **files, track=track, laps=laps)
+        client.scenarios.generate("bench", 2_000, seed=99)
+        client.optimizer.build("bench", n_lineups=2, cvar_weights={0.95: 1.0})
+        for seed, name, target, options in (
+            (1, "1 lineup from cold", targets[0], {"n_lineups": 1}),
+            (11, "150 lineups from cold", targets[1], {"n_lineups": N_LINEUPS, "ownership_penalty": 1.0}),
+            (11, "150 more, other rules", targets[2], {"n_lineups": N_LINEUPS, "max_driver_exposure": 0.35}),
+        ):
+            client.scenarios.generate("bench", n_scenarios, seed=seed)
+            client.ownership.project("bench")
+            started, lineups = time.perf_counter(), []
+            for event in client.optimizer.stream("bench", seed=seed, **options):
+                if isinstance(event, PortfolioSummary):
+                    summary = event
+                else:
+                    lineups.append(time.perf_counter() - started)
+            whole = time.perf_counter() - started
+            print(
+                f"S = {n_scenarios:,}, served: {name}: last one after {lineups[-1]:.2f} s, summary after {whole:.2f} s"
+            )
+            stages = {stage: round(seconds, 2) for stage, seconds in summary.timings_seconds.items()}
+            print(f"    all proven: {summary.all_proven}  (target {target}); seconds per stage: {stages}")
+            stability, check = summary.stability, summary.validation
+            print(
+                f"    {stability.n_resamples} resamples of {stability.n_contenders} contenders, "
+                f"{check.n_scenarios:,} fresh scenarios: {100 * check.shrinkage:.2f} % less; "
+                f"generations triggered: {summary.n_generations}"
+            )
 
 
 def peak_mib():
@@ -237,6 +295,9 @@ def run() -> None:
     own_seconds = portfolios(10_000, ("0.4 s", "8 s", "3 s"))
     portfolios(100_000, ("-", "60 s", "3 s at S = 10,000"))
     print(f"peak memory so far {peak_mib():,.0f} MiB  (target under 1,024)")
+    served(10_000, ("0.4 s", "8 s", "3 s"))
+    served(100_000, ("-", "60 s", "-"))
+    print(f"peak memory of all four services in one process {peak_mib():,.0f} MiB")
     slate = race_like_slate(10_000)
     compare_mean(slate)
     compare_pydfs(slate, own_seconds)

@@ -249,7 +249,7 @@ class Endless:
 
 def test_every_phase_looks_up_and_stops_at_once(race, matrix):
     peers = Peers(FakeScenarioPeer(race, matrix), FakeOwnershipPeer(make_ownership(race)))
-    asked = request(3, stability_resamples=2, validate_on_fresh_scenarios=True)
+    asked = request(3)
 
     def run(call):
         emitted = []
@@ -268,3 +268,56 @@ def test_every_phase_looks_up_and_stops_at_once(race, matrix):
                 run(call)
             # Nothing but the look at which it stopped, and those of threads that waited beside it.
             assert len(call.looks) <= stop_at + 2
+
+
+def never_ready(slate, objective, checkpoint, *, max_lineups):
+    """A table that is made for as long as it may."""
+    while True:
+        checkpoint()
+
+
+@pytest.mark.parametrize("name", [None, "structure", "stacked"])
+@pytest.mark.parametrize("by", ["time_limit", "deadline"])
+def test_time_that_ends_while_the_table_is_made_leaves_a_lineup_with_its_gap(race, matrix, stub, monkeypatch, name, by):
+    fields = {} if name is None else {"structure": EVERY_RULE[name]}
+    best = built(stub, request(1, **fields))[0][0].certificate
+    monkeypatch.setattr("services.optimizer.tables.build_table", never_ready)
+    peers = FakeScenarioPeer(race, matrix), FakeOwnershipPeer(make_ownership(race))
+    limit, timeout = (duration_pb2.Duration(nanos=200_000_000), 60) if by == "time_limit" else (None, 4)
+    with serve([build(OptimizerSettings(port=0), *peers)]) as channel:
+        lineups, summary = built(OptimizerServiceStub(channel), request(5, time_limit=limit, **fields), timeout)
+    certificate = lineups[0].certificate
+    assert len(lineups) == summary.n_built == 1
+    assert certificate.objective <= best.objective <= certificate.upper_bound
+    assert certificate.gap == pytest.approx(certificate.upper_bound - certificate.objective)
+    assert certificate.objective > 0.9 * best.objective
+    assert not lineups[0].broken_rules
+    assert any("1 of 5 lineups built" in text for text in summary.warnings)
+
+
+class SlowToRate(FakeScenarioPeer):
+    """Works out how often drivers are in the best lineup until it is given up."""
+
+    def summarize(self, race_id, scenario_set_id, call, *, optimal_rates=False):
+        while optimal_rates:
+            call.checkpoint()
+        return super().summarize(race_id, scenario_set_id, call)
+
+
+class SlowToProject(FakeOwnershipPeer):
+    """Projects until it is given up."""
+
+    def project(self, race, scenario_set_id, call, *, contest=None):
+        while True:
+            call.checkpoint()
+
+
+@pytest.mark.parametrize(("slow", "said"), [("scenario", "leverage is not known"), ("ownership", "no ownership")])
+def test_numbers_that_no_rule_needs_do_not_take_the_time_of_the_lineups(race, matrix, slow, said):
+    scenario = (SlowToRate if slow == "scenario" else FakeScenarioPeer)(race, matrix)
+    ownership = (SlowToProject if slow == "ownership" else FakeOwnershipPeer)(make_ownership(race))
+    with serve([build(OptimizerSettings(port=0), scenario, ownership)]) as channel:
+        lineups, summary = built(OptimizerServiceStub(channel), request(2), timeout=8)
+    assert len(lineups) == 2
+    assert summary.all_proven
+    assert any(said in text for text in summary.warnings)

@@ -101,6 +101,7 @@ def build_portfolio(
         seed=config.seed,
         validate_on_fresh_scenarios=config.validate_on_fresh_scenarios,
         stability_resamples=config.stability_resamples,
+        exact_stability=config.exact_stability,
     )
     request.shortage = enum_value(type(request), "shortage", config.shortage)  # type: ignore[assignment]
     for regime, weight in config.regime_weights.items():

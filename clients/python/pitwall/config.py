@@ -73,9 +73,11 @@ class PortfolioConfig:
     time_limit_seconds
         Time for the search; 0 for the deadline of the call.
     validate_on_fresh_scenarios
-        Re-score on an independent scenario set.
+        Re-score on an independent scenario set, which is simulated unless the service has it.
     stability_resamples
-        Resamples of the stability report.
+        Resamples of the stability report, 0 for none; None for 200, or 20 with ``exact_stability``.
+    exact_stability
+        Search all allowed lineups in each resample, instead of comparing those close to the best one.
     """
 
     n_lineups: int = 20
@@ -111,8 +113,9 @@ class PortfolioConfig:
     scenario_share: float = 0.0
     seed: int = 0
     time_limit_seconds: float = 0.0
-    validate_on_fresh_scenarios: bool = False
-    stability_resamples: int = 0
+    validate_on_fresh_scenarios: bool = True
+    stability_resamples: int | None = None
+    exact_stability: bool = False
 
 
 @dataclass(frozen=True)

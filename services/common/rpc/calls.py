@@ -81,6 +81,35 @@ class Call:
         return max(0.001, self.remaining_seconds() - margin)
 
 
+class PartOfCall(Call):
+    """A call as work sees it that has less time than the call: to be given up while the rest goes on."""
+
+    def __init__(self, whole: Call, seconds: float) -> None:
+        self._whole = whole
+        self._ends = time.monotonic() + seconds
+        self.started = whole.started
+
+    def stop(self) -> None:
+        """Stop the whole call."""
+        self._whole.stop()
+
+    @contextmanager
+    def cancelling(self, cancel: Callable[[], object]) -> Iterator[None]:
+        """Run ``cancel`` if the whole call stops inside the block."""
+        with self._whole.cancelling(cancel):
+            yield
+
+    def checkpoint(self) -> None:
+        """Raise as the whole call does, and ``DeadlineExceeded`` when the time for this part is over."""
+        self._whole.checkpoint()
+        if time.monotonic() >= self._ends:
+            raise DeadlineExceeded("the time for this part of the work is over")
+
+    def remaining_seconds(self) -> float:
+        """Seconds until this part or the whole call ends."""
+        return max(0.0, min(self._whole.remaining_seconds(), self._ends - time.monotonic()))
+
+
 def with_idle_limit(context: grpc.ServicerContext, messages: Iterator[M], seconds: float) -> Iterator[M]:
     """The messages of a client stream; a client that sends nothing for so long is cancelled.
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from services.common.domain.work import Checkpoint, no_checkpoint
 from services.common.universe.rules import LineupRules
 
 Int64 = npt.NDArray[np.int64]
@@ -19,6 +20,8 @@ State = tuple[int, ...]
 
 _MAX_STATES = 2_000
 _MAX_CELLS = 2_000_000
+_MAX_STATE_CELLS = 20_000_000
+"""Of all states together: 160 MB, and a tenth of a second per driver."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,13 @@ class SalarySteps:
         return SalarySteps(salaries_dollars // dollars, dollars, top)
 
 
-def count_allowed(salaries_dollars: Int64, roster_size: int, salary_cap_dollars: int, rules: LineupRules) -> int | None:
+def count_allowed(
+    salaries_dollars: Int64,
+    roster_size: int,
+    salary_cap_dollars: int,
+    rules: LineupRules,
+    checkpoint: Checkpoint = no_checkpoint,
+) -> int | None:
     """Return the number of legal lineups that keep ``rules``; None where only a listing could tell.
 
     That is so for limits other than a salary floor, and where rules over many sets have too many outcomes.
@@ -54,12 +63,13 @@ def count_allowed(salaries_dollars: Int64, roster_size: int, salary_cap_dollars:
     ways: dict[State, Int64] = {tally.start: empty}
     order = np.argsort(rules.team_index, kind="stable")
     for at, driver in enumerate(order):
+        checkpoint()
         if not rules.excluded[driver]:
             ways = _take(ways, int(driver), int(salary.steps[driver]), tally)
         team = rules.team_index[driver]
         if team < 0 or at + 1 == len(order) or rules.team_index[order[at + 1]] != team:
             ways = _merged(ways, tally.after_team)
-        if len(ways) > _MAX_STATES:
+        if len(ways) > _MAX_STATES or len(ways) * empty.size > _MAX_STATE_CELLS:
             return None
     first = max(0, -(-floor // salary.dollars))
     return sum(int(count[roster_size, first:].sum()) for state, count in ways.items() if tally.keeps(state))

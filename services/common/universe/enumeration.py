@@ -13,7 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from services.common.blocks import cut, run_blocks
 from services.common.domain.errors import FailedPrecondition, Infeasible, InvalidInput
+from services.common.domain.work import Checkpoint, no_checkpoint
 from services.common.universe import kernels
 from services.common.universe.counting import SalarySteps
 
@@ -72,6 +74,7 @@ def enumerate_lineups(
     *,
     salary_floor_dollars: int = 0,
     max_lineups: int = 60_000_000,
+    checkpoint: Checkpoint = no_checkpoint,
 ) -> Universe:
     """Return all lineups of ``roster_size`` different drivers with floor <= salary <= cap.
 
@@ -92,17 +95,16 @@ def enumerate_lineups(
         If there are more than ``max_lineups``.
     """
     salaries = _checked(salaries_dollars, roster_size)
-    limits = np.array([salary_floor_dollars, salary_cap_dollars], dtype=np.int64)
-    cheapest, dearest = kernels.completion_salaries(salaries, roster_size)
-    empty = np.empty((0, roster_size), dtype=np.int8), np.empty(0, dtype=np.int32)
-    n_lineups = kernels.walk(salaries, cheapest, dearest, limits, *empty, max_lineups)
+    walks = _Walks(salaries, roster_size, salary_floor_dollars, salary_cap_dollars, checkpoint)
+    counts = walks.count(max_lineups)
+    n_lineups = sum(counts)
     if n_lineups == 0:
-        raise _no_lineup(salaries, roster_size, salary_floor_dollars, salary_cap_dollars)
+        raise no_lineup(salaries, roster_size, salary_floor_dollars, salary_cap_dollars)
     if n_lineups > max_lineups:
         raise UniverseTooLarge(f"the slate has more than {max_lineups:,} legal lineups, too many to enumerate")
     lineups = np.empty((n_lineups, roster_size), dtype=np.int8)
     totals = np.empty(n_lineups, dtype=np.int32)
-    kernels.walk(salaries, cheapest, dearest, limits, lineups, totals, max_lineups)
+    walks.fill(counts, lineups, totals)
     lineups.setflags(write=False)
     totals.setflags(write=False)
     return Universe(lineups=lineups, salaries_dollars=totals, n_drivers=len(salaries))
@@ -114,6 +116,7 @@ def count_lineups(
     salary_cap_dollars: int,
     *,
     salary_floor_dollars: int = 0,
+    checkpoint: Checkpoint = no_checkpoint,
 ) -> int:
     """Return how many lineups ``enumerate_lineups`` would list, however many they are.
 
@@ -130,12 +133,52 @@ def count_lineups(
     if salary.top < 0:
         return 0
     if salary.top * (roster_size + 1) > _MAX_COUNT_CELLS:
-        limits = np.array([salary_floor_dollars, salary_cap_dollars], dtype=np.int64)
-        cheapest, dearest = kernels.completion_salaries(salaries, roster_size)
-        empty = np.empty((0, roster_size), dtype=np.int8), np.empty(0, dtype=np.int32)
-        return int(kernels.walk(salaries, cheapest, dearest, limits, *empty, np.iinfo(np.int64).max))
-    ways = kernels.subset_counts(salary.steps, roster_size, salary.top)
-    return int(ways[max(0, -(-salary_floor_dollars // salary.dollars)) :].sum())
+        walks = _Walks(salaries, roster_size, salary_floor_dollars, salary_cap_dollars, checkpoint)
+        return sum(walks.count(np.iinfo(np.int64).max))
+    ways = np.zeros((roster_size + 1, salary.top + 1), dtype=np.int64)
+    ways[0, 0] = 1
+    for step in salary.steps:
+        checkpoint()
+        kernels.add_driver(ways, int(step))
+    return int(ways[roster_size, max(0, -(-salary_floor_dollars // salary.dollars)) :].sum())
+
+
+class _Walks:
+    """Walks over the legal lineups of a slate, one per first driver, on all cores."""
+
+    def __init__(
+        self, salaries: npt.NDArray[np.int64], roster_size: int, floor: int, cap: int, checkpoint: Checkpoint
+    ) -> None:
+        self._size = roster_size
+        self._limits = np.array([floor, cap], dtype=np.int64)
+        self._reach = salaries, *kernels.completion_salaries(salaries, roster_size)
+        self._firsts = cut(len(salaries) - roster_size + 1, 1)
+        self._checkpoint = checkpoint
+
+    def count(self, most: int) -> list[int]:
+        """Lineups per first driver; ends when there are more than ``most``."""
+        nothing = np.empty((0, self._size), dtype=np.int8), np.empty(0, dtype=np.int32)
+
+        def task(first: int, _stop: int) -> int:
+            return int(kernels.walk(*self._reach, self._limits, first, *nothing, most))
+
+        counts: list[int] = []
+        for count in run_blocks(task, self._firsts, checkpoint=self._checkpoint):
+            counts.append(count)
+            if sum(counts) > most:
+                break
+        return counts
+
+    def fill(self, counts: list[int], lineups: npt.NDArray[np.int8], totals: npt.NDArray[np.int32]) -> None:
+        """Write the lineups of each first driver, as many as were counted, where those of the others end."""
+        ends = np.cumsum(counts)
+
+        def task(first: int, _stop: int) -> None:
+            rows = slice(ends[first] - counts[first], ends[first])
+            if counts[first]:
+                kernels.walk(*self._reach, self._limits, first, lineups[rows], totals[rows], counts[first])
+
+        list(run_blocks(task, self._firsts, checkpoint=self._checkpoint))
 
 
 def _checked(salaries_dollars: npt.NDArray[np.int64], roster_size: int) -> npt.NDArray[np.int64]:
@@ -151,7 +194,8 @@ def _checked(salaries_dollars: npt.NDArray[np.int64], roster_size: int) -> npt.N
     return salaries
 
 
-def _no_lineup(salaries: npt.NDArray[np.int64], roster_size: int, floor: int, cap: int) -> Infeasible:
+def no_lineup(salaries: npt.NDArray[np.int64], roster_size: int, floor: int, cap: int) -> Infeasible:
+    """Why no lineup is legal, as an error to raise."""
     cheapest = int(np.sort(salaries)[:roster_size].sum())
     dearest = int(np.sort(salaries)[-roster_size:].sum())
     if cheapest > cap:

@@ -33,11 +33,12 @@ def walk(
     cheapest: Salaries,
     dearest: Salaries,
     limits: Salaries,
+    first_driver: int,
     lineups: npt.NDArray[np.int8],
     totals: npt.NDArray[np.int32],
     max_lineups: int,
 ) -> int:
-    """Count the legal lineups, depth first, and write them where ``lineups`` has rows for them.
+    """Count the legal lineups that begin with a driver, depth first, and write them where ``lineups`` has rows.
 
     ``limits`` holds the salary floor and cap. Branches that no completion can bring between the two are
     left. Stops one past ``max_lineups``.
@@ -47,13 +48,14 @@ def walk(
     fill = lineups.shape[0] > 0
     chosen = np.zeros(roster_size, dtype=np.int64)
     following = np.zeros(roster_size + 1, dtype=np.int64)
+    following[0] = first_driver
     spent = np.zeros(roster_size + 1, dtype=np.int64)
     count = 0
     depth = 0
     while depth >= 0:
         driver = following[depth]
         left = roster_size - depth - 1
-        if driver + left >= n_drivers:
+        if driver + left >= n_drivers or (depth == 0 and driver > first_driver):
             depth -= 1
             continue
         following[depth] = driver + 1
@@ -77,16 +79,11 @@ def walk(
 
 
 @njit(cache=True, nogil=True)
-def subset_counts(steps: Salaries, roster_size: int, top: int) -> Salaries:
-    """Return the number of subsets of ``roster_size`` drivers per total of ``steps``, 0 .. ``top``."""
-    ways = np.zeros((roster_size + 1, top + 1), dtype=np.int64)
-    ways[0, 0] = 1
-    for driver in range(len(steps)):
-        step = steps[driver]
-        for size in range(min(roster_size, driver + 1), 0, -1):
-            for total in range(top, step - 1, -1):
-                ways[size, total] += ways[size - 1, total - step]
-    return ways[roster_size]
+def add_driver(ways: Salaries, step: int) -> None:
+    """Let subsets, counted in ``ways[size, total]``, also hold one more driver of a salary."""
+    for size in range(len(ways) - 1, 0, -1):
+        for total in range(ways.shape[1] - 1, step - 1, -1):
+            ways[size, total] += ways[size - 1, total - step]
 
 
 @njit(cache=True, nogil=True)

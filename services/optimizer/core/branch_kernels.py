@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from services.common.domain.work import Checkpoint, no_checkpoint
 from services.common.jit import njit
 from services.common.universe.rule_kernels import keeps_groups, keeps_limits, keeps_stack, popcount, precedes
 from services.optimizer.core.branch_rules import can_keep_groups, can_keep_limits, cheapest_stacks, drivers_after
 from services.optimizer.core.branch_shrink import FLOOR, LOWEST, WIDTH, Copies, completion_at, enter, ticks_at
+from services.optimizer.core.prefix_kernels import NO_COMPLETION
 from services.optimizer.core.tail_kernels import add_into, excess, joint_excess, tail_threshold
 
 Int64 = npt.NDArray[np.int64]
@@ -24,22 +26,30 @@ DONE, PAUSED, FULL = 0, 1, 2
 
 
 @njit(cache=True, nogil=True)
-def best_completions(ticks: Ticks, roster_size: int) -> npt.NDArray[np.int16]:
+def _add_start(result: npt.NDArray[np.int16], top: npt.NDArray[np.int16], start: int, scores: Ticks) -> None:
+    """Write the sums from a start on; ``top`` holds the greatest ticks of later ones, and then of this one too."""
+    roster_size, n_scenarios = top.shape
+    for s in range(n_scenarios):
+        value = scores[s]
+        for rank in range(roster_size):
+            if value > top[rank, s]:
+                value, top[rank, s] = top[rank, s], value
+    n_left = result.shape[1] - 1 - start
+    for r in range(1, min(roster_size, n_left) + 1):
+        add_into(result[r, start], result[r - 1, start], top[r - 1])
+
+
+def best_completions(ticks: Ticks, roster_size: int, checkpoint: Checkpoint = no_checkpoint) -> npt.NDArray[np.int16]:
     """Return ``result[r, start, s]``: the sum of the ``r`` greatest of ``ticks[start:, s]``.
 
     Where fewer than ``r`` drivers are left the entry is never read.
     """
     n_drivers, n_scenarios = ticks.shape
     result = np.zeros((roster_size + 1, n_drivers + 1, n_scenarios), dtype=np.int16)
-    top = np.full((roster_size, n_scenarios), np.int16(-16384))
-    for start in range(n_drivers - 1, -1, -1):
-        for s in range(n_scenarios):
-            value = ticks[start, s]
-            for rank in range(roster_size):
-                if value > top[rank, s]:
-                    value, top[rank, s] = top[rank, s], value
-        for r in range(1, min(roster_size, n_drivers - start) + 1):
-            add_into(result[r, start], result[r - 1, start], top[r - 1])
+    top = np.full((roster_size, n_scenarios), NO_COMPLETION)
+    for start in reversed(range(n_drivers)):
+        checkpoint()
+        _add_start(result, top, start, ticks[start])
     return result
 
 

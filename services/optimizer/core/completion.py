@@ -4,8 +4,8 @@ A portfolio is a choice of lineups out of all allowed ones, so it exists if and 
 ``sum x = n, least <= A x <= most`` has a solution, with a column of ``A`` per lineup and a row per driver and
 team. With few lineups all columns take part. With many a spread of them does, which nearly always has a
 solution; where it has none, columns are generated: the linear relaxation proves that none exists, or names
-the columns that it needs. Distance between lineups is added where a solution breaks it: of the lineups that
-hold all drivers of a set, at most one.
+the columns that it needs, and dives look for whole lineups among them. Distance between lineups is added where a
+solution breaks it: of the lineups that hold all drivers of a set, at most one.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 
 from services.common.domain.work import Checkpoint
 from services.optimizer.core.demand import Demand, Lineups
+from services.optimizer.core.dive import dive
 from services.optimizer.core.programmes import Finish, Prices, choose, relax
 from services.optimizer.core.query import Query, Toll
 
@@ -58,7 +59,11 @@ def find_finish(demand: Demand, query: Query, lister: Lister, checkpoint: Checkp
         found = choose(demand, pool, checkpoint)
         if found.lineups is not None:
             return found
-    return Finish(None, proven=False)
+
+    def generate(left: Demand, asked: Query, pool: Lineups) -> tuple[Lineups, bool]:
+        return _generate(left, asked, lister, pool, checkpoint)
+
+    return Finish(dive(demand, query, needed, generate, checkpoint), proven=False)
 
 
 def is_impossible(demand: Demand, query: Query, lister: Lister, checkpoint: Checkpoint) -> bool:
@@ -76,7 +81,7 @@ def _generate(
     """Add the lineups that the relaxation asks for; return the pool and whether there is no solution at all."""
     for _ in range(_MAX_ROUNDS):
         checkpoint()
-        short, prices = relax(demand, pool)
+        short, prices, _ = relax(demand, pool)
         if short <= _TOLERANCE:
             break
         fresh = lister.heaviest(_priced(query, demand, prices))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TypeVar
 
 import numpy as np
@@ -13,17 +14,22 @@ from services.common.universe.rules import Rule, compile_rules
 from services.optimizer.core.completion import Lister, is_impossible
 from services.optimizer.core.demand import BoundRule, demand_of
 from services.optimizer.core.query import Query
+from services.optimizer.core.time_limit import TimeUp
 
 AnyRule = TypeVar("AnyRule")
 
 
 def smallest_conflict(rules: Sequence[AnyRule], allowed: Callable[[Sequence[AnyRule]], bool]) -> list[AnyRule]:
-    """Return rules that collide, of which none can be dropped, from rules that do (deletion filter)."""
+    """Return rules that collide, of which none can be dropped, from rules that do (deletion filter).
+
+    When the time for the search is over before that is known of all, some that could be dropped are among them.
+    """
     kept = list(rules)
-    for rule in rules:
-        without = [other for other in kept if other is not rule]
-        if not allowed(without):
-            kept = without
+    with suppress(TimeUp):
+        for rule in rules:
+            without = [other for other in kept if other is not rule]
+            if not allowed(without):
+                kept = without
     return kept
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from services.optimizer.core.exposure import ExposureBounds
+from services.optimizer.core.exposure_bounds import ExposureBounds
 from services.optimizer.core.structure import DriverTable
 
 Counts = npt.NDArray[np.int64]

@@ -10,12 +10,14 @@ from services.common.domain.work import Checkpoint
 from services.optimizer.core.completion import Lister, find_finish
 from services.optimizer.core.demand import Demand, Lineups
 from services.optimizer.core.query import Query
+from services.optimizer.core.time_limit import TimeUp
 
 
 class FinishGuard:
     """Holds one way to finish the portfolio; a lineup that would leave none is not admitted.
 
-    Most lineups take the place of one of those held, so a search for another way is rare.
+    Most lineups take the place of one of those held, so a search for another way is rare. Where the time for the
+    search ends a look for one, no way is known: the lineup under way is the last then.
 
     Attributes
     ----------
@@ -33,7 +35,10 @@ class FinishGuard:
 
     def start(self, query: Query, lister: Lister) -> None:
         """Look for a first way out of the lineups that ``query`` allows."""
-        found = find_finish(self._demand, query, lister, self._checkpoint)
+        try:
+            found = find_finish(self._demand, query, lister, self._checkpoint)
+        except TimeUp:
+            return
         self.ahead, self.impossible = found.lineups, found.lineups is None and found.proven
 
     def admit(self, columns: tuple[int, ...], later: Callable[[], Query], lister: Lister) -> bool:
@@ -44,7 +49,11 @@ class FinishGuard:
         left = self._demand.after(lineup)
         ahead = next(self._in_place_of_one(lineup, left), None)
         if ahead is None:
-            ahead = find_finish(left, later(), lister, self._checkpoint).lineups
+            try:
+                ahead = find_finish(left, later(), lister, self._checkpoint).lineups
+            except TimeUp:
+                self.ahead = None
+                return True
         if ahead is None:
             return False
         self._demand, self.ahead = left, ahead

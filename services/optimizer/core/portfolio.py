@@ -15,10 +15,13 @@ from services.common.universe.rules import Group, LineupRules, Rule, compile_rul
 from services.optimizer.core.completion import Lister
 from services.optimizer.core.conflict import portfolio_conflict, smallest_conflict
 from services.optimizer.core.demand import BoundRule, bound_rules, demand_of
-from services.optimizer.core.exposure import ExposureMode, ExposurePlan, SoftCharges
+from services.optimizer.core.exposure import ExposurePlan, SoftCharges
+from services.optimizer.core.exposure_bounds import ExposureMode
 from services.optimizer.core.finish_guard import FinishGuard
+from services.optimizer.core.leaders import Leaders
 from services.optimizer.core.objective import Objective
 from services.optimizer.core.query import Query, Solution
+from services.optimizer.core.time_limit import ShouldStop, ending
 
 _MAX_REFUSALS = 3
 """Best lineups that may be refused, for leaving no way to finish, before one that is known to finish is taken."""
@@ -32,8 +35,12 @@ class Search(Lister, Protocol):
         """Gives the unit of values."""
         ...
 
-    def solve(self, query: Query, should_stop: Callable[[], bool]) -> Solution | None:
+    def solve(self, query: Query, should_stop: ShouldStop) -> Solution | None:
         """Return the best lineup that a query allows, None when it allows none."""
+        ...
+
+    def leaders(self, query: Query, best: Solution, depth: int, n: int, should_stop: ShouldStop) -> Leaders:
+        """Return the lineups within ``depth`` units of the best one that a query allows, at most ``n`` of them."""
         ...
 
     def value(self, columns: tuple[int, ...]) -> int:
@@ -108,19 +115,19 @@ class PortfolioBuilder:
         spec: PortfolioSpec,
         plan: ExposurePlan,
         search_for: Callable[[int], tuple[Search, str]],
-        should_stop: Callable[[], bool],
+        should_stop: ShouldStop,
         checkpoint: Checkpoint,
     ) -> None:
         self._spec = spec
         self._plan = plan
         self._search_for = search_for
         self._should_stop = should_stop
-        self._checkpoint = checkpoint
+        self._look = ending(checkpoint, should_stop)
         self._n_drivers = len(spec.driver_points)
         self._rules = compile_rules(spec.rules, self._n_drivers)
         self._nothing = compile_rules([], self._n_drivers)
         self.bounds = self._bound_rules()
-        self._guard = FinishGuard(demand_of(self.bounds, spec.n_lineups, plan.team_members), checkpoint)
+        self._guard = FinishGuard(demand_of(self.bounds, spec.n_lineups, plan.team_members), self._look)
         self.outcome = Outcome()
 
     def build(self) -> Iterator[Entry]:
@@ -137,7 +144,8 @@ class PortfolioBuilder:
             if index and self._should_stop():
                 return
             search, regime = self._search_for(index)
-            if index == 0:
+            # The rules of a single lineup say all there is to say of a portfolio of one.
+            if index == 0 and self._spec.n_lineups > 1:
                 self._guard.start(self._later(), search)
             found = self._next(search)
             if found is None:
@@ -252,7 +260,7 @@ class PortfolioBuilder:
 
     def _conflict_of_all(self, search: Search) -> tuple[str, ...]:
         return portfolio_conflict(
-            self._spec.rules, self.bounds, self._spec.n_lineups, self._plan.team_members, search, self._checkpoint
+            self._spec.rules, self.bounds, self._spec.n_lineups, self._plan.team_members, search, self._look
         )
 
     def _conflict_of_next(self, search: Search) -> tuple[str, ...]:

@@ -79,8 +79,11 @@ class Prices:
     teams: npt.NDArray[np.float64]
 
 
-def relax(demand: Demand, pool: Lineups) -> tuple[float, Prices]:
-    """Least total shortfall from the bounds when lineups may be taken in parts and more than once."""
+def relax(demand: Demand, pool: Lineups) -> tuple[float, Prices, npt.NDArray[np.float64]]:
+    """Least total shortfall from the bounds when lineups may be taken in parts and more than once, with its prices.
+
+    And how much is taken of each lineup; shape (len(pool),).
+    """
     held, teams = demand.incidence(pool)
     n_drivers, n_teams = len(held), len(teams)
     above = np.concatenate([-held, held, teams])
@@ -97,4 +100,4 @@ def relax(demand: Demand, pool: Lineups) -> tuple[float, Prices]:
     by_row = np.asarray(solved.ineqlin.marginals)
     wanted, limited = by_row[:n_drivers], by_row[n_drivers : 2 * n_drivers]
     prices = Prices(float(solved.eqlin.marginals[0]), limited - wanted, -by_row[2 * n_drivers :].reshape(n_teams))
-    return float(solved.fun), prices
+    return float(solved.fun), prices, np.maximum(solved.x[: len(pool)], 0.0)

@@ -8,12 +8,15 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from services.common.blocks import cut, run_blocks
 from services.common.domain.errors import InvalidInput
 from services.common.domain.site_rules import TICKS_PER_POINT
+from services.common.domain.work import Checkpoint, no_checkpoint
 from services.optimizer.core.objective import Objective
 from services.optimizer.core.tail_kernels import tail_threshold, top_sum
 
 _MAX_TOTAL_TICKS = 16_383
+_SCENARIO_BLOCK = 1 << 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +61,7 @@ class Slate:
         return Slate(ticks, self.salaries_dollars, self.roster_size, self.salary_cap_dollars)
 
 
-def check_range(slate: Slate) -> None:
+def check_range(slate: Slate, checkpoint: Checkpoint = no_checkpoint) -> None:
     """Make sure that every total and every difference of two totals fits 16 bits.
 
     Raises
@@ -66,12 +69,17 @@ def check_range(slate: Slate) -> None:
     InvalidInput
         If some lineup could pass 819.15 points either way; real totals stay below 600.
     """
-    rows = slate.ticks.T
     size = min(slate.roster_size, slate.n_drivers)
-    highest = np.partition(rows, -size, axis=1)[:, -size:].sum(axis=1, dtype=np.int64).max()
-    lowest = np.partition(rows, size - 1, axis=1)[:, :size].sum(axis=1, dtype=np.int64).min()
-    if max(highest, -lowest) > _MAX_TOTAL_TICKS:
-        points = max(highest, -lowest) / TICKS_PER_POINT
+
+    def task(start: int, stop: int) -> int:
+        rows = slate.ticks[:, start:stop].T
+        highest = np.partition(rows, -size, axis=1)[:, -size:].sum(axis=1, dtype=np.int64).max()
+        lowest = np.partition(rows, size - 1, axis=1)[:, :size].sum(axis=1, dtype=np.int64).min()
+        return int(max(highest, -lowest))
+
+    greatest = max(run_blocks(task, cut(slate.n_scenarios, _SCENARIO_BLOCK), checkpoint=checkpoint))
+    if greatest > _MAX_TOTAL_TICKS:
+        points = greatest / TICKS_PER_POINT
         raise InvalidInput.field(
             "scenario_set_id", f"a lineup reaches {points:g} points; totals up to 819 points either way are supported"
         )

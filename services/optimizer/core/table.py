@@ -21,7 +21,7 @@ import numpy.typing as npt
 from services.common.blocks import cut, run_blocks
 from services.common.domain.work import Checkpoint
 from services.common.universe import enumerate_lineups
-from services.optimizer.core import table_kernels as kernels
+from services.optimizer.core import prefix_kernels, tighten_kernels
 from services.optimizer.core.objective import Objective
 from services.optimizer.core.slate import Slate
 from services.optimizer.core.start import best_start, spread_starts, strength_order
@@ -40,7 +40,7 @@ _LAST_DRIVER_BUCKETS = 6
 
 @dataclass(frozen=True, eq=False)
 class Completion:
-    """Best last driver per scenario among those a lineup can still afford; see ``best_singles``."""
+    """Best last driver per scenario among those a lineup can still afford; see ``add_single``."""
 
     salaries: Int64
     salary_cap: int
@@ -100,8 +100,8 @@ class TailTable:
         return np.ascontiguousarray(values[self.order])
 
     def tighten(self, rows: Int64, thresholds: Int64, driver_units: Int64, cut: int) -> int:
-        """Lower the bounds of some rows (ascending); see ``table_kernels.tighten``."""
-        return kernels.tighten(
+        """Lower the bounds of some rows (ascending); see ``tighten_kernels.tighten``."""
+        return tighten_kernels.tighten(
             rows,
             self.lineups,
             self.ticks,
@@ -138,16 +138,16 @@ def build_table(slate: Slate, objective: Objective, checkpoint: Checkpoint, *, m
     UniverseTooLarge
         If there are more than ``max_lineups``.
     """
-    order = strength_order(slate, objective)
+    order = strength_order(slate, objective, checkpoint)
     salaries = slate.salaries_dollars[order]
-    universe = enumerate_lineups(salaries, slate.roster_size, slate.salary_cap_dollars, max_lineups=max_lineups)
-    checkpoint()
+    universe = enumerate_lineups(
+        salaries, slate.roster_size, slate.salary_cap_dollars, max_lineups=max_lineups, checkpoint=checkpoint
+    )
     ticks = np.ascontiguousarray(slate.ticks[order])
-    starts = spread_starts(ticks, objective, universe.lineups)
-    checkpoint()
+    starts = spread_starts(ticks, objective, universe.lineups, checkpoint)
     begin = best_start(ticks, salaries, slate.salary_cap_dollars, objective, starts, checkpoint)
     prefix_start = _prefix_starts(universe.lineups, checkpoint)
-    stage = kernels.STAGE_PREFIX if objective.tails else kernels.STAGE_EXACT
+    stage = tighten_kernels.STAGE_PREFIX if objective.tails else tighten_kernels.STAGE_EXACT
     table = TailTable(
         slate=slate,
         objective=objective,
@@ -155,7 +155,7 @@ def build_table(slate: Slate, objective: Objective, checkpoint: Checkpoint, *, m
         ticks=ticks,
         lineups=universe.lineups,
         thresholds=begin.thresholds,
-        completion=_completion(ticks, salaries, slate.salary_cap_dollars),
+        completion=_completion(ticks, salaries, slate.salary_cap_dollars, checkpoint),
         prefix_start=prefix_start,
         prefix_bound=np.zeros(len(prefix_start) - 1, dtype=np.int64),
         bound=np.zeros(universe.n_lineups, dtype=np.int64),
@@ -181,14 +181,19 @@ def _spread_bounds(table: TailTable, checkpoint: Checkpoint) -> None:
 def _seed(table: TailTable, row: int) -> None:
     """Make one row exact, so that queries begin with a good value to beat."""
     nothing = np.zeros(len(table.order), dtype=np.int64)
-    for _ in (kernels.STAGE_OWN, kernels.STAGE_EXACT):
+    for _ in (tighten_kernels.STAGE_OWN, tighten_kernels.STAGE_EXACT):
         table.tighten(np.array([row]), table.thresholds, nothing, -(1 << 62))
 
 
-def _completion(ticks: npt.NDArray[np.int16], salaries: Int64, salary_cap: int) -> Completion:
+def _completion(ticks: Ticks, salaries: Int64, salary_cap: int, checkpoint: Checkpoint) -> Completion:
     quantiles = np.quantile(salaries, np.linspace(0, 1, _LAST_DRIVER_BUCKETS + 1)[1:], method="higher")
     edges = np.unique(quantiles).astype(np.int64)
-    return Completion(salaries, salary_cap, edges, kernels.best_singles(ticks, salaries, edges))
+    singles = np.empty((len(ticks) + 1, len(edges), ticks.shape[1]), dtype=np.int16)
+    singles[-1] = prefix_kernels.NO_COMPLETION
+    for start in reversed(range(len(ticks))):
+        checkpoint()
+        prefix_kernels.add_single(singles, start, ticks, salaries, edges)
+    return Completion(salaries, salary_cap, edges, singles)
 
 
 def _prefix_starts(lineups: npt.NDArray[np.int8], checkpoint: Checkpoint) -> Int64:
@@ -206,22 +211,30 @@ def _prefix_starts(lineups: npt.NDArray[np.int8], checkpoint: Checkpoint) -> Int
 
 def _bound_prefixes(table: TailTable, salaries: Int64, checkpoint: Checkpoint) -> None:
     """Bound every prefix by its best completion per scenario that the salary left could buy."""
-    prefixes = np.ascontiguousarray(table.lineups[table.prefix_start[:-1], :-2])
-    left = table.slate.salary_cap_dollars - salaries[prefixes].sum(axis=1, dtype=np.int64)
-    left = np.minimum(left, np.sort(salaries)[-2:].sum())
+    firsts, richest = table.prefix_start[:-1], np.sort(salaries)[-2:].sum()
+    prefixes = np.empty((len(firsts), max(0, table.lineups.shape[1] - 2)), dtype=np.int8)
+    left = np.empty(len(firsts), dtype=np.int64)
+
+    def afford(start: int, stop: int) -> None:
+        prefixes[start:stop] = table.lineups[firsts[start:stop], :-2]
+        spent = salaries[prefixes[start:stop]].sum(axis=1, dtype=np.int64)
+        left[start:stop] = np.minimum(table.slate.salary_cap_dollars - spent, richest)
+
+    list(run_blocks(afford, cut(len(firsts), _SPREAD_BLOCK), checkpoint=checkpoint))
     edges = np.unique(np.quantile(left, np.linspace(0, 1, _SALARY_BUCKETS + 1)[1:], method="higher"))
+    checkpoint()
     buckets = np.searchsorted(edges, left).astype(np.int8)
     over = np.zeros((len(prefixes), len(table.sizes)), dtype=np.int64)
     n_blocks = -(-table.slate.n_scenarios // _SCENARIO_BLOCK)
     for part in np.array_split(np.arange(table.slate.n_scenarios), n_blocks):
         ticks = np.ascontiguousarray(table.ticks[:, part[0] : part[-1] + 1])
-        pairs = kernels.best_pairs(ticks, salaries, edges.astype(np.int64))
+        pairs = prefix_kernels.best_pairs(ticks, salaries, edges.astype(np.int64))
 
         def task(
             start: int, stop: int, ticks: npt.NDArray[np.int16] = ticks, pairs: npt.NDArray[np.int16] = pairs
         ) -> None:
             span = slice(start, stop)
-            kernels.add_prefix_excess(ticks, prefixes[span], buckets[span], pairs, table.thresholds, over[span])
+            prefix_kernels.add_prefix_excess(ticks, prefixes[span], buckets[span], pairs, table.thresholds, over[span])
 
         list(run_blocks(task, cut(len(prefixes), _PREFIX_BLOCK), checkpoint=checkpoint))
     for tail, multiplier in enumerate(table.multipliers):

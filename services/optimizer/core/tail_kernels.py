@@ -16,6 +16,7 @@ import numpy.typing as npt
 from services.common.jit import njit
 
 Ticks = npt.NDArray[np.int16]
+Int64 = npt.NDArray[np.int64]
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -149,3 +150,30 @@ def tail_threshold(totals: Ticks, k: int, guess: int) -> int:
 def top_sum(totals: Ticks, k: int, threshold: int) -> int:
     """Return the sum of the ``k`` greatest totals, with ``threshold`` from ``tail_threshold``."""
     return k * threshold + excess(totals, threshold)
+
+
+@njit(cache=True, nogil=True)
+def joint_bound(left: Ticks, right: Ticks, sizes: Int64, multipliers: Int64, thresholds: Int64) -> int:
+    """Return the fixed-threshold bound of the totals ``left + right``."""
+    value = 0
+    for tail in range(len(sizes)):
+        over = joint_excess(left, right, thresholds[tail])
+        value += multipliers[tail] * (sizes[tail] * thresholds[tail] + over)
+    return value
+
+
+@njit(cache=True, nogil=True)
+def _fixed_bound(total: Ticks, sizes: Int64, multipliers: Int64, thresholds: Int64) -> int:
+    """Return the fixed-threshold bound of one total."""
+    value = 0
+    for tail in range(len(sizes)):
+        value += multipliers[tail] * (sizes[tail] * thresholds[tail] + excess(total, thresholds[tail]))
+    return value
+
+
+@njit(cache=True, nogil=True)
+def own_value(total: Ticks, sizes: Int64, multipliers: Int64, thresholds: Int64) -> int:
+    """Return the exact value of the tails of one total; sets ``thresholds``, which hold a guess."""
+    for tail in range(len(sizes)):
+        thresholds[tail] = tail_threshold(total, sizes[tail], thresholds[tail])
+    return _fixed_bound(total, sizes, multipliers, thresholds)

@@ -43,8 +43,9 @@ OTHER_VALUES = {
     "scenario_share": 0.5,
     "seed": 3,
     "time_limit_seconds": 1.5,
-    "validate_on_fresh_scenarios": True,
-    "stability_resamples": 10,
+    "validate_on_fresh_scenarios": False,
+    "stability_resamples": 0,
+    "exact_stability": True,
 }
 
 

@@ -71,7 +71,10 @@ def stacked(low, high):
     objective = build_objective((Term(0.95, 1.0),), slate.n_scenarios)
     nothing = compile_rules([], 40)
     query = Query(np.zeros(40, dtype=np.int64), compile_rules([rule], 40), nothing)
-    return slate, rule, query, BranchSearch(slate, objective, Looks())
+    looks = Looks()
+    search = BranchSearch(slate, objective, looks)
+    looks.n = 0
+    return slate, rule, query, search
 
 
 def test_a_stack_that_hardly_any_lineup_keeps_is_found_proven_and_sampled():

@@ -88,7 +88,7 @@ def test_a_table_is_made_just_where_walks_have_cost_as_much(monkeypatch, seconds
     objective = build_objective((Term(0.5, 1.0),), 3_000)
     tables = Counted(slate, objective, most)
     branch = BranchSearch(slate, objective, no_checkpoint)
-    found = BranchOrTable(branch, tables, branch).solve(plain(slate), lambda: False)
+    found = BranchOrTable(branch, tables).solve(plain(slate), lambda: False)
     assert (found.method, found.proven, tables.made) == (method, True, n_made)
     other = branch.solve(plain(slate), lambda: False)
     assert (found.columns, found.units) == (other.columns, other.units)

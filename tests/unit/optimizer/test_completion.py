@@ -13,8 +13,9 @@ from services.common.universe.rules import Group, Rule, compile_rules
 from services.optimizer.core import completion
 from services.optimizer.core.branch_search import BranchSearch
 from services.optimizer.core.completion import find_finish
-from services.optimizer.core.demand import bound_rules, demand_of
-from services.optimizer.core.exposure import ExposureConfig, ExposureMode, ExposurePlan, exposure_bounds
+from services.optimizer.core.demand import Demand, bound_rules, demand_of
+from services.optimizer.core.exposure import ExposurePlan
+from services.optimizer.core.exposure_bounds import ExposureConfig, ExposureMode, exposure_bounds
 from services.optimizer.core.objective import Term, build_objective
 from services.optimizer.core.portfolio import PortfolioBuilder, PortfolioSpec
 from services.optimizer.core.query import Query
@@ -234,3 +235,36 @@ def test_in_the_soft_mode_only_the_number_of_lineups_can_run_out():
     entries, conflict = Case(slate, drivers, soft, (), 7, 1).build()
     assert len(entries) == 6
     assert conflict == ("no lineup twice",)
+
+
+def tight(seed):
+    """A demand that one random portfolio meets to the letter, among hundreds of lineups, of which forty are listed."""
+    rng = np.random.default_rng(seed)
+    n_drivers, roster_size = int(rng.integers(11, 14)), int(rng.integers(4, 6))
+    slate = random_slate(rng, n_drivers=n_drivers, roster_size=roster_size, n_scenarios=5)
+    slate = replace(slate, salary_cap_dollars=slate.salary_cap_dollars + 6_000)
+    allowed = legal(slate)
+    chosen = [allowed[row] for row in rng.permutation(len(allowed))[: int(rng.integers(6, 20))]]
+    exact = np.bincount(np.concatenate(chosen), minlength=n_drivers)
+    teams = rng.integers(0, 3, n_drivers) == np.arange(3)[:, None]
+    team_most = np.array([sum(bool(team[list(columns)].any()) for columns in chosen) for team in teams])
+    return slate, allowed, Demand(len(chosen), exact, exact, team_most, teams, 1)
+
+
+@pytest.mark.parametrize("dives", [True, False])
+def test_dives_find_the_portfolios_that_a_programme_over_one_pool_misses(dives, monkeypatch):
+    monkeypatch.setattr(completion, "_ALL", 40)
+    if not dives:
+        monkeypatch.setattr(completion, "dive", lambda *_: None)
+    missed = 0
+    for seed in range(16):
+        slate, allowed, demand = tight(seed)
+        search = Case(slate, None, None, (), 0, 1).search()
+        nothing = compile_rules([], slate.n_drivers)
+        asked = Query(np.zeros(slate.n_drivers, dtype=np.int64), nothing, nothing)
+        found = find_finish(demand, asked, search, no_checkpoint)
+        assert found.lineups is not None or not found.proven
+        missed += found.lineups is None
+        if found.lineups is not None:
+            assert meets(demand, [tuple(map(int, lineup)) for lineup in found.lineups], allowed)
+    assert bool(missed) == (not dives)

@@ -17,7 +17,6 @@ from services.optimizer.core.metrics import lineup_numbers, tail_estimate, top_m
 from services.optimizer.core.objective import DEFAULT_TERMS, Term, build_objective
 from services.optimizer.core.shortage import needed_scenarios, supported_terms
 from services.optimizer.core.slate import Slate, check_range, lineup_units
-from services.optimizer.core.stability import bootstrap
 from services.optimizer.core.tail_kernels import tail_threshold, top_sum
 from tests.unit.optimizer.oracle import legal, random_slate, terms, value_points
 
@@ -128,25 +127,6 @@ def test_copies_of_salaries_without_a_common_step_are_refused_with_a_way_out():
             field_entries=5_000,
             checkpoint=no_checkpoint,
         )
-
-
-def test_the_bootstrap_of_constant_scenarios_never_moves():
-    slate = Slate(np.arange(6, dtype=np.int16)[:, None].repeat(30, axis=1) * 100, np.full(6, 5_000), 3, 15_000)
-    found = bootstrap(slate, (Term(0.9, 1.0),), (3, 4, 5), lambda _: (3, 4, 5), np.random.default_rng(0), 4)
-    assert (found.objective_cv, found.same_lineup_share, found.jaccard_mean) == (0.0, 1.0, 1.0)
-
-
-def test_the_bootstrap_is_about_the_resamples_that_there_was_time_for():
-    slate = random_slate(np.random.default_rng(0), n_drivers=6, roster_size=3)
-    answers = iter([(0, 1, 2), (0, 1, 3), None])
-
-    def resampled():
-        return bootstrap(slate, (Term(0.9, 1.0),), (0, 1, 2), lambda _: next(answers), np.random.default_rng(0), 50)
-
-    found = resampled()
-    assert (found.n_resamples, found.same_lineup_share, found.jaccard_mean) == (2, 0.5, 0.75)
-    answers = iter([None])
-    assert resampled() is None
 
 
 def test_scenarios_needed_for_a_hundred_in_the_tail():

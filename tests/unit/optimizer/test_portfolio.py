@@ -10,7 +10,8 @@ from services.common.domain.work import no_checkpoint
 from services.common.universe.rules import Group, Rule
 from services.optimizer.core.allocation import allocate, interleave
 from services.optimizer.core.conflict import smallest_conflict
-from services.optimizer.core.exposure import ExposureConfig, ExposureMode, ExposurePlan, at_most, exposure_bounds
+from services.optimizer.core.exposure import ExposurePlan
+from services.optimizer.core.exposure_bounds import ExposureConfig, ExposureMode, at_most, exposure_bounds
 from services.optimizer.core.objective import Term, build_objective
 from services.optimizer.core.portfolio import PortfolioBuilder, PortfolioSpec
 from services.optimizer.core.structure import DriverTable

@@ -29,9 +29,11 @@ from pitwall.cli._portfolio_options import (
     MaxExposureOption,
     MaxTeamExposureOption,
     OwnershipPenaltyOption,
+    ResamplesOption,
     SoftOption,
     StackOption,
     UniquesOption,
+    ValidateOption,
     driver_ids,
     parse_stack,
 )
@@ -55,6 +57,8 @@ _OPTION_OF = {
     "stack": "stack",
     "ownership_penalty": "ownership_penalty",
     "soft_exposures": "soft",
+    "validate_on_fresh_scenarios": "validate",
+    "stability_resamples": "resamples",
     "seed": "seed",
 }
 """Option of the command line for each rule that has one."""
@@ -102,7 +106,7 @@ def print_diagnostics(portfolio: Portfolio) -> None:
 
 
 def _comparisons(summary: PortfolioSummary) -> Iterator[str]:
-    """What the lineups gain, what rules cost them, and how sure it is: what was asked for of it."""
+    """What the lineups gain, what rules cost them, and how sure it is."""
     if (baseline := summary.baseline) is not None:
         yield (
             f"against the best-mean lineup: the best one built gains {baseline.built_gain_points:+.2f} in the tail; "
@@ -117,14 +121,17 @@ def _comparisons(summary: PortfolioSummary) -> Iterator[str]:
         )
     if (check := summary.validation) is not None:
         yield (
-            f"on fresh scenarios: objective {check.objective_fresh:.2f} instead of {check.objective_in_sample:.2f}, "
-            f"{100 * check.shrinkage:.1f} % less"
+            f"on {check.n_scenarios:,} fresh scenarios: objective {check.objective_fresh:.2f} instead of "
+            f"{check.objective_in_sample:.2f}, {100 * check.shrinkage:.1f} % less (+- {100 * check.shrinkage_se:.1f})"
         )
     if (stability := summary.stability) is not None:
         varies, same = 100 * stability.objective_cv, 100 * stability.same_lineup_share
+        among = f"of {stability.n_contenders} contenders " if stability.n_contenders else ""
+        overlap, optimism = stability.jaccard_mean, stability.optimism_points
         yield (
-            f"over {plural(stability.n_resamples, 'resample')}: the objective varies by {varies:.1f} %, "
-            f"the same lineup is best in {same:.0f} %"
+            f"over {plural(stability.n_resamples, 'resample')}: the objective of the best lineup varies by "
+            f"{varies:.1f} %, {among}it stays best in {same:.0f} %, "
+            f"winners overlap with it by {overlap:.2f} (Jaccard), it looks {optimism:.2f} points better than it is"
         )
 
 
@@ -164,6 +171,8 @@ def optimize(
     stack: StackOption = "",
     ownership_penalty: OwnershipPenaltyOption = 0.0,
     soft: SoftOption = False,
+    validate: ValidateOption = True,
+    resamples: ResamplesOption = None,
     seed: Annotated[
         int, typer.Option(help="Seed of everything random in the build.", callback=within("seed", 0, MAX_SEED))
     ] = 1,
@@ -188,6 +197,8 @@ def optimize(
             "stack": parse_stack(stack),
             "ownership_penalty": ownership_penalty,
             "soft_exposures": soft,
+            "validate_on_fresh_scenarios": validate,
+            "stability_resamples": resamples,
             "seed": seed,
         }
         from_file = read_rules(rules, lambda name: driver_ids(race, [name], str(rules))[0]) if rules else {}

@@ -66,6 +66,17 @@ FormatOption = Annotated[
         callback=known_format,
     ),
 ]
+ValidateOption = Annotated[
+    bool,
+    typer.Option(
+        "--validate/--no-validate",
+        help="Score the lineups on scenarios that did not choose them too; simulated unless they are there.",
+    ),
+]
+ResamplesOption = Annotated[
+    int | None,
+    typer.Option(help="Resamples of the stability report, 0 for none (200).", callback=within("resamples", 0, 1000)),
+]
 SoftOption = Annotated[bool, typer.Option("--soft", help="Trade exposure rules at a price instead of failing.")]
 
 

@@ -89,17 +89,18 @@ def _portfolio_facts(result: JobResult) -> list[Fact]:
             Fact(
                 "objective on fresh scenarios",
                 f"{check.objective_fresh:.2f}",
-                f"against {check.objective_in_sample:.2f} on those that chose the lineups: a loss of "
-                f"{check.shrinkage:.2f} is the winner's curse",
+                f"against {check.objective_in_sample:.2f} on those that chose the lineups: "
+                f"{100 * check.shrinkage:.1f} % less (+- {100 * check.shrinkage_se:.1f}) is the winner's curse",
             )
         )
     if summary.stability is not None:
         facts.append(
             Fact(
-                "same lineups on resampled scenarios",
+                "resamples of scenarios with the same best lineup",
                 f"{summary.stability.same_lineup_share:.0%}",
-                f"over {summary.stability.n_resamples} resamples; mean overlap (Jaccard) "
-                f"{summary.stability.jaccard_mean:.2f}",
+                f"of {summary.stability.n_resamples}; winners overlap with it by {summary.stability.jaccard_mean:.2f} "
+                f"(Jaccard), its objective varies by {100 * summary.stability.objective_cv:.1f} % and looks "
+                f"{summary.stability.optimism_points:.2f} points better than it is",
             )
         )
     if summary.diversity is not None:

@@ -145,16 +145,26 @@ class ValidationReport:
     objective_in_sample: float
     objective_fresh: float
     shrinkage: float
+    shrinkage_se: float = 0.0
+    n_scenarios: int = 0
 
 
 @dataclass(frozen=True)
 class StabilityReport:
-    """Stability under resampling of scenarios."""
+    """What becomes of the best lineup when scenarios are drawn again.
+
+    Compared are ``n_contenders`` lineups: all within ``contender_depth_points`` of the best one. The least of the
+    winners is ``deepest_winner_points`` below it. 0 contenders stand for an exact search of each resample.
+    """
 
     n_resamples: int
     objective_cv: float
     same_lineup_share: float
     jaccard_mean: float
+    optimism_points: float = 0.0
+    n_contenders: int = 0
+    contender_depth_points: float = 0.0
+    deepest_winner_points: float = 0.0
 
 
 @dataclass(frozen=True)

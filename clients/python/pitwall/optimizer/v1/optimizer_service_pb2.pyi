@@ -44,6 +44,7 @@ class BuildPortfolioRequest(_message.Message):
     TIME_LIMIT_FIELD_NUMBER: _builtins.int
     VALIDATE_ON_FRESH_SCENARIOS_FIELD_NUMBER: _builtins.int
     STABILITY_RESAMPLES_FIELD_NUMBER: _builtins.int
+    EXACT_STABILITY_FIELD_NUMBER: _builtins.int
     race_id: _builtins.str
     """Required. The race."""
     scenario_set_id: _builtins.str
@@ -57,11 +58,17 @@ class BuildPortfolioRequest(_message.Message):
     seed: _builtins.int
     """Optional. Seed of everything random in the build."""
     validate_on_fresh_scenarios: _builtins.bool
-    """Optional. Re-score on an independent scenario set of the same size, each lineup by what chose it. Off by default: it
-    simulates that set, which takes longer than the lineups.
+    """Optional. Re-score on an independent scenario set, each lineup by what chose it: a set of the same size and the next
+    seed, which the scenario service keeps for the next build. Where the build had more scenarios made for the tail, on
+    the set that was too small instead: a build triggers one generation. An uploaded set has none; a warning says so, and
+    so it does when the time is over or the scenario service cannot. Default: true.
     """
     stability_resamples: _builtins.int
-    """Optional. Resamples of the stability report. Default (0): none, for each is an exact search of its own."""
+    """Optional. Resamples of the stability report; 0 leaves it out. Default: 200, or 20 with `exact_stability`."""
+    exact_stability: _builtins.bool
+    """Optional. Search all allowed lineups for the best one of each resample, as long as there is time. Default: false, the
+    best of the contenders, some hundreds of lineups that are proven to be the best on all scenarios.
+    """
     @_builtins.property
     def objective(self) -> _portfolio_pb2.Objective:
         """Optional. Objective."""
@@ -114,14 +121,22 @@ class BuildPortfolioRequest(_message.Message):
         scenario_share: _builtins.float = ...,
         seed: _builtins.int = ...,
         time_limit: _duration_pb2.Duration | None = ...,
-        validate_on_fresh_scenarios: _builtins.bool = ...,
-        stability_resamples: _builtins.int = ...,
+        validate_on_fresh_scenarios: _builtins.bool | None = ...,
+        stability_resamples: _builtins.int | None = ...,
+        exact_stability: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["diversity", b"diversity", "exposure", b"exposure", "leverage", b"leverage", "objective", b"objective", "structure", b"structure", "time_limit", b"time_limit"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_stability_resamples", b"_stability_resamples", "_validate_on_fresh_scenarios", b"_validate_on_fresh_scenarios", "diversity", b"diversity", "exposure", b"exposure", "leverage", b"leverage", "objective", b"objective", "stability_resamples", b"stability_resamples", "structure", b"structure", "time_limit", b"time_limit", "validate_on_fresh_scenarios", b"validate_on_fresh_scenarios"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["diversity", b"diversity", "exposure", b"exposure", "leverage", b"leverage", "n_lineups", b"n_lineups", "objective", b"objective", "ownership_percent", b"ownership_percent", "race_id", b"race_id", "regimes", b"regimes", "scenario_set_id", b"scenario_set_id", "scenario_share", b"scenario_share", "seed", b"seed", "shortage", b"shortage", "stability_resamples", b"stability_resamples", "structure", b"structure", "time_limit", b"time_limit", "validate_on_fresh_scenarios", b"validate_on_fresh_scenarios"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_stability_resamples", b"_stability_resamples", "_validate_on_fresh_scenarios", b"_validate_on_fresh_scenarios", "diversity", b"diversity", "exact_stability", b"exact_stability", "exposure", b"exposure", "leverage", b"leverage", "n_lineups", b"n_lineups", "objective", b"objective", "ownership_percent", b"ownership_percent", "race_id", b"race_id", "regimes", b"regimes", "scenario_set_id", b"scenario_set_id", "scenario_share", b"scenario_share", "seed", b"seed", "shortage", b"shortage", "stability_resamples", b"stability_resamples", "structure", b"structure", "time_limit", b"time_limit", "validate_on_fresh_scenarios", b"validate_on_fresh_scenarios"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__stability_resamples: _TypeAlias = _typing.Literal["stability_resamples"]  # noqa: Y015
+    _WhichOneofArgType__stability_resamples: _TypeAlias = _typing.Literal["_stability_resamples", b"_stability_resamples"]  # noqa: Y015
+    _WhichOneofReturnType__validate_on_fresh_scenarios: _TypeAlias = _typing.Literal["validate_on_fresh_scenarios"]  # noqa: Y015
+    _WhichOneofArgType__validate_on_fresh_scenarios: _TypeAlias = _typing.Literal["_validate_on_fresh_scenarios", b"_validate_on_fresh_scenarios"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__stability_resamples) -> _WhichOneofReturnType__stability_resamples | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__validate_on_fresh_scenarios) -> _WhichOneofReturnType__validate_on_fresh_scenarios | None: ...
 
 Global___BuildPortfolioRequest: _TypeAlias = BuildPortfolioRequest  # noqa: Y015
 

@@ -200,8 +200,8 @@ class ExposureRules(_message.Message):
     one at least unless it is 0, a minimum up; where they cross by it, the minimum holds. They are spread over the
     portfolio. The general maxima do not bind locked drivers and their teams, nor stand against a driver's own minimum.
     A lineup is taken only when the others can still follow, so a portfolio that exists is completed; the search for the
-    others is exact up to 4,000 allowed lineups, and above them proves that none exist or finds them in all but the
-    tightest cases.
+    others is exact up to 4,000 allowed lineups. Above them it finds the others wherever it was tested, or proves by a
+    relaxation that there are none; where it can do neither the build goes on as far as it comes.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -938,13 +938,18 @@ class ValidationReport(_message.Message):
     OBJECTIVE_IN_SAMPLE_FIELD_NUMBER: _builtins.int
     OBJECTIVE_FRESH_FIELD_NUMBER: _builtins.int
     SHRINKAGE_FIELD_NUMBER: _builtins.int
+    SHRINKAGE_SE_FIELD_NUMBER: _builtins.int
+    N_SCENARIOS_FIELD_NUMBER: _builtins.int
     scenario_set_id: _builtins.str
     """Output only. The independent set."""
     objective_in_sample: _builtins.float
     """Output only. Mean objective over the portfolio in sample and on the independent set, points."""
     objective_fresh: _builtins.float
     shrinkage: _builtins.float
-    """Output only. Relative fall from the first to the second (winner's curse)."""
+    """Output only. Relative fall from the first to the second (winner's curse), and its standard error."""
+    shrinkage_se: _builtins.float
+    n_scenarios: _builtins.int
+    """Output only. Scenarios of the independent set."""
     def __init__(
         self,
         *,
@@ -952,10 +957,12 @@ class ValidationReport(_message.Message):
         objective_in_sample: _builtins.float = ...,
         objective_fresh: _builtins.float = ...,
         shrinkage: _builtins.float = ...,
+        shrinkage_se: _builtins.float = ...,
+        n_scenarios: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["objective_fresh", b"objective_fresh", "objective_in_sample", b"objective_in_sample", "scenario_set_id", b"scenario_set_id", "shrinkage", b"shrinkage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["n_scenarios", b"n_scenarios", "objective_fresh", b"objective_fresh", "objective_in_sample", b"objective_in_sample", "scenario_set_id", b"scenario_set_id", "shrinkage", b"shrinkage", "shrinkage_se", b"shrinkage_se"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -963,7 +970,9 @@ Global___ValidationReport: _TypeAlias = ValidationReport  # noqa: Y015
 
 @_typing.final
 class StabilityReport(_message.Message):
-    """Stability under resampling of scenarios."""
+    """What becomes of the best lineup, under the rules of every lineup and without what the portfolio adds, when scenarios
+    are drawn again with replacement (bootstrap).
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -971,14 +980,30 @@ class StabilityReport(_message.Message):
     OBJECTIVE_CV_FIELD_NUMBER: _builtins.int
     SAME_LINEUP_SHARE_FIELD_NUMBER: _builtins.int
     JACCARD_MEAN_FIELD_NUMBER: _builtins.int
+    OPTIMISM_POINTS_FIELD_NUMBER: _builtins.int
+    N_CONTENDERS_FIELD_NUMBER: _builtins.int
+    CONTENDER_DEPTH_POINTS_FIELD_NUMBER: _builtins.int
+    DEEPEST_WINNER_POINTS_FIELD_NUMBER: _builtins.int
     n_resamples: _builtins.int
     """Output only. Resamples."""
     objective_cv: _builtins.float
-    """Output only. Coefficient of variation of the best lineup's objective."""
+    """Output only. Coefficient of variation of the terms of its objective."""
     same_lineup_share: _builtins.float
     """Output only. Share of resamples in which the same lineup is best."""
     jaccard_mean: _builtins.float
     """Output only. Mean Jaccard similarity of each resample's best lineup with the original."""
+    optimism_points: _builtins.float
+    """Output only. Mean of what a resample's best lineup has there beyond its value on all scenarios, points: by how much
+    the best lineup looks better than it is.
+    """
+    n_contenders: _builtins.int
+    """Output only. Lineups compared in each resample, each by its exact value there; 0 where all allowed ones were searched."""
+    contender_depth_points: _builtins.float
+    """Output only. All allowed lineups within so many points of the best one, on all scenarios, are contenders: proven. Others
+    could win a resample; `deepest_winner_points` well below this says that it is unlikely.
+    """
+    deepest_winner_points: _builtins.float
+    """Output only. How far below the best one, on all scenarios, the least of the resamples' best lineups is, points."""
     def __init__(
         self,
         *,
@@ -986,10 +1011,14 @@ class StabilityReport(_message.Message):
         objective_cv: _builtins.float = ...,
         same_lineup_share: _builtins.float = ...,
         jaccard_mean: _builtins.float = ...,
+        optimism_points: _builtins.float = ...,
+        n_contenders: _builtins.int = ...,
+        contender_depth_points: _builtins.float = ...,
+        deepest_winner_points: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["jaccard_mean", b"jaccard_mean", "n_resamples", b"n_resamples", "objective_cv", b"objective_cv", "same_lineup_share", b"same_lineup_share"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contender_depth_points", b"contender_depth_points", "deepest_winner_points", b"deepest_winner_points", "jaccard_mean", b"jaccard_mean", "n_contenders", b"n_contenders", "n_resamples", b"n_resamples", "objective_cv", b"objective_cv", "optimism_points", b"optimism_points", "same_lineup_share", b"same_lineup_share"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1130,7 +1159,9 @@ class PortfolioSummary(_message.Message):
     """
     n_allowed_lineups: _builtins.int
     n_generations: _builtins.int
-    """Output only. Scenario generations that the build triggered: at most one for tail samples, and one for validation."""
+    """Output only. Scenario generations that the build asked the scenario service for, at most one: to fill the tail, or to
+    validate. Where the same was generated before, the service does not simulate it again.
+    """
     soft_paid_points: _builtins.float
     @_builtins.property
     def driver_exposures(self) -> _containers.RepeatedCompositeFieldContainer[Global___Exposure]:
