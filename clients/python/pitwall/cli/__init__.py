@@ -38,7 +38,7 @@ app = typer.Typer(
     name="pitwall",
     help="Lineups for NASCAR daily fantasy tournaments, proven optimal in the upper tail.",
     epilog="Exit codes: 0 done; 1 a defect of Pitwall; 2 the input is not right; "
-    "3 a service or the disk is not there, busy or full; 130 interrupted.",
+    "3 a service is unreachable, busy, out of disk or past its deadline; 130 interrupted.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,

@@ -28,7 +28,6 @@ from pitwall.cli._contest_options import (
     with_contest_options,
 )
 from pitwall.cli._ranges import MAX_SEED, within
-from pitwall.cli._scenarios import SetOption
 from pitwall.client import Client
 from pitwall.config import FieldConfig
 from pitwall.job import following_seed
@@ -160,7 +159,9 @@ def simulate(
         float,
         typer.Option(help="Part of the Kelly stake to advise.", callback=within("kelly", 0, 1, above_low=True)),
     ] = DEFAULT_KELLY,
-    scenario_set: SetOption = "",
+    scenario_set: Annotated[
+        str, typer.Option("--set", help="Id of the scenario set. Default: a fresh one of the size of the newest.")
+    ] = "",
     insight: InsightOption = None,
     n_fields: Annotated[
         int, typer.Option(help="Fields of opponents drawn.", callback=within("n-fields", 1, 1000))

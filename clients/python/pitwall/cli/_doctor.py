@@ -81,7 +81,9 @@ def _folder(folder: Path) -> Check:
         free = shutil.disk_usage(folder).free
     except OSError as error:
         return Check("data folder", False, f"{folder}: {error.strerror}; set PITWALL_DATA_DIR to one you may write")
-    return Check("data folder", free > _MIN_FREE_BYTES, f"{folder}, {free / (1 << 30):.1f} GiB free of at least 1")
+    return Check(
+        "data folder", free > _MIN_FREE_BYTES, f"{folder}, {free / (1 << 30):.1f} GiB free, at least 1 GiB is needed"
+    )
 
 
 def _services(context: typer.Context) -> Iterator[Check]:

@@ -27,7 +27,10 @@ app = typer.Typer(no_args_is_help=True, help="Races: who drives where, at what s
 SalariesOption = Annotated[Path, typer.Option(help="The site's salary file (DKSalaries.csv).", show_default=False)]
 SheetOption = Annotated[
     Path | None,
-    typer.Option(help="CSV with name, start, team and, if you have them, make, car, projection, sd, odds, rating."),
+    typer.Option(
+        help="CSV with name, start, team and, if you have them, make, car, projection, sd, odds, rating, practice, "
+        "ownership, status."
+    ),
 ]
 TrackOption = Annotated[
     str,

@@ -15,7 +15,20 @@ from pitwall.files import write_atomically
 from pitwall.sitefiles import read_player_list
 from pitwall.sitefiles._problems import invalid, read_bytes
 
-COLUMNS = ("name", "start", "team", "make", "car", "projection", "sd", "odds", "rating", "ownership", "status")
+COLUMNS = (
+    "name",
+    "start",
+    "team",
+    "make",
+    "car",
+    "projection",
+    "sd",
+    "odds",
+    "rating",
+    "practice",
+    "ownership",
+    "status",
+)
 
 
 def template(

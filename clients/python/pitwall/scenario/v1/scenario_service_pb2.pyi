@@ -108,7 +108,9 @@ class ImportRaceRequest(_message.Message):
 
     @_builtins.property
     def race_sheet(self) -> _race_pb2.InputFile:
-        """Optional. CSV with a `name` column and any of start, team, make, car, projection, sd, odds, rating, ownership, status."""
+        """Optional. CSV with a `name` column and any of start, team, make, car, projection, sd, odds, rating, practice,
+        ownership, status.
+        """
 
     @_builtins.property
     def track(self) -> _race_pb2.Track:
