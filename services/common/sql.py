@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+import time
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +18,8 @@ from sqlalchemy.pool import StaticPool
 from services.common.domain.errors import FailedPrecondition, ServiceError, StorageFull, Unavailable
 
 _LOCK_WAIT_SECONDS = 30.0
-_PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON")
+_RETRY_SECONDS = 0.02
+_PRAGMAS = ("synchronous=NORMAL", "foreign_keys=ON")
 
 
 def open_engine(url: str) -> sa.Engine:
@@ -70,9 +73,28 @@ def _open_sqlite(url: URL) -> sa.Engine:
     return engine
 
 
-def _set_pragmas(connection: Any, _record: Any) -> None:
+def _set_pragmas(connection: sqlite3.Connection, _record: Any) -> None:
+    _write_ahead(connection)
     for pragma in _PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Journal by write-ahead log.
+
+    While another connection writes a file that is not in this mode yet, as when several processes make it at once,
+    SQLite refuses the change without the wait that other statements have.
+    """
+    give_up = time.monotonic() + _LOCK_WAIT_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= give_up:
+                raise
+            time.sleep(_RETRY_SECONDS)
+        else:
+            return
 
 
 def _raise_service_error(database: str, context: ExceptionContext) -> None:

@@ -1,3 +1,4 @@
+import sqlite3
 import threading
 
 import pytest
@@ -53,6 +54,30 @@ def test_threads_share_a_database_in_memory():
     thread.start()
     thread.join()
     assert counts == [50]
+
+
+@pytest.mark.parametrize("held", ["IMMEDIATE", "EXCLUSIVE"])
+def test_a_file_that_another_process_is_making_is_waited_for(held, tmp_path):
+    path = tmp_path / "records.db"
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute(f"BEGIN {held}")
+    other.execute("CREATE TABLE notes (body TEXT)")
+    timer = threading.Timer(0.2, other.commit)
+    timer.start()
+    with open_engine(f"sqlite:///{path}").connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+        assert connection.exec_driver_sql("SELECT count(*) FROM notes").scalar() == 0
+    timer.join()
+
+
+def test_a_file_that_stays_locked_is_unavailable(tmp_path, monkeypatch):
+    monkeypatch.setattr("services.common.sql._LOCK_WAIT_SECONDS", 0.1)
+    path = tmp_path / "records.db"
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("CREATE TABLE notes (body TEXT)")
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(Unavailable, match="locked"):
+        open_engine(f"sqlite:///{path}").connect()
 
 
 def test_a_server_that_is_gone_is_unavailable():
