@@ -70,14 +70,21 @@ def keeps_stack(lineups: npt.NDArray[np.int8], row: int, team_index: Array, stac
 
 
 @njit(cache=True, nogil=True)
+def keeps_rules(lineups: npt.NDArray[np.int8], row: int, rules: Any) -> bool:
+    """Return whether the lineup of a row keeps all rules (``LineupRules.arrays``)."""
+    excluded, members, bounds, only_with, values, limits, team_index, stack = rules
+    if not keeps_groups(row_bits(lineups, row), excluded, members, bounds, only_with):
+        return False
+    if len(limits) > 0 and not keeps_limits(lineups, row, values, limits):
+        return False
+    return stack[1] == 0 or keeps_stack(lineups, row, team_index, stack)
+
+
+@njit(cache=True, nogil=True)
 def mark_allowed(lineups: npt.NDArray[np.int8], allowed: npt.NDArray[np.bool_], rules: Any) -> None:
     """Write to ``allowed`` whether each row of ``lineups`` keeps the rules (``LineupRules.arrays``)."""
-    excluded, members, bounds, only_with, values, limits, team_index, stack = rules
     for row in range(len(lineups)):
-        kept = keeps_groups(row_bits(lineups, row), excluded, members, bounds, only_with)
-        if kept and len(limits) > 0:
-            kept = keeps_limits(lineups, row, values, limits)
-        allowed[row] = kept and (stack[1] == 0 or keeps_stack(lineups, row, team_index, stack))
+        allowed[row] = keeps_rules(lineups, row, rules)
 
 
 @njit(cache=True, nogil=True)

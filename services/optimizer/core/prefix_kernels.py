@@ -23,39 +23,44 @@ NO_COMPLETION = np.int16(-16384)
 
 
 @njit(cache=True, nogil=True)
-def best_pairs(ticks: Ticks, salaries: Int64, edges: Int64) -> npt.NDArray[np.int16]:
-    """Return per scenario the best two drivers that a prefix may be completed with.
+def add_driver(
+    ticks: Ticks, salaries: Int64, edges: Int64, best: Array, reachable: Array, fewer: tuple[Int64, Array, Array]
+) -> None:
+    """Write what the best completion with one driver more than ``fewer`` comes to in each scenario.
 
-    ``result[start, bucket, s]`` is the greatest sum over pairs of columns >= ``start`` whose salaries sum to
-    at most ``edges[bucket]``; cells without a pair are never read.
+    ``best[start, bucket, s]`` is the greatest sum over sets of drivers >= ``start`` whose salaries sum to at most
+    ``edges[bucket]``, and ``reachable[start, bucket]`` whether there is any. ``fewer`` are the edges, bests and
+    reachables of sets of one driver less; what is left for them is rounded up to an edge, so ``best`` may hold a set
+    that costs a little more. Nothing that completes a legal lineup costs more than the last edge.
     """
-    n_drivers, n_scenarios = ticks.shape
-    best = np.full((n_drivers + 1, len(edges), n_scenarios), NO_COMPLETION)
-    pair = np.empty(n_scenarios, dtype=np.int16)
-    for start in range(n_drivers - 2, -1, -1):
-        best[start] = best[start + 1]
-        for mate in range(start + 1, n_drivers):
-            bucket = np.searchsorted(edges, salaries[start] + salaries[mate])
-            if bucket < len(edges):
-                add_into(pair, ticks[start], ticks[mate])
-                _raise_to(best[start, bucket], pair)
-        for bucket in range(1, len(edges)):
-            _raise_to(best[start, bucket], best[start, bucket - 1])
-    return best
+    fewer_edges, fewer_best, fewer_reachable = fewer
+    best[-1] = NO_COMPLETION
+    reachable[-1] = False
+    for start in range(len(ticks) - 1, -1, -1):
+        for bucket in range(len(edges)):
+            best[start, bucket] = best[start + 1, bucket]
+            reachable[start, bucket] = reachable[start + 1, bucket]
+            left = edges[bucket] - salaries[start]
+            others = min(int(np.searchsorted(fewer_edges, left)), len(fewer_edges) - 1)
+            if left >= 0 and fewer_reachable[start + 1, others]:
+                _raise_to_sum(best[start, bucket], ticks[start], fewer_best[start + 1, others])
+                reachable[start, bucket] = True
 
 
 @njit(cache=True, nogil=True)
-def add_single(best: Array, start: int, ticks: Ticks, salaries: Int64, edges: Int64) -> None:
-    """Write ``best[start, bucket, s]``: as ``best_pairs``, with one driver; entries of later starts are there."""
-    best[start] = best[start + 1]
-    for bucket in range(np.searchsorted(edges, salaries[start]), len(edges)):
-        _raise_to(best[start, bucket], ticks[start])
-
-
-@njit(cache=True, nogil=True)
-def _raise_to(target: Ticks, other: Ticks) -> None:
+def _raise_to_sum(target: Ticks, left: Ticks, right: Ticks) -> None:
     for s in range(len(target)):
-        target[s] = max(target[s], other[s])
+        target[s] = max(target[s], np.int16(left[s] + right[s]))
+
+
+@njit(cache=True, nogil=True)
+def live_scenarios(totals: Ticks, completion: Ticks, floor: int, live: npt.NDArray[np.int32]) -> int:
+    """Write the scenarios in which ``totals + completion`` is greater than ``floor``; return how many there are."""
+    n_live, narrow = 0, np.int16(floor)
+    for s in range(len(totals)):
+        live[n_live] = s
+        n_live += int(np.int16(totals[s] + completion[s]) > narrow)
+    return n_live
 
 
 @njit(cache=True, nogil=True)

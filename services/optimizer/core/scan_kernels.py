@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from services.common.jit import njit
-from services.common.universe.rule_kernels import keeps_groups, keeps_stack, precedes
+from services.common.universe.rule_kernels import keeps_groups, keeps_rules, keeps_stack, precedes, row_bits
 from services.common.universe.rules import LIMIT_TOLERANCE
 from services.optimizer.core.tighten_kernels import STAGE_EXACT
 
@@ -58,6 +58,42 @@ def _due(bits: Any, toll_drivers: npt.NDArray[np.uint64], toll_units: Int64) -> 
 
 
 @njit(cache=True, nogil=True)
+def best_of(
+    rows: Int64,
+    lineups: Int8,
+    bound: Int64,
+    allowed: npt.NDArray[np.bool_],
+    driver_units: Int64,
+    tolls: tuple[npt.NDArray[np.uint64], Int64],
+    momentary: Any,
+    least: int,
+) -> int:
+    """Return the greatest value of those of some exact rows that are allowed; ``least`` where none is greater."""
+    best = least
+    for row in rows:
+        value = bound[row]
+        for driver in lineups[row]:
+            value += driver_units[driver]
+        if value <= best or not allowed[row]:
+            continue
+        value -= _due(row_bits(lineups, row), *tolls)
+        if value > best and keeps_rules(lineups, row, momentary):
+            best = value
+    return best
+
+
+@njit(cache=True, nogil=True)
+def _count_allowed(
+    rows: tuple[int, int], lineups: Int8, allowed: npt.NDArray[np.bool_], is_excluded: npt.NDArray[np.bool_]
+) -> int:
+    """Return how many rows of one prefix are allowed and have last drivers who are not excluded."""
+    n_allowed, fifth = 0, lineups.shape[1] - 2
+    for row in range(rows[0], rows[1]):
+        n_allowed += allowed[row] and not (is_excluded[lineups[row, fifth]] or is_excluded[lineups[row, fifth + 1]])
+    return n_allowed
+
+
+@njit(cache=True, nogil=True)
 def scan(
     span: tuple[int, int],
     rows: tuple[Int8, Int64, Int64, Int64, Int8, npt.NDArray[np.bool_]],
@@ -65,7 +101,6 @@ def scan(
     tolls: tuple[npt.NDArray[np.uint64], Int64],
     order: Int64,
     momentary: Any,
-    exact_only: bool,
     cut: int,
     open_rows: Int64,
     open_values: Int64,
@@ -74,8 +109,7 @@ def scan(
 
     Rows that are allowed, not exact, and whose bound reaches both ``cut`` and the best exact value so far
     are written to ``open_rows`` and ``open_values``. Returns their number, the best exact row (-1 when
-    none reaches the cut) and its value, and the number of allowed rows. With ``exact_only`` nothing but the
-    best exact row is looked for.
+    none reaches the cut) and its value, and the number of allowed rows.
 
     ``rows`` are the lineups, the first row and the bound of each prefix, the bound and stage of each row, and whether
     it is allowed; ``units`` per driver, and the most that two drivers add from each driver on.
@@ -84,19 +118,24 @@ def scan(
     driver_units, pair_units = units
     excluded, members, bounds, only_with, values, limits, team_index, stack = momentary
     grouped, stacked = len(members) > 0, stack[1] > 0
+    excludes_only = not grouped and not stacked and len(limits) == 0
+    is_excluded = _as_flags(excluded[0], len(order))
     sums = np.zeros(len(limits))
     roster_size = lineups.shape[1]
     n_open, n_allowed, best_row, best = 0, 0, -1, cut
     for prefix in range(span[0], span[1]):
-        first = prefix_start[prefix]
+        first, after = prefix_start[prefix], prefix_start[prefix + 1]
         shared, prefix_units = _prefix(lineups, first, driver_units)
         if shared & excluded[0]:
             continue
-        _add_up(lineups, first, values, sums)
         start = lineups[first, roster_size - 3] + 1 if roster_size > 2 else 0
         hopeless = prefix_bound[prefix] + prefix_units + pair_units[start] < best
-        for row in range(first, prefix_start[prefix + 1]):
-            if not allowed[row] or (exact_only and stage[row] != STAGE_EXACT):
+        if hopeless and excludes_only and roster_size > 1:
+            n_allowed += _count_allowed((first, after), lineups, allowed, is_excluded)
+            continue
+        _add_up(lineups, first, values, sums)
+        for row in range(first, after):
+            if not allowed[row]:
                 continue
             fifth, sixth = lineups[row, roster_size - 2], lineups[row, roster_size - 1]
             bits = shared | (np.uint64(1) << np.uint64(fifth)) | (np.uint64(1) << np.uint64(sixth))
@@ -120,6 +159,15 @@ def scan(
                 best = value
                 best_row = row
     return n_open, best_row, best, n_allowed
+
+
+@njit(cache=True, nogil=True)
+def _as_flags(bits: Any, n_drivers: int) -> npt.NDArray[np.bool_]:
+    """Return the bits of a word as one flag per driver."""
+    flags = np.zeros(n_drivers, dtype=np.bool_)
+    for driver in range(n_drivers):
+        flags[driver] = bits & (np.uint64(1) << np.uint64(driver)) != np.uint64(0)
+    return flags
 
 
 @njit(cache=True, nogil=True)

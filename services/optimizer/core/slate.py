@@ -15,7 +15,7 @@ from services.common.domain.work import Checkpoint, no_checkpoint
 from services.optimizer.core.objective import Objective
 from services.optimizer.core.tail_kernels import tail_threshold, top_sum
 
-_MAX_TOTAL_TICKS = 16_383
+MAX_TOTAL_TICKS = 16_383
 _SCENARIO_BLOCK = 1 << 16
 
 
@@ -78,7 +78,7 @@ def check_range(slate: Slate, checkpoint: Checkpoint = no_checkpoint) -> None:
         return int(max(highest, -lowest))
 
     greatest = max(run_blocks(task, cut(slate.n_scenarios, _SCENARIO_BLOCK), checkpoint=checkpoint))
-    if greatest > _MAX_TOTAL_TICKS:
+    if greatest > MAX_TOTAL_TICKS:
         points = greatest / TICKS_PER_POINT
         raise InvalidInput.field(
             "scenario_set_id", f"a lineup reaches {points:g} points; totals up to 819 points either way are supported"

@@ -8,6 +8,10 @@ whose bound, with the query's own additive terms, reaches the best value known; 
 the bound of the lineup itself and then to its exact value, and stay so for the next query. The answer is
 proven when no row is left whose bound exceeds the best exact value: an exhaustive proof, compared in
 integers.
+
+Only scenarios in which a total passes the threshold add to an excess. Lineups that share all but their last
+three drivers are therefore tightened on those scenarios alone in which the best three could take them that
+far: a sixth of all, for thresholds of the best 5 %.
 """
 
 from __future__ import annotations
@@ -22,6 +26,7 @@ from services.common.blocks import cut, run_blocks
 from services.common.domain.work import Checkpoint
 from services.common.universe import enumerate_lineups
 from services.optimizer.core import prefix_kernels, tighten_kernels
+from services.optimizer.core.last_drivers import LastDrivers, edges_of, last_drivers
 from services.optimizer.core.objective import Objective
 from services.optimizer.core.slate import Slate
 from services.optimizer.core.start import best_start, spread_starts, strength_order
@@ -34,22 +39,9 @@ _SCENARIO_BLOCK = 8192
 _PREFIX_BLOCK = 1024
 _COMPARE_BLOCK = 1 << 20
 _SPREAD_BLOCK = 1 << 16
-_SALARY_BUCKETS = 16
-_LAST_DRIVER_BUCKETS = 6
-
-
-@dataclass(frozen=True, eq=False)
-class Completion:
-    """Best last driver per scenario among those a lineup can still afford; see ``add_single``."""
-
-    salaries: Int64
-    salary_cap: int
-    edges: Int64
-    singles: npt.NDArray[np.int16]
-
-    def arrays(self) -> tuple[Int64, int, Int64, npt.NDArray[np.int16]]:
-        """The fields in order, as kernels take them."""
-        return self.salaries, self.salary_cap, self.edges, self.singles
+_PAIR, _TRIPLE = 2, tighten_kernels.COMPLETED
+"""Drivers of a lineup after its prefix, and after the drivers by which scenarios are left out."""
+_SALARY_STEPS = {_PAIR: 16, _TRIPLE: 6}
 
 
 @dataclass(eq=False)
@@ -67,7 +59,7 @@ class TailTable:
     ticks: npt.NDArray[np.int16]
     lineups: npt.NDArray[np.int8]
     thresholds: Int64
-    completion: Completion
+    completion: LastDrivers
     prefix_start: Int64
     prefix_bound: Int64
     bound: Int64
@@ -83,7 +75,7 @@ class TailTable:
     def nbytes(self) -> int:
         """Memory held."""
         arrays = (self.ticks, self.lineups, self.prefix_start, self.prefix_bound, self.bound, self.stage)
-        return sum(array.nbytes for array in arrays) + self.completion.singles.nbytes + self.slate.ticks.nbytes
+        return sum(array.nbytes for array in arrays) + self.completion.best.nbytes + self.slate.ticks.nbytes
 
     @property
     def sizes(self) -> Int64:
@@ -99,16 +91,15 @@ class TailTable:
         """Values per driver of the slate, put in the order of the table."""
         return np.ascontiguousarray(values[self.order])
 
-    def tighten(self, rows: Int64, thresholds: Int64, driver_units: Int64, cut: int) -> int:
+    def tighten(self, rows: Int64, thresholds: Int64) -> int:
         """Lower the bounds of some rows (ascending); see ``tighten_kernels.tighten``."""
+        salaries = np.asarray(self.driver_order(self.slate.salaries_dollars), dtype=np.int64)
         return tighten_kernels.tighten(
             rows,
             self.lineups,
             self.ticks,
-            self.completion.arrays(),
+            (salaries, self.slate.salary_cap_dollars, self.completion.edges, self.completion.best),
             (self.sizes, self.multipliers, thresholds),
-            driver_units,
-            cut,
             self.bound,
             self.stage,
         )
@@ -155,7 +146,7 @@ def build_table(slate: Slate, objective: Objective, checkpoint: Checkpoint, *, m
         ticks=ticks,
         lineups=universe.lineups,
         thresholds=begin.thresholds,
-        completion=_completion(ticks, salaries, slate.salary_cap_dollars, checkpoint),
+        completion=_room_for_completions(universe.lineups[prefix_start[:-1]], ticks, slate, salaries),
         prefix_start=prefix_start,
         prefix_bound=np.zeros(len(prefix_start) - 1, dtype=np.int64),
         bound=np.zeros(universe.n_lineups, dtype=np.int64),
@@ -180,20 +171,8 @@ def _spread_bounds(table: TailTable, checkpoint: Checkpoint) -> None:
 
 def _seed(table: TailTable, row: int) -> None:
     """Make one row exact, so that queries begin with a good value to beat."""
-    nothing = np.zeros(len(table.order), dtype=np.int64)
     for _ in (tighten_kernels.STAGE_OWN, tighten_kernels.STAGE_EXACT):
-        table.tighten(np.array([row]), table.thresholds, nothing, -(1 << 62))
-
-
-def _completion(ticks: Ticks, salaries: Int64, salary_cap: int, checkpoint: Checkpoint) -> Completion:
-    quantiles = np.quantile(salaries, np.linspace(0, 1, _LAST_DRIVER_BUCKETS + 1)[1:], method="higher")
-    edges = np.unique(quantiles).astype(np.int64)
-    singles = np.empty((len(ticks) + 1, len(edges), ticks.shape[1]), dtype=np.int16)
-    singles[-1] = prefix_kernels.NO_COMPLETION
-    for start in reversed(range(len(ticks))):
-        checkpoint()
-        prefix_kernels.add_single(singles, start, ticks, salaries, edges)
-    return Completion(salaries, salary_cap, edges, singles)
+        table.tighten(np.array([row]), table.thresholds)
 
 
 def _prefix_starts(lineups: npt.NDArray[np.int8], checkpoint: Checkpoint) -> Int64:
@@ -209,30 +188,38 @@ def _prefix_starts(lineups: npt.NDArray[np.int8], checkpoint: Checkpoint) -> Int
     return np.concatenate(([0], *found, [len(lineups)])).astype(np.int64)
 
 
+def _room_for_completions(firsts: npt.NDArray[np.int8], ticks: Ticks, slate: Slate, salaries: Int64) -> LastDrivers:
+    """Where the last drivers go once they are known; ``firsts`` are the first lineups of all prefixes."""
+    n_last = min(_TRIPLE, slate.roster_size)
+    steps = edges_of(_salaries_left(firsts[:, : slate.roster_size - n_last], slate, salaries), _SALARY_STEPS[_TRIPLE])
+    best = np.empty((len(ticks) + 1, len(steps), slate.n_scenarios), dtype=np.int16)
+    return LastDrivers(steps, best, np.empty(best.shape[:2], dtype=np.bool_))
+
+
+def _salaries_left(drivers: npt.NDArray[np.int8], slate: Slate, salaries: Int64) -> Int64:
+    return np.asarray(slate.salary_cap_dollars - salaries[drivers].sum(axis=1, dtype=np.int64), dtype=np.int64)
+
+
 def _bound_prefixes(table: TailTable, salaries: Int64, checkpoint: Checkpoint) -> None:
     """Bound every prefix by its best completion per scenario that the salary left could buy."""
-    firsts, richest = table.prefix_start[:-1], np.sort(salaries)[-2:].sum()
-    prefixes = np.empty((len(firsts), max(0, table.lineups.shape[1] - 2)), dtype=np.int8)
-    left = np.empty(len(firsts), dtype=np.int64)
-
-    def afford(start: int, stop: int) -> None:
-        prefixes[start:stop] = table.lineups[firsts[start:stop], :-2]
-        spent = salaries[prefixes[start:stop]].sum(axis=1, dtype=np.int64)
-        left[start:stop] = np.minimum(table.slate.salary_cap_dollars - spent, richest)
-
-    list(run_blocks(afford, cut(len(firsts), _SPREAD_BLOCK), checkpoint=checkpoint))
-    edges = np.unique(np.quantile(left, np.linspace(0, 1, _SALARY_BUCKETS + 1)[1:], method="higher"))
+    n_last = min(_PAIR, table.slate.roster_size)
+    richest = np.sort(salaries)[-n_last:].sum()
+    prefixes = np.ascontiguousarray(table.lineups[table.prefix_start[:-1], : table.slate.roster_size - n_last])
+    left = np.minimum(_salaries_left(prefixes, table.slate, salaries), richest)
     checkpoint()
-    buckets = np.searchsorted(edges, left).astype(np.int8)
+    edges = {n_last: edges_of(left, _SALARY_STEPS[_PAIR])}
+    edges[min(_TRIPLE, table.slate.roster_size)] = table.completion.edges
+    buckets = np.searchsorted(edges[n_last], left).astype(np.int8)
     over = np.zeros((len(prefixes), len(table.sizes)), dtype=np.int64)
     n_blocks = -(-table.slate.n_scenarios // _SCENARIO_BLOCK)
     for part in np.array_split(np.arange(table.slate.n_scenarios), n_blocks):
-        ticks = np.ascontiguousarray(table.ticks[:, part[0] : part[-1] + 1])
-        pairs = prefix_kernels.best_pairs(ticks, salaries, edges.astype(np.int64))
+        scenarios = slice(part[0], part[-1] + 1)
+        ticks = np.ascontiguousarray(table.ticks[:, scenarios])
+        made = last_drivers(ticks, salaries, edges)
+        triples, pairs = made[max(edges)], made[n_last].best
+        table.completion.best[..., scenarios], table.completion.reachable[:] = triples.best, triples.reachable
 
-        def task(
-            start: int, stop: int, ticks: npt.NDArray[np.int16] = ticks, pairs: npt.NDArray[np.int16] = pairs
-        ) -> None:
+        def task(start: int, stop: int, ticks: Ticks = ticks, pairs: Ticks = pairs) -> None:
             span = slice(start, stop)
             prefix_kernels.add_prefix_excess(ticks, prefixes[span], buckets[span], pairs, table.thresholds, over[span])
 

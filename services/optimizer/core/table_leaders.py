@@ -41,7 +41,7 @@ def find_leaders(
         found, values = found[kept], values[kept]
         unknown = np.flatnonzero(table.stage[found] != STAGE_EXACT)
         batch = unknown[greatest(values[unknown], _LARGEST_BATCH)]
-        rows.tighten(found[batch], table.thresholds, query, floor, look)
+        rows.tighten(found[batch], table.thresholds, look)
         values[batch] = rows.values(found[batch], query)
     if len(left):
         floor = max(floor, int(left.max()) + 1)

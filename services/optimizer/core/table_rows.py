@@ -21,8 +21,8 @@ from services.optimizer.core.time_limit import TimeUp
 Int64 = npt.NDArray[np.int64]
 
 LOWEST, HIGHEST = -(1 << 62), 1 << 62
-_ROW_BLOCK = 512
-_ROW_BLOCK_TOTALS = 20_000_000
+_ROW_BLOCK = 2_048
+_ROW_BLOCK_TOTALS = 50_000_000
 """Rows, and rows times scenarios, that are tightened in one piece: some hundredths of a second."""
 _SCAN_BLOCK = 1 << 22
 """Rows that are scanned in one piece: a tenth of a second or so."""
@@ -54,14 +54,14 @@ class TableRows:
         units = np.array([toll.units for toll in query.tolls], dtype=np.int64)
         return to_bits(drivers.reshape(len(units), len(self.table.order))), units
 
-    def tighten(self, rows: Int64, thresholds: Int64, query: Query, least: int, look: Checkpoint) -> int:
+    def tighten(self, rows: Int64, thresholds: Int64, look: Checkpoint) -> int:
         """Take rows (ascending) one stage further, as far as there is time; return how many became exact."""
         if not len(rows):
             return 0
-        table, units = self.table, self._units(query)
+        table = self.table
 
         def task(start: int, stop: int) -> int:
-            return table.tighten(rows[start:stop], thresholds, units, least)
+            return table.tighten(rows[start:stop], thresholds)
 
         n_exact = 0
         size = max(1, min(_ROW_BLOCK, _ROW_BLOCK_TOTALS // table.slate.n_scenarios))
@@ -82,7 +82,28 @@ class TableRows:
             values -= toll.units * table.driver_order(toll.drivers)[lineups].any(axis=1)
         return np.asarray(values, dtype=np.int64)
 
-    def scan(self, query: Query, least: int, *, exact_only: bool = False) -> Scan:
+    def best_exact(self, query: Query) -> int:
+        """The greatest value among rows whose value is known; very low where there are none."""
+        table = self.table
+        if not table.objective.tails:
+            # All are known, and a scan for open rows finds the best of them.
+            return LOWEST
+        self.allowed.follow(query)
+        momentary = query.momentary.reordered(table.order).arrays()
+        return int(
+            scan_kernels.best_of(
+                np.flatnonzero(table.stage == tighten_kernels.STAGE_EXACT),
+                table.lineups,
+                table.bound,
+                self.allowed.mask,
+                self._units(query),
+                self.tolls(query),
+                momentary,
+                LOWEST,
+            )
+        )
+
+    def scan(self, query: Query, least: int) -> Scan:
         """Go through all rows in as many spans as there are threads."""
         table = self.table
         self.allowed.follow(query)
@@ -102,7 +123,6 @@ class TableRows:
                 tolls,
                 table.order,
                 rules,
-                exact_only,
                 least,
                 open_rows[first:last],
                 open_values[first:last],

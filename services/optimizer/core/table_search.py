@@ -23,7 +23,7 @@ Lineups = npt.NDArray[np.int8]
 
 _FIRST_BATCH = 256
 _LARGEST_BATCH = 262_144
-_LARGEST_BATCH_TOTALS = 4_000_000_000
+_LARGEST_BATCH_TOTALS = 20_000_000_000
 """Rows times scenarios after which the value to beat is looked at again: half a second or so."""
 _HEAVIEST_BLOCKS = 64
 
@@ -93,8 +93,7 @@ class TableSearch:
 
     def _solve(self, query: Query, should_stop: ShouldStop) -> Solution | None:
         table = self._table
-        known = self._rows.scan(query, LOWEST, exact_only=True)
-        found = self._rows.scan(query, known.best)
+        found = self._rows.scan(query, self._rows.best_exact(query))
         if found.n_allowed == 0:
             return None
         best_row, best, n_evaluated = found.best_row, found.best, 0
@@ -116,13 +115,13 @@ class TableSearch:
             fresh = np.flatnonzero(table.stage[rows] == STAGE_PREFIX)
             self._checkpoint()
             bounded = fresh[greatest(values[fresh], size)]
-            self._rows.tighten(rows[bounded], thresholds, query, best, look)
+            self._rows.tighten(rows[bounded], thresholds, look)
             values[bounded] = self._rows.values(rows[bounded], query)
             # Of the rows with bounds of their own a few are worked out at once, to raise the value to beat.
             own = np.flatnonzero(table.stage[rows] != STAGE_PREFIX)
             self._checkpoint()
             chosen = own[greatest(values[own], few)]
-            n_evaluated += self._rows.tighten(rows[chosen], thresholds, query, best, look)
+            n_evaluated += self._rows.tighten(rows[chosen], thresholds, look)
             best_row, best = self._better(rows[chosen], query, best_row, best)
             size, few = min(4 * size, largest), few if len(fresh) else min(2 * few, largest)
         return Solution(
