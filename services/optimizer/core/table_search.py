@@ -22,8 +22,8 @@ Int64 = npt.NDArray[np.int64]
 Lineups = npt.NDArray[np.int8]
 
 _FIRST_BATCH = 256
-_LARGEST_BATCH = 262_144
-_LARGEST_BATCH_TOTALS = 20_000_000_000
+_LARGEST_BATCH = 4_194_304
+_LARGEST_BATCH_TOTALS = 100_000_000_000
 """Rows times scenarios after which the value to beat is looked at again: half a second or so."""
 _HEAVIEST_BLOCKS = 64
 
@@ -123,7 +123,7 @@ class TableSearch:
             chosen = own[greatest(values[own], few)]
             n_evaluated += self._rows.tighten(rows[chosen], thresholds, look)
             best_row, best = self._better(rows[chosen], query, best_row, best)
-            size, few = min(4 * size, largest), few if len(fresh) else min(2 * few, largest)
+            size, few = min(16 * size, largest), few if len(fresh) else min(2 * few, largest)
         return Solution(
             columns=table.columns(best_row),
             units=best,

@@ -47,55 +47,65 @@ def tighten(
     (salaries, cap, edges, bests of ``add_driver``) takes them over a floor, somewhat below all thresholds: no other
     scenario adds to an excess.
     """
-    salaries, salary_cap, edges, completions = completion
     sizes, multipliers, thresholds = tails
     depth = max(0, lineups.shape[1] - COMPLETED)
-    n_last = lineups.shape[1] - depth
     floor = max(-MAX_TOTAL_TICKS, thresholds.min() - _FLOOR_TICKS)
-    shared = np.zeros((depth + 1, ticks.shape[1]), dtype=np.int16)
-    live = np.empty(ticks.shape[1], dtype=np.int32)
-    totals = np.empty((n_last + 1, ticks.shape[1]), dtype=np.int16)
+    heads = np.zeros((depth + 1, ticks.shape[1]), dtype=np.int16)
+    live, n_live = np.empty(ticks.shape[1], dtype=np.int32), 0
+    totals = np.empty((lineups.shape[1] - depth + 1, ticks.shape[1]), dtype=np.int16)
     packed, is_packed = np.empty_like(ticks), np.zeros(len(ticks), dtype=np.bool_)
     guesses = thresholds.copy()
-    n_live = n_exact = 0
+    n_exact = 0
     for index in range(len(rows)):
-        lineup = lineups[rows[index]]
-        changed = first_change(lineups, rows[index], rows[index - 1] if index > 0 else -1)
+        row, lineup = rows[index], lineups[rows[index]]
+        changed = first_change(lineups, row, rows[index - 1] if index > 0 else -1)
         if changed < depth or index == 0:
-            left = salary_cap
-            for slot in range(depth):
-                left -= salaries[lineup[slot]]
-                if slot >= changed:
-                    add_into(shared[slot + 1], shared[slot], ticks[lineup[slot]])
-            start = lineup[depth - 1] + 1 if depth > 0 else 0
-            bucket = min(int(np.searchsorted(edges, left)), len(edges) - 1)
-            n_live = live_scenarios(shared[depth], completions[start, bucket], floor, live)
-            _pack(shared[depth], live[:n_live], totals[0])
+            n_live = _follow_head(lineup[:depth], changed, ticks, completion, floor, heads, live)
+            _pack(heads[depth], live[:n_live], totals[0])
             is_packed[:] = False
             changed = depth
-        for slot in range(changed, lineups.shape[1]):
-            driver = lineup[slot]
-            if not is_packed[driver]:
-                _pack(ticks[driver], live[:n_live], packed[driver])
-                is_packed[driver] = True
-            if slot < lineups.shape[1] - 1:
-                at = slot - depth
-                add_into(totals[at + 1, :n_live], totals[at, :n_live], packed[driver, :n_live])
-        before, last = totals[n_last - 1, :n_live], packed[lineup[-1], :n_live]
-        if stage[rows[index]] == STAGE_PREFIX:
-            stage[rows[index]] = STAGE_OWN
-            value = _tracked_bound(before, last, sizes, multipliers, guesses, floor)
-            bound[rows[index]] = min(bound[rows[index]], value)
+        for slot in range(changed, len(lineup)):
+            if not is_packed[lineup[slot]]:
+                _pack(ticks[lineup[slot]], live[:n_live], packed[lineup[slot]])
+                is_packed[lineup[slot]] = True
+        for slot in range(changed, len(lineup) - 1):
+            before = totals[slot - depth, :n_live]
+            add_into(totals[slot - depth + 1, :n_live], before, packed[lineup[slot], :n_live])
+        rest, last = totals[-2, :n_live], packed[lineup[-1], :n_live]
+        if stage[row] == STAGE_PREFIX:
+            bound[row] = min(bound[row], _tracked_bound(rest, last, sizes, multipliers, guesses, floor))
+            stage[row] = STAGE_OWN
             continue
-        total = totals[n_last, :n_live]
-        add_into(total, before, last)
+        total = totals[-1, :n_live]
+        add_into(total, rest, last)
         if count_above(total, floor) < sizes.max():
             # Some tail reaches below the floor, into scenarios that were left out.
             total = lineup_totals(lineup, ticks)
-        bound[rows[index]] = own_value(total, sizes, multipliers, guesses)
-        stage[rows[index]] = STAGE_EXACT
+        bound[row] = own_value(total, sizes, multipliers, guesses)
+        stage[row] = STAGE_EXACT
         n_exact += 1
     return n_exact
+
+
+@njit(cache=True, nogil=True)
+def _follow_head(
+    head: Int8,
+    changed: int,
+    ticks: Ticks,
+    completion: tuple[Int64, int, Int64, Array],
+    floor: int,
+    totals: Ticks,
+    live: npt.NDArray[np.int32],
+) -> int:
+    """Bring the totals of the first drivers up to date from slot ``changed`` on; write and count live scenarios."""
+    salaries, left, edges, best = completion
+    for slot in range(len(head)):
+        left -= salaries[head[slot]]
+        if slot >= changed:
+            add_into(totals[slot + 1], totals[slot], ticks[head[slot]])
+    start = head[-1] + 1 if len(head) > 0 else 0
+    bucket = min(int(np.searchsorted(edges, left)), len(edges) - 1)
+    return live_scenarios(totals[len(head)], best[start, bucket], floor, live)
 
 
 @njit(cache=True, nogil=True)
