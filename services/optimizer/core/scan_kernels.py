@@ -58,6 +58,24 @@ def _due(bits: Any, toll_drivers: npt.NDArray[np.uint64], toll_units: Int64) -> 
 
 
 @njit(cache=True, nogil=True)
+def write_values(
+    rows: Int64,
+    lineups: Int8,
+    bound: Int64,
+    driver_units: Int64,
+    tolls: tuple[npt.NDArray[np.uint64], Int64],
+    values: Int64,
+) -> None:
+    """Write the bounds of some rows with the units of their drivers, less tolls."""
+    for index in range(len(rows)):
+        row = rows[index]
+        value = bound[row]
+        for driver in lineups[row]:
+            value += driver_units[driver]
+        values[index] = value - _due(row_bits(lineups, row), *tolls)
+
+
+@njit(cache=True, nogil=True)
 def best_of(
     rows: Int64,
     lineups: Int8,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import chain, repeat
+
 import numpy as np
 import numpy.typing as npt
 
@@ -21,10 +23,10 @@ from services.optimizer.core.time_limit import ShouldStop, ending
 Int64 = npt.NDArray[np.int64]
 Lineups = npt.NDArray[np.int8]
 
-_FIRST_BATCH = 256
-_LARGEST_BATCH = 4_194_304
+_FEW = 256
+"""Rows that are bounded first, to raise the value to beat; then all that still reach it, as they lie together."""
 _LARGEST_BATCH_TOTALS = 100_000_000_000
-"""Rows times scenarios after which the value to beat is looked at again: half a second or so."""
+"""Rows times scenarios after which the value to beat is looked at again: a few seconds."""
 _HEAVIEST_BLOCKS = 64
 
 
@@ -98,9 +100,9 @@ class TableSearch:
             return None
         best_row, best, n_evaluated = found.best_row, found.best, 0
         rows, values = found.rows, found.values
-        size, few, left = _FIRST_BATCH, _FIRST_BATCH, LOWEST
-        largest = max(_FIRST_BATCH, min(_LARGEST_BATCH, _LARGEST_BATCH_TOTALS // table.slate.n_scenarios))
-        while True:
+        few, left = _FEW, LOWEST
+        largest = max(_FEW, _LARGEST_BATCH_TOTALS // table.slate.n_scenarios)
+        for size in chain([_FEW], repeat(largest)):
             keep = (values >= best) & (table.stage[rows] != STAGE_EXACT)
             self._checkpoint()
             rows, values = rows[keep], values[keep]
@@ -123,7 +125,7 @@ class TableSearch:
             chosen = own[greatest(values[own], few)]
             n_evaluated += self._rows.tighten(rows[chosen], thresholds, look)
             best_row, best = self._better(rows[chosen], query, best_row, best)
-            size, few = min(16 * size, largest), few if len(fresh) else min(2 * few, largest)
+            few = few if len(fresh) else min(2 * few, largest)
         return Solution(
             columns=table.columns(best_row),
             units=best,
