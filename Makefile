@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 export PATH := $(abspath $(BIN)):$(PATH)
 PROTOS = $(shell find protos -name "*.proto" | sort)
 STUBS_OUT ?= clients/python
+# A worker per core; the tests of a file share what they need.
+PARALLEL ?= -n logical --dist loadfile
 
 .PHONY: run test test-all bench lint types proto proto-check format lock clean
 
@@ -13,10 +15,10 @@ run: $(VENV)/.runtime  ## import the sample slate, build 20 lineups, simulate a 
 	$(BIN)/pitwall run $(ARGS)
 
 test: lint types proto-check  ## lint, types, contract check, and the tests that fit in ten minutes
-	$(BIN)/pytest -q -m "not slow" tests
+	$(BIN)/pytest -q $(PARALLEL) -m "not slow" tests
 
 test-all: lint types proto-check  ## everything, slow suites included
-	$(BIN)/pytest -q tests
+	$(BIN)/pytest -q $(PARALLEL) tests
 
 bench: $(VENV)/.dev  ## ratios against peers and limits measured in the same run
 	$(BIN)/python -m tests.benchmark $(ARGS)

@@ -24,13 +24,10 @@ class LastDrivers:
         Steps of salary, dollars, ascending.
     best
         Shape (n_drivers + 1, n_edges, n_scenarios): over sets at ``start`` or later that cost up to an edge.
-    reachable
-        Whether there is any such set; shape (n_drivers + 1, n_edges).
     """
 
     edges: Int64
     best: Ticks
-    reachable: npt.NDArray[np.bool_]
 
 
 def edges_of(salaries_left: Int64, n_steps: int) -> Int64:
@@ -41,16 +38,16 @@ def edges_of(salaries_left: Int64, n_steps: int) -> Int64:
 def last_drivers(ticks: Ticks, salaries: Int64, edges: Mapping[int, Int64]) -> dict[int, LastDrivers]:
     """Return the last drivers of every size that has edges, over the scenarios of ``ticks`` (drivers first)."""
     n_drivers, n_scenarios = ticks.shape
-    shape = n_drivers + 1, 1, n_scenarios
-    made = LastDrivers(np.zeros(1, dtype=np.int64), np.zeros(shape, dtype=np.int16), np.ones(shape[:2], dtype=np.bool_))
+    made = LastDrivers(np.zeros(1, dtype=np.int64), np.zeros((n_drivers + 1, 1, n_scenarios), dtype=np.int16))
+    reachable = np.ones((n_drivers + 1, 1), dtype=np.bool_)
     result = {}
     for size in range(1, max(edges) + 1):
+        fewer = made.edges, made.best, reachable
         # One driver's own salaries are steps enough to be exact.
         steps = edges.get(size, np.unique(salaries))
-        best = np.empty((n_drivers + 1, len(steps), n_scenarios), dtype=np.int16)
-        reachable = np.empty(best.shape[:2], dtype=np.bool_)
-        prefix_kernels.add_driver(ticks, salaries, steps, best, reachable, (made.edges, made.best, made.reachable))
-        made = LastDrivers(steps, best, reachable)
+        made = LastDrivers(steps, np.empty((n_drivers + 1, len(steps), n_scenarios), dtype=np.int16))
+        reachable = np.empty((n_drivers + 1, len(steps)), dtype=np.bool_)
+        prefix_kernels.add_driver(ticks, salaries, steps, made.best, reachable, fewer)
         if size in edges:
             result[size] = made
     return result

@@ -192,8 +192,7 @@ def _room_for_completions(firsts: npt.NDArray[np.int8], ticks: Ticks, slate: Sla
     """Where the last drivers go once they are known; ``firsts`` are the first lineups of all prefixes."""
     n_last = min(_TRIPLE, slate.roster_size)
     steps = edges_of(_salaries_left(firsts[:, : slate.roster_size - n_last], slate, salaries), _SALARY_STEPS[_TRIPLE])
-    best = np.empty((len(ticks) + 1, len(steps), slate.n_scenarios), dtype=np.int16)
-    return LastDrivers(steps, best, np.empty(best.shape[:2], dtype=np.bool_))
+    return LastDrivers(steps, np.empty((len(ticks) + 1, len(steps), slate.n_scenarios), dtype=np.int16))
 
 
 def _salaries_left(drivers: npt.NDArray[np.int8], slate: Slate, salaries: Int64) -> Int64:
@@ -216,8 +215,8 @@ def _bound_prefixes(table: TailTable, salaries: Int64, checkpoint: Checkpoint) -
         scenarios = slice(part[0], part[-1] + 1)
         ticks = np.ascontiguousarray(table.ticks[:, scenarios])
         made = last_drivers(ticks, salaries, edges)
-        triples, pairs = made[max(edges)], made[n_last].best
-        table.completion.best[..., scenarios], table.completion.reachable[:] = triples.best, triples.reachable
+        pairs = made[n_last].best
+        table.completion.best[..., scenarios] = made[max(edges)].best
 
         def task(start: int, stop: int, ticks: Ticks = ticks, pairs: Ticks = pairs) -> None:
             span = slice(start, stop)
