@@ -9,6 +9,9 @@ from hypothesis import settings
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
+# A worker of a parallel run is told a terminal's width; output goes to files here.
+os.environ.pop("COLUMNS", None)
+
 settings.register_profile("untimed", deadline=None)  # how long an example takes says how busy the machine is
 settings.load_profile("untimed")
 
