@@ -4,7 +4,7 @@ import numpy as np
 
 from services.common.universe.rules import Group, Rule
 from services.optimizer.compliance import Compliance
-from tests.contract.optimizer_slate import N_DRIVERS, legal, make_race
+from tests.contract.optimizer.slate import N_DRIVERS, legal, make_race
 
 
 def test_what_a_lineup_breaks_is_named():

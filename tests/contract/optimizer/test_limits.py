@@ -15,7 +15,7 @@ from services.optimizer.building import PortfolioJob
 from services.optimizer.inputs import Peers
 from services.optimizer.settings import OptimizerSettings
 from services.optimizer.tables import TableLibrary
-from tests.contract.optimizer_slate import (
+from tests.contract.optimizer.slate import (
     N_DRIVERS,
     built,
     columns_of,
@@ -23,27 +23,9 @@ from tests.contract.optimizer_slate import (
     legal,
     make_matrix,
     make_ownership,
-    make_race,
     refused,
     request,
 )
-
-
-@pytest.fixture(scope="module")
-def race():
-    return make_race()
-
-
-@pytest.fixture(scope="module")
-def matrix(race):
-    return make_matrix(race)
-
-
-@pytest.fixture(scope="module")
-def stub(race, matrix):
-    peers = FakeScenarioPeer(race, matrix), FakeOwnershipPeer(make_ownership(race))
-    with serve([build(OptimizerSettings(port=0), *peers)]) as channel:
-        yield OptimizerServiceStub(channel)
 
 
 class RatedScenarios(FakeScenarioPeer):
