@@ -152,6 +152,11 @@ def test_simulate_plays_scenarios_that_did_not_choose_the_lineups(cli, folder):
     assert (correlations == correlations.T).all()
     given = cli("simulate", "sample", *options, "--set", newest)
     assert "look better" in given.err
+    for unknown, says in (("zzz", "'zzz' is no id of a scenario set"), ("ab" * 16, "ab" * 16)):
+        refused = cli("simulate", "sample", *options, "--set", unknown)
+        assert refused.code == 2
+        assert says in refused.err
+        assert "played" not in refused.err
 
 
 @pytest.mark.usefixtures("sample")

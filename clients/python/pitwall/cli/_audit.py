@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from pitwall._numbers import money
 from pitwall.audit import Audit, audit_run
 from pitwall.cli._common import JsonOption, client_of, errors, output, plural, print_json, print_table
 from pitwall.cli._contest_options import ContestOptions, PrizesOption, prize_text
@@ -131,8 +132,8 @@ def _print(found: Audit) -> None:
 def _print_sums(found: Audit) -> None:
     best = found.hindsight
     lines = (
-        f"profit ${found.profit_cents / 100:,.2f} on fees of ${found.fees_cents / 100:,.2f} "
-        f"({plural(found.n_entered, 'entry', 'entries')}); expected for all: ${found.expected_profit_cents / 100:,.2f}",
+        f"profit {money(found.profit_cents)} on fees of {money(found.fees_cents)} "
+        f"({plural(found.n_entered, 'entry', 'entries')}); expected for all: {money(found.expected_profit_cents)}",
         f"ownership: off by {found.ownership_mae:.1f} points per driver, correlation {found.ownership_correlation:.2f}",
         f"points: {found.inside_50:.0f} % of drivers in the middle half of their simulated points, "
         f"{found.inside_90:.0f} % in the middle 90 %",
