@@ -59,13 +59,13 @@ def audit(
         accept_guesses=accept_guesses,
     )
     profile = ContestProfile(n_entries=len(read.entries), entry_fee_cents=round(100 * fee_dollars))
+    if not as_json:
+        _print(found)  # before a record that may be refused, as one is of a contest that stands under another name
     recorded = _record(context, stored, record, standings, profile, date) if record else None
     if as_json:
         record_id = recorded.record_id if recorded else ""
         print_json({"run_id": stored.run_id, "audit": found, "record_id": record_id})
-        return
-    _print(found)
-    if recorded:
+    elif recorded:
         for warning in recorded.warnings:
             errors.print(f"warning: {warning}", markup=False)
         output.print(f"recorded the ownership as {recorded.record_id}; `pitwall ownership fit` uses it", markup=False)
