@@ -14,7 +14,7 @@ from pitwall.errors import InvalidInputError, Violation
 from services.common.rpc.logs import configure_logs
 from services.common.rpc.peers import OwnershipPeer, ScenarioPeer
 from services.common.rpc.server import Server, ServiceBinding
-from services.common.rpc.settings import ServerSettings, default_data_dir
+from services.common.rpc.settings import ServerSettings, default_data_dir, load_settings
 from services.common.rpc.status import as_call_errors
 from services.contest_sim import __main__ as contest_sim
 from services.contest_sim.settings import ContestSimSettings
@@ -34,9 +34,11 @@ def start_stack(data_dir: Path, settings: ServerSettings | None = None) -> Serve
     Raises
     ------
     PitwallError
-        If the data folder cannot be written, its records cannot be read or the address cannot be listened on.
+        If a setting is not right, the data folder cannot be written, its records cannot be read or the address cannot
+        be listened on.
     """
-    settings = settings or ServerSettings(drain_pause_seconds=0.0, log_level="error")
+    with as_call_errors():
+        settings = settings or load_settings(ServerSettings, drain_pause_seconds=0.0, log_level="error")
     if not structlog.is_configured():
         configure_logs(settings)
     _make_folder(data_dir)
@@ -67,8 +69,8 @@ def _make_folder(data_dir: Path) -> None:
 
 def _bindings(data_dir: Path, scenario_peer: ScenarioPeer, ownership_peer: OwnershipPeer) -> list[ServiceBinding]:
     return [
-        scenario.build(ScenarioSettings(data_dir=data_dir / "scenario")),
-        ownership.build(OwnershipSettings(data_dir=data_dir / "ownership"), scenario_peer),
-        optimizer.build(OptimizerSettings(), scenario_peer, ownership_peer),
-        contest_sim.build(ContestSimSettings(), scenario_peer, ownership_peer),
+        scenario.build(load_settings(ScenarioSettings, data_dir=data_dir / "scenario")),
+        ownership.build(load_settings(OwnershipSettings, data_dir=data_dir / "ownership"), scenario_peer),
+        optimizer.build(load_settings(OptimizerSettings), scenario_peer, ownership_peer),
+        contest_sim.build(load_settings(ContestSimSettings), scenario_peer, ownership_peer),
     ]

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, ExceptionContext, make_url
 from sqlalchemy.pool import StaticPool
 
-from services.common.domain.errors import FailedPrecondition, ServiceError, StorageFull, Unavailable
+from services.common.domain.errors import FailedPrecondition, InvalidInput, ServiceError, StorageFull, Unavailable
 
 _LOCK_WAIT_SECONDS = 30.0
 _RETRY_SECONDS = 0.02
@@ -27,12 +27,23 @@ def open_engine(url: str) -> sa.Engine:
 
     Its statements raise ``StorageFull`` when the disk has no room, ``Unavailable`` when the database cannot
     be reached or stays locked, and ``FailedPrecondition`` when its file is damaged.
+
+    Raises
+    ------
+    InvalidInput
+        If it is no URL, or of a kind of database that is not installed.
     """
-    parsed = make_url(url)
-    if parsed.get_backend_name() == "sqlite":
-        engine = _open_sqlite(parsed)
-    else:
-        engine = sa.create_engine(parsed, pool_pre_ping=True)
+    try:
+        parsed = make_url(url)
+        is_sqlite = parsed.get_backend_name() == "sqlite"
+        engine = _open_sqlite(parsed) if is_sqlite else sa.create_engine(parsed, pool_pre_ping=True)
+    except (sa.exc.ArgumentError, ModuleNotFoundError) as error:
+        # The URL itself may hold a password.
+        raise InvalidInput.field(
+            "database_url",
+            "is no URL of a database that can be used; write such as sqlite:////folder/records.db or "
+            "postgresql+psycopg://user@host/database",
+        ) from error
     sa.event.listen(engine, "handle_error", partial(_raise_service_error, parsed.database or ""))
     return engine
 

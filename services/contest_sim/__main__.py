@@ -9,7 +9,7 @@ import grpc
 from pitwall.contestsim.v1 import contestsim_service_pb2, contestsim_service_pb2_grpc
 from services.common.rpc.peers import OwnershipPeer, ScenarioPeer, connect_ownership, connect_scenario
 from services.common.rpc.server import ServiceBinding, serve_forever
-from services.common.rpc.settings import PeerSettings, ServerSettings, load_settings
+from services.common.rpc.settings import PeerSettings, load_settings
 from services.contest_sim.field_library import FieldLibrary
 from services.contest_sim.opposition import OppositionFinder
 from services.contest_sim.servicer import ContestSimServicer
@@ -30,16 +30,16 @@ def build(settings: ContestSimSettings, scenario: ScenarioPeer, ownership: Owner
     return ServiceBinding(name=NAME, add_to=add_to, heavy_methods=HEAVY_METHODS)
 
 
-def _connected(settings: ContestSimSettings, peers: PeerSettings) -> tuple[Sequence[ServiceBinding], ServerSettings]:
+def _connected(settings: ContestSimSettings) -> Sequence[ServiceBinding]:
+    peers = load_settings(PeerSettings)
     scenario = connect_scenario(settings.scenario_address, peers, settings.matrix_cache_bytes)
     ownership = connect_ownership(settings.ownership_address, peers)
-    return [build(settings, scenario, ownership)], settings
+    return [build(settings, scenario, ownership)]
 
 
 def main() -> None:
     """Serve until told to stop."""
-    settings, peers = load_settings(ContestSimSettings), load_settings(PeerSettings)
-    serve_forever(lambda: _connected(settings, peers), settings.model_dump_json(indent=2))
+    serve_forever(ContestSimSettings, _connected)
 
 
 if __name__ == "__main__":

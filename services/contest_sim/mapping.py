@@ -126,6 +126,8 @@ def opponents_from_proto(race: Race, message: contest_pb2.KnownField, field: str
         message.standings.content,
         names,
         race.rules.roster_size,
+        salaries_dollars=race.salaries_dollars,
+        salary_cap_dollars=race.rules.salary_cap_dollars,
         own_user=message.own_user,
         own_user_field=f"{field}.own_user",
     )

@@ -28,16 +28,16 @@ def build(settings: OptimizerSettings, scenario: ScenarioPeer, ownership: Owners
     )
 
 
+def _connected(settings: OptimizerSettings) -> Sequence[ServiceBinding]:
+    peers = load_settings(PeerSettings)
+    scenario = connect_scenario(settings.scenario_address, peers, settings.matrix_cache_bytes)
+    ownership = connect_ownership(settings.ownership_address, peers)
+    return [build(settings, scenario, ownership)]
+
+
 def main() -> None:
     """Serve until told to stop."""
-    settings, peers = load_settings(OptimizerSettings), load_settings(PeerSettings)
-
-    def built() -> tuple[Sequence[ServiceBinding], OptimizerSettings]:
-        scenario = connect_scenario(settings.scenario_address, peers, settings.matrix_cache_bytes)
-        ownership = connect_ownership(settings.ownership_address, peers)
-        return [build(settings, scenario, ownership)], settings
-
-    serve_forever(built, settings.model_dump_json(indent=2))
+    serve_forever(OptimizerSettings, _connected)
 
 
 if __name__ == "__main__":

@@ -32,14 +32,13 @@ def build(settings: OwnershipSettings, scenario: ScenarioPeer) -> ServiceBinding
     )
 
 
+def _connected(settings: OwnershipSettings) -> Sequence[ServiceBinding]:
+    return [build(settings, connect_scenario(settings.scenario_address, load_settings(PeerSettings)))]
+
+
 def main() -> None:
     """Serve until told to stop."""
-    settings = load_settings(OwnershipSettings)
-
-    def built() -> tuple[Sequence[ServiceBinding], OwnershipSettings]:
-        return [build(settings, connect_scenario(settings.scenario_address, load_settings(PeerSettings)))], settings
-
-    serve_forever(built, settings.model_dump_json(indent=2))
+    serve_forever(OwnershipSettings, _connected)
 
 
 if __name__ == "__main__":

@@ -57,6 +57,7 @@ def refuse_conflicts(new: StoredRecord, others: Sequence[StoredRecord], *, sourc
     for other in others:
         if other.race_id == new.race_id:
             _refuse_reused_race_id(new, other)
+            _refuse_contest_named_twice(new, other, source=source)
         elif other.contest_id == new.contest_id:
             raise InvalidInput.field(
                 "contest_id",
@@ -77,6 +78,15 @@ def _refuse_reused_race_id(new: StoredRecord, other: StoredRecord) -> None:
             "race_id",
             f"race {new.race_id!r} has records of other drivers (contest {other.contest_id!r}), so its id was used for "
             "two races; import each race under an id of its own, or delete that record first",
+        )
+
+
+def _refuse_contest_named_twice(new: StoredRecord, other: StoredRecord, *, source: str) -> None:
+    if other.picks == new.picks:
+        raise InvalidInput.field(
+            source,
+            f"the same ownership is recorded for race {other.race_id!r} as contest {other.contest_id!r}; under another "
+            f"name it would count twice: record it as {other.contest_id!r} to replace it, or delete that record first",
         )
 
 

@@ -8,7 +8,6 @@ from pitwall.scenario.v1.scenario_service_pb2 import DESCRIPTOR
 from pitwall.scenario.v1.scenario_service_pb2_grpc import add_ScenarioServiceServicer_to_server
 from services.common.matrix.store import MatrixStore
 from services.common.rpc.server import ServiceBinding, serve_forever
-from services.common.rpc.settings import load_settings
 from services.scenario.calibration_file import read_calibration
 from services.scenario.records import Records
 from services.scenario.servicer import HEAVY_METHODS, ScenarioServicer
@@ -36,8 +35,7 @@ def build(settings: ScenarioSettings) -> ServiceBinding:
 
 def main() -> None:
     """Serve until told to stop."""
-    settings = load_settings(ScenarioSettings)
-    serve_forever(lambda: ([build(settings)], settings), settings.model_dump_json(indent=2))
+    serve_forever(ScenarioSettings, lambda settings: [build(settings)])
 
 
 if __name__ == "__main__":

@@ -112,6 +112,12 @@ class Records:
             row.document, row.update_time = _document(race), now
             return _race_record(row)
 
+    def find_race(self, race_id: str) -> RaceRecord | None:
+        """The race, None when there is none."""
+        with Session(self._engine) as session:
+            row = session.get(RaceRow, race_id)
+            return None if row is None else _race_record(row)
+
     def get_race(self, race_id: str) -> RaceRecord:
         """The race; ``NotFound`` when there is none."""
         with Session(self._engine) as session:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import grpc
 
@@ -17,7 +18,7 @@ from services.common.rpc.encoded import Encoded
 from services.scenario import mapping
 from services.scenario.core.optimal import OptimalRates, optimal_rates
 from services.scenario.core.race_checks import complete_race
-from services.scenario.core.race_import import import_race
+from services.scenario.core.race_import import import_race, replaced_warnings
 from services.scenario.core.summary import correlations, summarize_points
 from services.scenario.records import Records
 from services.scenario.sets import OpenSet, ScenarioSets
@@ -42,7 +43,10 @@ class ScenarioServicer(ScenarioServiceServicer):
     def ImportRace(self, request: pb.ImportRaceRequest, context: grpc.ServicerContext) -> pb.ImportRaceResponse:
         """Build a race from files and store it."""
         race, report = import_race(*mapping.import_request(request))
+        before = self._records.find_race(race.race_id)
         record = self._records.put_race(race)
+        if before is not None:
+            report = replace(report, warnings=(*report.warnings, *replaced_warnings(before.race, race)))
         return pb.ImportRaceResponse(race=mapping.record_to_proto(record), report=mapping.report_to_proto(report))
 
     def GetRace(self, request: pb.GetRaceRequest, context: grpc.ServicerContext) -> pb.GetRaceResponse:

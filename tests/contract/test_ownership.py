@@ -27,6 +27,7 @@ from services.common.matrix.scenario_matrix import ScenarioMatrix
 from services.common.rpc.testing import FakeScenarioPeer, serve
 from services.common.sql import open_engine
 from services.ownership.__main__ import build
+from services.ownership.core.calibration import shares_from_logits
 from services.ownership.core.ensemble import OwnershipEnsemble
 from services.ownership.settings import OwnershipSettings
 
@@ -129,6 +130,17 @@ def field_of(race, seed):
     return [lineup_pb2.DriverValue(driver_id=d, value=100 * s) for d, s in zip(race.driver_ids, shares, strict=True)]
 
 
+def following(scenario, race_id, sharpness):
+    """Ownership of a field that plays simulated points as sharply as told, as a table of 600 %."""
+    mean = scenario.matrices[race_id].ticks.mean(axis=0)
+    shares = shares_from_logits(sharpness * (mean - mean.mean()) / mean.std(), 6.0)
+    return values(**dict(zip(scenario.races[race_id].driver_ids, (100 * shares).tolist(), strict=True)))
+
+
+def spread_of(projection):
+    return np.std([driver.percent for driver in projection.drivers])
+
+
 def record(stub, scenario, race_id, contest_id="", **options):
     contest_id = contest_id or f"main-{race_id}"
     options = options or {"table": pb.OwnershipTable(percent=field_of(scenario.races[race_id], sum(race_id.encode())))}
@@ -206,6 +218,26 @@ class TestProjectOwnership:
         dear = project(stub, contest=ownership_pb2.ContestProfile(entry_fee_cents=55500))
         spread = [np.std([d.percent for d in p.drivers]) for p in (cheap, dear)]
         assert spread[1] > spread[0]
+
+    @pytest.mark.parametrize(("feature", "low", "high"), [("n_entries", 500, 50_000), ("max_entries_per_user", 1, 150)])
+    @pytest.mark.parametrize("sharper_at", ["low", "high"])
+    def test_learns_which_contests_have_sharper_fields(self, stub, scenario, feature, low, high, sharper_at):
+        """Records differ in one feature alone; projections of contests that differ in it follow, either way."""
+        kinds = {"low": ownership_pb2.ContestProfile(**{feature: low})}
+        kinds["high"] = ownership_pb2.ContestProfile(**{feature: high})
+        for race_id in (f"race{i}" for i in range(8)):
+            for kind, profile in kinds.items():
+                table = pb.OwnershipTable(percent=following(scenario, race_id, 1.0 if kind == sharper_at else 0.6))
+                record(stub, scenario, race_id, f"{kind}-{race_id}", contest=profile, table=table)
+        before, after = {}, {}
+        for kind, profile in kinds.items():
+            before[kind] = spread_of(project(stub, contest=profile))
+        list(stub.FitModel(pb.FitModelRequest()))
+        for kind, profile in kinds.items():
+            after[kind] = spread_of(project(stub, contest=profile))
+        other = "low" if sharper_at == "high" else "high"
+        assert before["low"] == before["high"]
+        assert after[sharper_at] > 1.05 * after[other]
 
     @pytest.mark.parametrize(
         ("overrides", "field", "says"),

@@ -124,6 +124,32 @@ def test_import_stores_the_race_and_reports_names(stub):
     assert stub.GetRace(pb.GetRaceRequest(race_id="imported")).race == response.race
 
 
+def test_an_import_in_place_of_other_drivers_says_how_many_changed(stub):
+    def told(content: bytes) -> list[str]:
+        file = race_pb2.InputFile(name="DKSalaries.csv", content=content)
+        response = stub.ImportRace(import_request("again", salaries=file))
+        return [warning for warning in response.report.warnings if "replaces" in warning]
+
+    first = example("DKSalaries.csv").content
+    assert told(first) == []
+    assert told(first.replace(b",11200,", b",11100,", 1)) == []
+    ids = [line.split(b",")[3] for line in first.splitlines()[1:4]]
+    assert all(first.count(one) == 2 for one in ids)
+    other = first
+    for one in ids:
+        other = other.replace(one, b"9" + one)
+    (warning,) = told(other)
+    assert (
+        "race 'again' replaces one of the same id with other drivers: 3 of its 38 are gone, 3 of 38 are new" in warning
+    )
+
+
+@pytest.mark.parametrize("race_id", ["A b", "x" * 65])
+def test_an_id_that_cannot_be_one_is_refused_in_words(stub, race_id):
+    with pytest.raises(grpc.RpcError, match="is no id of a race: these are lower-case letters"):
+        stub.GetRace(pb.GetRaceRequest(race_id=race_id))
+
+
 def test_a_bad_file_names_row_and_column_and_stores_nothing(stub):
     content = example("DKSalaries.csv").content.replace(b",11200,", b",free,", 1)
     request = import_request("broken", salaries=race_pb2.InputFile(name="DKSalaries.csv", content=content))

@@ -152,6 +152,11 @@ def test_simulate_plays_scenarios_that_did_not_choose_the_lineups(cli, folder):
     assert (correlations == correlations.T).all()
     given = cli("simulate", "sample", *options, "--set", newest)
     assert "look better" in given.err
+    for unknown, says in (("zzz", "'zzz' is no id of a scenario set"), ("ab" * 16, "ab" * 16)):
+        refused = cli("simulate", "sample", *options, "--set", unknown)
+        assert refused.code == 2
+        assert says in refused.err
+        assert "played" not in refused.err
 
 
 @pytest.mark.usefixtures("sample")
@@ -292,6 +297,10 @@ def test_a_run_is_audited_and_its_contest_recorded(cli, sample, tmp_path):
     told = cli("audit", "--standings", standings, *options)
     assert told.code == 0, told.err
     assert "hindsight" in told.out
+    twice = cli("audit", "--standings", standings, *options, "--record", "again")
+    assert twice.code == 2
+    assert "as contest '190000001'" in twice.err
+    assert "Lineups among 200 entries" in twice.out
     refused = cli("audit", "--standings", standings, *options, "--user", "nobody")
     assert refused.code == 2
     assert "among 200" in refused.err

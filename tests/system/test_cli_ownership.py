@@ -71,6 +71,10 @@ def test_standings_downloaded_twice_are_one_contest(cli, tmp_path):
         assert cli("ownership", "record", "--race", "undated", "--standings", file, "--json").json["contest_id"] == (
             "190000001"
         )
+    renamed = cli("ownership", "record", "--race", "undated", "--standings", again, "--contest", "again")
+    assert renamed.code == 2
+    assert "for race 'undated' as contest '190000001'" in renamed.err
+    assert "again" not in {record["contest_id"] for record in cli("ownership", "records", "--json").json}
 
 
 @pytest.mark.usefixtures("races")

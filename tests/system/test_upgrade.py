@@ -1,10 +1,14 @@
 """Data folders of other versions, opened by the command line."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 import sqlalchemy as sa
 
 from services.common.sql import open_engine
-from tests.system.command import pitwall
+from tests.system.command import Outcome, pitwall
 from tests.unit.common.old_databases import (
     OWNERSHIP,
     SCENARIO_WITHOUT_REQUEST_TIME,
@@ -15,6 +19,29 @@ from tests.unit.common.old_databases import (
 )
 
 pytestmark = pytest.mark.timeout(300)
+
+
+def alone(service, settings):
+    """How a service ends that is run by itself and cannot start."""
+    ours = {f"PITWALL_{service}_{name}".upper(): value for name, value in ({"port": "0"} | settings).items()}
+    command = [sys.executable, "-m", f"services.{service}"]
+    done = subprocess.run(command, env=os.environ | ours, capture_output=True, text=True, timeout=60, check=False)
+    return Outcome(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"log_level": "loud"}, "PITWALL_OWNERSHIP_LOG_LEVEL"),
+        ({"database_url": "nonsense"}, "is no URL of a database"),
+        ({"tls_key_path": "/no/key", "tls_certificate_path": "/no/chain"}, "cannot read /no/key"),
+    ],
+)
+def test_a_service_by_itself_ends_with_code_2_where_a_setting_is_not_right(settings, says):
+    told = alone("ownership", settings)
+    assert told.code == 2
+    assert says in told.err
+    assert "Traceback" not in told.err
 
 
 @pytest.fixture
@@ -44,9 +71,10 @@ def test_a_newer_folder_is_refused_with_code_2(data_dir, service):
     with engine.begin() as connection:
         connection.execute(sa.text(f"UPDATE {service}_schema SET version_num = '0999'"))
     engine.dispose()
-    for verb in (("race", "list"), ("serve", "--port", "0")):
-        told = pitwall("--data-dir", data_dir, *verb)
-        assert told.code == 2
-        assert f"{service}.db was written by a newer version of Pitwall" in told.err
-        assert "PITWALL_DATA_DIR" in told.err
+    told = [pitwall("--data-dir", data_dir, *verb) for verb in (("race", "list"), ("serve", "--port", "0"))]
+    for one in (*told, alone(service, {"DATA_DIR": str(data_dir / service)})):
+        assert one.code == 2
+        assert f"{service}.db was written by a newer version of Pitwall" in one.err
+        assert "PITWALL_DATA_DIR" in one.err
+        assert "Traceback" not in one.err
     assert pitwall("--data-dir", data_dir, "race", "list", "--json").violations["reason"] == "FAILED_PRECONDITION"

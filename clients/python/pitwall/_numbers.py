@@ -1,4 +1,4 @@
-"""Numbers of a call, checked by name before they meet a message that could not carry them."""
+"""Numbers of a call, checked by name before they meet a message that could not carry them, and money in words."""
 
 from __future__ import annotations
 
@@ -44,6 +44,12 @@ def cents(dollars: float, name: str) -> int:
     if abs(dollars * 100 - number) > _ROUNDING_CENTS * max(1.0, abs(dollars)):
         raise _refused(name, f"must be in whole cents, is {dollars!r}")
     return number
+
+
+def money(cents: float, *, signed: bool = False) -> str:
+    """Cents in dollars: ``-$4.85``; with ``signed`` a gain has its sign, too."""
+    sign = "-" if round(cents) < 0 else "+" if signed else ""
+    return f"{sign}${abs(cents) / 100:,.2f}"
 
 
 def _refused(name: str, problem: str) -> InvalidInputError:

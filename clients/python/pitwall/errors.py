@@ -16,6 +16,16 @@ from grpc_status import rpc_status
 
 from pitwall.types.portfolio import PortfolioLineup
 
+EXIT_DEFECT, EXIT_INPUT, EXIT_SERVICE = 1, 2, 3
+_INPUT_REASONS = {"INVALID_INPUT", "NOT_FOUND", "FAILED_PRECONDITION", "INFEASIBLE", "UNAUTHENTICATED"}
+
+
+def exit_code(reason: str) -> int:
+    """Code of a process that ends by an error of this reason: 2 where its user can mend it, 3 where a service can."""
+    if reason in _INPUT_REASONS:
+        return EXIT_INPUT
+    return EXIT_DEFECT if reason == "INTERNAL" else EXIT_SERVICE
+
 
 @dataclass(frozen=True)
 class Violation:

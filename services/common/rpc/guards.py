@@ -1,4 +1,4 @@
-"""What stands around every call: a log line, the mapping of errors, the token, limits and validation.
+"""What stands around every call: a log line, the mapping of errors, the token and limits.
 
 A guard is a context manager that surrounds the whole call. For streams that includes their iteration:
 a generator raises while it is iterated, long after the handler function has returned.
@@ -15,18 +15,10 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import grpc
-import protovalidate
 import structlog
-from google.protobuf.message import Message
 
 from pitwall.errors import PitwallError
-from services.common.domain.errors import (
-    FieldViolation,
-    InvalidInput,
-    Overloaded,
-    ServiceError,
-    Unauthenticated,
-)
+from services.common.domain.errors import Overloaded, ServiceError, Unauthenticated
 from services.common.rpc.handlers import Continuation, Handler, with_behaviour
 from services.common.rpc.status import from_peer, to_status
 
@@ -188,43 +180,3 @@ def _enter(stack: contextlib.ExitStack, semaphore: threading.BoundedSemaphore, f
     if not semaphore.acquire(blocking=False):
         raise Overloaded(f"{full}; retry in a second", retry_seconds=1.0)
     stack.callback(semaphore.release)
-
-
-class ValidationInterceptor(grpc.ServerInterceptor):
-    """Checks every request message against the rules in its proto."""
-
-    def __init__(self) -> None:
-        self._validator = protovalidate.Validator()
-
-    def intercept_service(
-        self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
-    ) -> Handler | None:
-        """Wrap the handler of the call."""
-        handler = continuation(handler_call_details)
-        if handler is None or not is_own(handler_call_details.method):
-            return handler
-        check = self._each if handler.request_streaming else self._one
-        return with_behaviour(handler, lambda inner: lambda request, context: inner(check(request), context))
-
-    def _one(self, request: Message) -> Message:
-        if race_id := getattr(request, "race_id", ""):
-            # Callers other than the SDK send no header.
-            structlog.contextvars.bind_contextvars(race_id=race_id)
-        violations = self._validator.collect_violations(request)
-        if violations:
-            raise InvalidInput.of([FieldViolation(_path(item), item.proto.message) for item in violations])
-        return request
-
-    def _each(self, requests: Iterator[Message]) -> Iterator[Message]:
-        for request in requests:
-            yield self._one(request)
-
-
-def _path(violation: protovalidate.Violation) -> str:
-    """The violated field as ``race.drivers[3].salary_dollars``."""
-    parts: list[str] = []
-    for element in violation.proto.field.elements if violation.proto.field else ():
-        subscript = element.subscript
-        index = f"[{subscript.value}]" if subscript is not None else ""
-        parts.append(f"{element.field_name}{index}")
-    return ".".join(parts) or "request"

@@ -10,14 +10,16 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent import futures
 from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
+from typing import TypeVar
 
 import grpc
 import structlog
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from pitwall.errors import InvalidInputError, PitwallError
+from pitwall.errors import InvalidInputError, PitwallError, exit_code
 from services.common.domain.errors import ServiceError
 from services.common.rpc.encoded import EncodedInterceptor
 from services.common.rpc.guards import (
@@ -26,14 +28,14 @@ from services.common.rpc.guards import (
     CallLimits,
     Guard,
     GuardInterceptor,
-    ValidationInterceptor,
     error_guard,
     is_watcher,
     log_guard,
     token_guard,
 )
 from services.common.rpc.logs import configure_logs
-from services.common.rpc.settings import ServerSettings
+from services.common.rpc.settings import ServerSettings, load_settings
+from services.common.rpc.validation import ValidationInterceptor
 
 _log = structlog.get_logger("pitwall.server")
 
@@ -143,8 +145,8 @@ class Server:
         settings = self.settings
         if not (settings.tls_key_path and settings.tls_certificate_path):
             return None
-        pair = (settings.tls_key_path.read_bytes(), settings.tls_certificate_path.read_bytes())
-        authorities = settings.tls_client_ca_path.read_bytes() if settings.tls_client_ca_path else None
+        pair = (_content(settings.tls_key_path), _content(settings.tls_certificate_path))
+        authorities = _content(settings.tls_client_ca_path) if settings.tls_client_ca_path else None
         return grpc.ssl_server_credentials([pair], authorities, require_client_auth=authorities is not None)
 
     def start(self, bindings: Sequence[ServiceBinding]) -> None:
@@ -174,6 +176,13 @@ class Server:
         _log.info("stopped", address=self.address)
 
 
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InvalidInputError(f"cannot read {path} ({error.strerror}), which the TLS settings name") from error
+
+
 def start_server(bindings: Sequence[ServiceBinding], settings: ServerSettings) -> Server:
     """Serve some bindings at once."""
     server = Server(settings)
@@ -181,13 +190,29 @@ def start_server(bindings: Sequence[ServiceBinding], settings: ServerSettings) -
     return server
 
 
-def serve_forever(build: Callable[[], tuple[Sequence[ServiceBinding], ServerSettings]], settings_text: str) -> None:
-    """Body of every ``__main__``: print the configuration when asked, else serve until SIGTERM or SIGINT."""
+S = TypeVar("S", bound=ServerSettings)
+
+
+def serve_forever(kind: type[S], build: Callable[[S], Sequence[ServiceBinding]]) -> None:
+    """Body of every ``__main__``: print the settings when asked, else serve until SIGTERM or SIGINT.
+
+    What stands in the way of a start is told in a sentence, and the exit code is that of the command line.
+    """
     parser = argparse.ArgumentParser()
     parser.add_argument("--print-config", action="store_true", help="print the settings in force and exit")
-    if parser.parse_args().print_config:
-        print(settings_text)
-        return
+    only_print = parser.parse_args().print_config
+    try:
+        settings = load_settings(kind)
+        if only_print:
+            print(settings.model_dump_json(indent=2))
+        else:
+            _serve_until_signal(settings, build)
+    except (ServiceError, PitwallError) as error:
+        print(f"cannot start: {error}", file=sys.stderr)
+        sys.exit(exit_code(error.reason))
+
+
+def _serve_until_signal(settings: S, build: Callable[[S], Sequence[ServiceBinding]]) -> None:
     stopping = threading.Event()
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
@@ -195,11 +220,8 @@ def serve_forever(build: Callable[[], tuple[Sequence[ServiceBinding], ServerSett
 
     signal.signal(signal.SIGTERM, on_signal)
     signal.signal(signal.SIGINT, on_signal)
-    try:
-        bindings, settings = build()
-        configure_logs(settings)
-        server = start_server(bindings, settings)
-    except (ServiceError, PitwallError) as error:
-        sys.exit(f"cannot start: {error}")
+    bindings = build(settings)
+    configure_logs(settings)
+    server = start_server(bindings, settings)
     stopping.wait()
     server.stop()

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from platformdirs import user_data_path
 from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pitwall._channel import ConnectionConfig
+from services.common.domain.errors import FieldViolation, InvalidInput
 
 
 def default_data_dir() -> Path:
@@ -23,17 +24,26 @@ def default_data_dir() -> Path:
 S = TypeVar("S", bound=BaseSettings)
 
 
-def load_settings(kind: type[S]) -> S:
-    """Settings from the environment; leaves the process with a sentence per variable that is not right."""
+def load_settings(kind: type[S], **given: Any) -> S:
+    """Settings from the environment, but for those ``given``.
+
+    Raises
+    ------
+    InvalidInput
+        Naming each variable that is not right.
+    """
     try:
-        return kind()
+        return kind(**given)
     except ValidationError as error:
         prefix = kind.model_config.get("env_prefix", "")
-        problems = [
-            f"{prefix}{'_'.join(map(str, item['loc'])).upper() or 'settings'}: {item['msg']}, is {item['input']!r}"
-            for item in error.errors()
-        ]
-        sys.exit("cannot start: " + "; ".join(problems))
+        raise InvalidInput.of([_fault(prefix, item) for item in error.errors()]) from error
+
+
+def _fault(prefix: str, item: ErrorDetails) -> FieldViolation:
+    if not item["loc"]:
+        return FieldViolation(f"{prefix}*", item["msg"].removeprefix("Value error, "))
+    variable = f"{prefix}{'_'.join(map(str, item['loc']))}".upper()
+    return FieldViolation(variable, f"{item['msg']}, is {item['input']!r}")
 
 
 class ServerSettings(BaseSettings):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -25,19 +25,21 @@ def standings_lineups(
     driver_names: Sequence[str],
     roster_size: int,
     *,
+    salaries_dollars: npt.NDArray[np.int64] | None = None,
+    salary_cap_dollars: int = 0,
     own_user: str = "",
     own_user_field: str = "own_user",
 ) -> npt.NDArray[np.int8]:
     """Lineups of all entries but one's own, driver columns ascending; int8, shape (n_entries, roster_size).
 
     Entries that were never filled are left out. Names are joined as on import: same, or same but for case,
-    accents, punctuation and generation suffixes.
+    accents, punctuation and generation suffixes. With ``salaries_dollars[driver]`` their costs are checked.
 
     Raises
     ------
     InvalidInput
-        Naming file, row and driver of what cannot be read, ``own_user`` when nobody has that name, or the file when
-        no entry is left.
+        Naming file, row and driver of what cannot be read, the rows of lineups above the cap (the same drivers race
+        every week, at other salaries), ``own_user`` when nobody has that name, or the file when no entry is left.
     """
     rows = csv_rows(file_name, content)
     column = _columns(file_name, rows[0] if rows else [])
@@ -51,15 +53,31 @@ def standings_lineups(
     }
     filled = {number: text for number, text in texts.items() if text}
     reader = LineupTexts(filled.values(), driver_names, roster_size)
-    faults = [(number, reader.fault(text)) for number, text in filled.items()]
-    violations = [
-        FieldViolation(f"{file_name}: row {number}, column Lineup", fault) for number, fault in faults if fault
-    ]
-    if violations:
-        raise InvalidInput.of(violations[:MAX_VIOLATIONS])
+    _refuse(file_name, {number: reader.fault(text) for number, text in filled.items()})
     if not filled:
         raise InvalidInput.field(file_name, "holds no opponent's lineup; export the standings after the lock")
-    return np.array([reader.columns(text) for text in filled.values()], dtype=np.int8)
+    lineups = np.array([reader.columns(text) for text in filled.values()], dtype=np.int8)
+    if salaries_dollars is not None:
+        costs = salaries_dollars[lineups.astype(np.int64)].sum(axis=1).tolist()
+        _refuse(file_name, {row: _too_dear(cost, salary_cap_dollars) for row, cost in zip(filled, costs, strict=True)})
+    return lineups
+
+
+def _refuse(file_name: str, faults: Mapping[int, str]) -> None:
+    """Raise ``InvalidInput`` for lineups that have a fault; ``faults`` by row, empty for none."""
+    place = f"{file_name}: row {{}}, column Lineup"
+    violations = [FieldViolation(place.format(row), fault) for row, fault in faults.items() if fault]
+    if violations:
+        raise InvalidInput.of(violations[:MAX_VIOLATIONS])
+
+
+def _too_dear(cost: int, cap: int) -> str:
+    if cost <= cap:
+        return ""
+    return (
+        f"costs ${cost:,} at the salaries of this race, ${cost - cap:,} above the cap of ${cap:,}: these are the "
+        "standings of another race or of another slate of it; check race and file"
+    )
 
 
 def _columns(file_name: str, header: Sequence[str]) -> dict[str, int]:

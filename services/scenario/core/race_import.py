@@ -98,6 +98,18 @@ def import_race(request: ImportRequest, salaries: NamedFile, sheet: NamedFile | 
     return race, _report(salary_file, rows, pairs, race, told)
 
 
+def replaced_warnings(before: Race, race: Race) -> tuple[str, ...]:
+    """A warning where a race takes the place of one of the same id with other drivers; site ids tell them apart."""
+    former, present = ({driver.driver_id for driver in one.drivers} for one in (before, race))
+    if former == present:
+        return ()
+    return (
+        f"race {race.race_id!r} replaces one of the same id with other drivers: {len(former - present)} of its "
+        f"{len(former)} are gone, {len(present - former)} of {len(present)} are new; where it is not the same race "
+        "corrected, import it under an id of its own",
+    )
+
+
 def _race(request: ImportRequest, salary_file: SalaryFile, drivers: tuple[Driver, ...]) -> Race:
     return Race(
         race_id=request.race_id,

@@ -6,6 +6,8 @@ import grpc
 import pytest
 
 from pitwall import ConnectionConfig, UnavailableError, UnimplementedError, connect
+from pitwall.cli._common import Connection
+from pitwall.client import Addresses
 
 
 def test_a_server_of_something_else_is_named():
@@ -20,6 +22,13 @@ def test_a_server_of_something_else_is_named():
                 list(client.contests.sample_field("sample", 10))
     finally:
         server.stop(None)
+
+
+def test_each_service_has_a_variable_of_its_own(monkeypatch):
+    for port, name in enumerate(("SCENARIO", "OWNERSHIP", "OPTIMIZER", "CONTEST_SIM"), start=1):
+        monkeypatch.setenv(f"PITWALL_{name}_ADDRESS", f"127.0.0.1:{port}")
+    with Connection().open() as client:
+        assert client.addresses == Addresses("127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3", "127.0.0.1:4")
 
 
 def test_an_address_without_a_server_says_how_to_start_one():

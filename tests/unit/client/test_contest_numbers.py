@@ -6,6 +6,7 @@ import pytest
 
 from pitwall._calls import Caller
 from pitwall._groups.contests import Contests
+from pitwall._numbers import money
 from pitwall._requests import contest
 from pitwall.config import Contest
 from pitwall.errors import InvalidInputError
@@ -27,6 +28,21 @@ def test_a_contest_names_the_number_at_fault(asked, named):
     with pytest.raises(InvalidInputError, match=named) as caught:
         contest(asked)
     assert [item.field for item in caught.value.violations] == [named]
+
+
+@pytest.mark.parametrize(
+    ("amount", "plain", "signed"),
+    [
+        (-485, "-$4.85", "-$4.85"),
+        (123_456, "$1,234.56", "+$1,234.56"),
+        (0, "$0.00", "+$0.00"),
+        (-0.4, "$0.00", "+$0.00"),
+        (-0.6, "-$0.01", "-$0.01"),
+    ],
+)
+def test_money_has_its_sign_before_the_dollar(amount, plain, signed):
+    assert money(amount) == plain
+    assert money(amount, signed=True) == signed
 
 
 @pytest.mark.parametrize("fee_cents", [0, 1, 25, 299, 1499, 55_500, 10_000_001])

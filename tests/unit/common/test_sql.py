@@ -4,7 +4,7 @@ import threading
 import pytest
 import sqlalchemy as sa
 
-from services.common.domain.errors import FailedPrecondition, StorageFull, Unavailable
+from services.common.domain.errors import FailedPrecondition, InvalidInput, StorageFull, Unavailable
 from services.common.sql import open_engine, service_error
 
 
@@ -12,6 +12,13 @@ def fill(engine):
     with engine.begin() as connection:
         connection.execute(sa.text("CREATE TABLE notes (body TEXT)"))
         connection.execute(sa.text("INSERT INTO notes VALUES (:body)"), [{"body": "x" * 100_000}] * 50)
+
+
+@pytest.mark.parametrize("url", ["nonsense", "oracle://user:secret@host/x", "://"])
+def test_a_url_of_no_database_is_refused_without_telling_it(url):
+    with pytest.raises(InvalidInput, match="database_url") as caught:
+        open_engine(url)
+    assert "secret" not in str(caught.value)
 
 
 def test_a_full_disk_is_named(tmp_path):

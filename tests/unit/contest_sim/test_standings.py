@@ -3,6 +3,7 @@
 import io
 import zipfile
 
+import numpy as np
 import pytest
 
 from services.common.domain.errors import InvalidInput
@@ -21,7 +22,9 @@ LINEUP = "D Kyle Larson D Ricky D Stenhouse D Martin Truex Jr"
 
 
 def read(content, **options):
-    return standings_lineups("s.csv", content, NAMES, 3, **options).tolist()
+    salaries = np.array([9_000, 8_000, 7_000, 6_000, 5_000])
+    money = {"salaries_dollars": salaries, "salary_cap_dollars": 24_000} | options
+    return standings_lineups("s.csv", content, NAMES, 3, **money).tolist()
 
 
 def test_names_join_by_rule_and_may_hold_the_letter_of_the_slot():
@@ -34,6 +37,17 @@ def test_zipped_exports_are_read():
     with zipfile.ZipFile(archive, "w") as zipped:
         zipped.writestr("contest-standings-1.csv", export(("a", LINEUP)))
     assert read(archive.getvalue()) == [[0, 1, 2]]
+
+
+def test_lineups_above_the_cap_are_of_another_slate():
+    """The same drivers race every week: only what they cost tells their races apart."""
+    content = export(("a", ""), ("b", LINEUP), ("c", "D Kyle Larson D Daniel Suarez D AJ Allmendinger"))
+    assert len(read(content)) == 2
+    with pytest.raises(InvalidInput, match=r"another slate") as caught:
+        read(content, salary_cap_dollars=23_900)
+    (fault,) = caught.value.violations
+    assert fault.field == "s.csv: row 3, column Lineup"
+    assert "costs $24,000 at the salaries of this race, $100 above the cap of $23,900" in fault.description
 
 
 def test_own_entries_are_left_out():

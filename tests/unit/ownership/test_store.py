@@ -83,6 +83,7 @@ def test_what_cannot_stand_together_is_refused_and_nothing_changes(store, rng):
     conflicts = (
         (a_record(rng, "second", "123"), r"contest '123' is recorded for race 'first'"),
         (a_record(rng, "second", "124", shares=first.played.shares), r"contest '123' of race 'first'"),
+        (a_record(rng, "first", "124", shares=first.played.shares), r"recorded for race 'first' as contest '123'"),
         (a_record(rng, "first", "125", ids=tuple(f"new{i}" for i in range(38))), r"of other drivers \(contest '123'\)"),
     )
     for record, says in conflicts:
@@ -90,7 +91,8 @@ def test_what_cannot_stand_together_is_refused_and_nothing_changes(store, rng):
             store.put_record(record)
     (kept,) = store.records()
     assert kept.record_id == first.record_id
-    store.put_record(a_record(rng, "first", "124", shares=first.played.shares))
+    store.put_record(a_record(rng, "first", "123", shares=first.played.shares))
+    store.put_record(a_record(rng, "first", "124"))
 
 
 def test_a_record_is_deleted_once(store, rng):

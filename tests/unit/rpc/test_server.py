@@ -32,7 +32,7 @@ from services.common.rpc.calls import progress_reporter, stream_events, with_idl
 from services.common.rpc.encoded import Encoded
 from services.common.rpc.guards import MAX_WATCHERS
 from services.common.rpc.server import Server, ServiceBinding, start_server
-from services.common.rpc.settings import ServerSettings
+from services.common.rpc.settings import ServerSettings, load_settings
 from services.common.rpc.testing import serve
 
 NAME = "pitwall.scenario.v1.ScenarioService"
@@ -407,6 +407,20 @@ def test_both_tables_of_errors_cover_the_contract():
 def test_half_a_tls_pair_is_refused(tmp_path):
     with pytest.raises(ValueError, match="go together"):
         ServerSettings(tls_key_path=tmp_path / "key")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "named"),
+    [
+        ("PITWALL_PORT", "many", "PITWALL_PORT: .* is 'many'"),
+        ("PITWALL_LOG_LEVEL", "loud", "PITWALL_LOG_LEVEL: .* is 'loud'"),
+        ("PITWALL_TLS_KEY_PATH", "key.pem", "go together"),
+    ],
+)
+def test_a_setting_that_is_not_right_is_named(monkeypatch, variable, value, named):
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(errors.InvalidInput, match=named):
+        load_settings(ServerSettings)
 
 
 def test_settings_come_from_the_environment(monkeypatch):

@@ -101,7 +101,8 @@ class Contests:
     ) -> dict[tuple[str, ...], int]:
         """Opponents drawn from a field: how many entries play each lineup, most played first.
 
-        Of a known field so many of its entries, each at most once.
+        A model field is drawn at its ownership, which only simulated contests redraw; of a known field so many of its
+        entries are drawn, each at most once.
         """
         request = pb.SampleFieldRequest(
             race_id=race_id,

@@ -29,7 +29,7 @@ from pitwall.cli import (
     _serve,
     _template,
 )
-from pitwall.cli._common import EXIT_DEFECT, Connection, drop_output, errors, report_error
+from pitwall.cli._common import Connection, drop_output, errors, report_error
 from pitwall.errors import InvalidInputError, PitwallError, StorageFullError, Violation
 
 _EXIT_INTERRUPTED = 130
@@ -54,7 +54,7 @@ def connection(
             envvar="PITWALL_ADDRESS",
             help="Address of a running stack. Default: services embedded in this process. "
             "Services on several addresses: PITWALL_SCENARIO_ADDRESS, PITWALL_OWNERSHIP_ADDRESS, "
-            "PITWALL_OPTIMIZER_ADDRESS, PITWALL_CONTESTSIM_ADDRESS.",
+            "PITWALL_OPTIMIZER_ADDRESS, PITWALL_CONTEST_SIM_ADDRESS.",
         ),
     ] = "",
     data_dir: Annotated[
@@ -110,7 +110,7 @@ def _run_app() -> int:
     except SystemExit as end:
         if isinstance(end.__context__, BrokenPipeError):
             raise end.__context__ from None
-        return end.code if isinstance(end.code, int) else 0 if end.code is None else _stop(end.code)
+        return end.code if isinstance(end.code, int) else 0
     except PitwallError as error:
         return report_error(error, as_json=as_json)
     except TyperException as error:
@@ -126,12 +126,6 @@ def _usage_error(error: TyperException) -> PitwallError:
     """Arguments that cannot be read, as an error that names them."""
     problem = f"{error.format_message()}; see --help"
     return InvalidInputError(problem, violations=[Violation("arguments", problem)])
-
-
-def _stop(reason: object) -> int:
-    """A sentence instead of a code, as servers leave that cannot start."""
-    errors.print(str(reason), markup=False, soft_wrap=True)
-    return EXIT_DEFECT
 
 
 def _disk_error(error: OSError) -> PitwallError:

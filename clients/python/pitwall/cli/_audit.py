@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from pitwall._numbers import money
 from pitwall.audit import Audit, audit_run
 from pitwall.cli._common import JsonOption, client_of, errors, output, plural, print_json, print_table
 from pitwall.cli._contest_options import ContestOptions, PrizesOption, prize_text
@@ -58,13 +59,13 @@ def audit(
         accept_guesses=accept_guesses,
     )
     profile = ContestProfile(n_entries=len(read.entries), entry_fee_cents=round(100 * fee_dollars))
+    if not as_json:
+        _print(found)  # before a record that may be refused, as one is of a contest that stands under another name
     recorded = _record(context, stored, record, standings, profile, date) if record else None
     if as_json:
         record_id = recorded.record_id if recorded else ""
         print_json({"run_id": stored.run_id, "audit": found, "record_id": record_id})
-        return
-    _print(found)
-    if recorded:
+    elif recorded:
         for warning in recorded.warnings:
             errors.print(f"warning: {warning}", markup=False)
         output.print(f"recorded the ownership as {recorded.record_id}; `pitwall ownership fit` uses it", markup=False)
@@ -131,8 +132,8 @@ def _print(found: Audit) -> None:
 def _print_sums(found: Audit) -> None:
     best = found.hindsight
     lines = (
-        f"profit ${found.profit_cents / 100:,.2f} on fees of ${found.fees_cents / 100:,.2f} "
-        f"({plural(found.n_entered, 'entry', 'entries')}); expected for all: ${found.expected_profit_cents / 100:,.2f}",
+        f"profit {money(found.profit_cents)} on fees of {money(found.fees_cents)} "
+        f"({plural(found.n_entered, 'entry', 'entries')}); expected for all: {money(found.expected_profit_cents)}",
         f"ownership: off by {found.ownership_mae:.1f} points per driver, correlation {found.ownership_correlation:.2f}",
         f"points: {found.inside_50:.0f} % of drivers in the middle half of their simulated points, "
         f"{found.inside_90:.0f} % in the middle 90 %",

@@ -16,14 +16,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 
 from pitwall.client import Client, connect, local
-from pitwall.errors import PitwallError
+from pitwall.errors import PitwallError, exit_code
 from pitwall.files import to_json
 from pitwall.types.race import Progress as ProgressEvent
 
-EXIT_DEFECT, EXIT_INPUT, EXIT_SERVICE = 1, 2, 3
-
-_INPUT_REASONS = {"INVALID_INPUT", "NOT_FOUND", "FAILED_PRECONDITION", "INFEASIBLE", "UNAUTHENTICATED"}
-_ADDRESS_NAMES = ("SCENARIO", "OWNERSHIP", "OPTIMIZER", "CONTESTSIM")
+_ADDRESS_NAMES = ("SCENARIO", "OWNERSHIP", "OPTIMIZER", "CONTEST_SIM")
 
 _FILE_WIDTH = 150
 """Columns of tables that go to a file or a pipe, which have no width of their own."""
@@ -198,6 +195,4 @@ def report_error(error: PitwallError, *, as_json: bool) -> int:
     else:
         errors.print("[bold red]error:[/]", end=" ")
         errors.print(error.message, markup=False, soft_wrap=True)
-    if error.reason in _INPUT_REASONS:
-        return EXIT_INPUT
-    return EXIT_DEFECT if error.reason == "INTERNAL" else EXIT_SERVICE
+    return exit_code(error.reason)

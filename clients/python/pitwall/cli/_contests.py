@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from pitwall._groups.base import OnProgress
+from pitwall._numbers import money
 from pitwall.cli._common import (
     Bars,
     JsonOption,
@@ -63,9 +64,9 @@ def print_contest(result: ContestResult, names: list[str]) -> None:
 def print_portfolio_result(whole: PortfolioResult) -> None:
     """What all entries together are worth, in a few lines."""
     output.print(
-        f"{plural(whole.n_entries, 'entry', 'entries')} for ${whole.fees_cents / 100:,.2f}: expected profit "
-        f"${whole.profit_cents.value / 100:,.2f} (95 % interval ${whole.profit_cents_lower / 100:,.2f} to "
-        f"${whole.profit_cents_upper / 100:,.2f}), ROI {whole.roi.value:.1%}, "
+        f"{plural(whole.n_entries, 'entry', 'entries')} for {money(whole.fees_cents)}: expected profit "
+        f"{money(whole.profit_cents.value)} (95 % interval {money(whole.profit_cents_lower)} to "
+        f"{money(whole.profit_cents_upper)}), ROI {whole.roi.value:.1%}, "
         "if races run as simulated and the field plays as projected",
         markup=False,
     )
@@ -85,7 +86,7 @@ def print_comparisons(selection: EntrySelection) -> None:
             lead, size = choice.lead_cents, plural(choice.n_entries, "entry", "entries")
             output.print(
                 f"against the {size} of {_COMPARED[choice.name]}: "
-                f"${lead.value / 100:+,.2f} +- {lead.standard_error / 100:,.2f} on fresh races",
+                f"{money(lead.value, signed=True)} +- {lead.standard_error / 100:,.2f} on fresh races",
                 markup=False,
             )
 
@@ -109,7 +110,8 @@ def _set_to_play(client: Client, race_id: str, asked: str, on_progress: OnProgre
     """
     doubt = "if it chose the lineups, they look better here than they are"
     if asked:
-        return asked, f"played on scenario set {asked}, as given; {doubt}"
+        given = client.scenarios.get(race_id, asked).scenario_set_id
+        return given, f"played on scenario set {given}, as given; {doubt}"
     newest = client.scenarios.get(race_id)
     if newest.recipe is None:
         return newest.scenario_set_id, f"played on the uploaded scenario set {newest.scenario_set_id}; {doubt}"

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import typer
 
-from pitwall.cli._common import EXIT_SERVICE, JsonOption, client_of, connection_of, output, print_json, print_table
-from pitwall.errors import PitwallError
+from pitwall.cli._common import JsonOption, client_of, connection_of, output, print_json, print_table
+from pitwall.errors import EXIT_SERVICE, PitwallError
 from pitwall.runs import RunStore
 
 _MIN_FREE_BYTES = 1 << 30

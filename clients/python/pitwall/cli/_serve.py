@@ -25,10 +25,12 @@ def serve(
 ) -> None:
     """Serve all four services on one address until interrupted. Example: `pitwall serve --port 50050`
 
-    Other settings (TLS, token, limits, logs) come from the environment: see `python -m services.scenario
-    --print-config` with the prefix PITWALL_.
+    Other settings come from the environment. `python -m services.scenario --print-config` lists their names: here those
+    of the server (TLS, token, limits, logs) follow PITWALL_, such as PITWALL_LOG_LEVEL, and those of one service follow
+    its own prefix, such as PITWALL_SCENARIO_DATABASE_URL.
     """
-    from services.common.rpc.settings import ServerSettings
+    from services.common.rpc.settings import ServerSettings, load_settings
+    from services.common.rpc.status import as_call_errors
     from services.stack import default_data_dir, start_stack
 
     _refuse_taken(host, port)
@@ -36,7 +38,8 @@ def serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stopping.set())
     data_dir = connection_of(context).data_dir
-    settings = ServerSettings(host=host, port=port)
+    with as_call_errors():
+        settings = load_settings(ServerSettings, host=host, port=port)
     stack = start_stack(Path(data_dir) if data_dir else default_data_dir(), settings)
     if as_json:
         print_json({"address": stack.address})

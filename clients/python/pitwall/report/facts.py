@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pitwall._numbers import money
 from pitwall.job import JobResult
 from pitwall.report.data import Fact
 from pitwall.results import result_document
@@ -13,14 +14,14 @@ def headlines(result: JobResult) -> tuple[Fact, ...]:
     facts = [
         Fact(
             "expected profit",
-            _money(whole.profit_cents.value),
+            money(whole.profit_cents.value),
             f"all {whole.n_entries} entries together; 95 % interval "
-            f"{_money(whole.profit_cents_lower)} to {_money(whole.profit_cents_upper)}, from scenario and field noise",
+            f"{money(whole.profit_cents_lower)} to {money(whole.profit_cents_upper)}, from scenario and field noise",
         ),
         Fact(
             "return on fees",
             f"{whole.roi.value:+.1%}",
-            f"expected prizes over fees of {_money(whole.fees_cents)}, less 1; "
+            f"expected prizes over fees of {money(whole.fees_cents)}, less 1; "
             f"standard error {whole.roi.standard_error:.1%}",
         ),
         Fact(
@@ -162,7 +163,3 @@ def warnings(result: JobResult) -> tuple[str, ...]:
         result.portfolio.summary.warnings,
     )
     return tuple(dict.fromkeys(text for source in sources for text in source))
-
-
-def _money(cents: float) -> str:
-    return f"{'-' if cents < 0 else ''}${abs(cents) / 100:,.2f}"

@@ -274,6 +274,7 @@ class KnownField(_message.Message):
     """The opponents as they are, after lock. Lineups or a standings export, not both. Refused when they fill less than half of
     the places that a contest has for others; a warning says how many are missing otherwise.
     Lineups may hold drivers who are listed as withdrawn: they score 0 points, and a warning says in how many entries.
+    Lineups above the cap at the salaries of the race are refused: they are of another race or slate.
     """
 
     DESCRIPTOR: _descriptor.Descriptor

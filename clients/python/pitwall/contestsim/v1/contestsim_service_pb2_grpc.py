@@ -82,7 +82,8 @@ class ContestSimServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def SampleField(self, request, context):
-        """Draws opponents, duplicates compressed. FAILED_PRECONDITION without scenarios.
+        """Draws opponents, duplicates compressed, at the ownership projected or given: `redraw_ownership` is for simulated
+        contests and changes nothing here. FAILED_PRECONDITION without scenarios.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -40,7 +40,9 @@ class ContestSimServiceStub:
     DescribeField: _grpc.UnaryUnaryMultiCallable[_contestsim_service_pb2.DescribeFieldRequest, _contestsim_service_pb2.DescribeFieldResponse]
     """Fits a field and describes it. FAILED_PRECONDITION without scenarios."""
     SampleField: _grpc.UnaryStreamMultiCallable[_contestsim_service_pb2.SampleFieldRequest, _contestsim_service_pb2.SampleFieldResponse]
-    """Draws opponents, duplicates compressed. FAILED_PRECONDITION without scenarios."""
+    """Draws opponents, duplicates compressed, at the ownership projected or given: `redraw_ownership` is for simulated
+    contests and changes nothing here. FAILED_PRECONDITION without scenarios.
+    """
     SelectEntries: _grpc.UnaryStreamMultiCallable[_contestsim_service_pb2.SelectEntriesRequest, _contestsim_service_pb2.SelectEntriesResponse]
     """Chooses the entries that together pay best; the choice comes last. INVALID_ARGUMENT for a pool smaller than asked for."""
     ResolvePrizes: _grpc.UnaryUnaryMultiCallable[_contestsim_service_pb2.ResolvePrizesRequest, _contestsim_service_pb2.ResolvePrizesResponse]
@@ -58,7 +60,9 @@ class ContestSimServiceAsyncStub(ContestSimServiceStub):
     DescribeField: _aio.UnaryUnaryMultiCallable[_contestsim_service_pb2.DescribeFieldRequest, _contestsim_service_pb2.DescribeFieldResponse]  # type: ignore[assignment]
     """Fits a field and describes it. FAILED_PRECONDITION without scenarios."""
     SampleField: _aio.UnaryStreamMultiCallable[_contestsim_service_pb2.SampleFieldRequest, _contestsim_service_pb2.SampleFieldResponse]  # type: ignore[assignment]
-    """Draws opponents, duplicates compressed. FAILED_PRECONDITION without scenarios."""
+    """Draws opponents, duplicates compressed, at the ownership projected or given: `redraw_ownership` is for simulated
+    contests and changes nothing here. FAILED_PRECONDITION without scenarios.
+    """
     SelectEntries: _aio.UnaryStreamMultiCallable[_contestsim_service_pb2.SelectEntriesRequest, _contestsim_service_pb2.SelectEntriesResponse]  # type: ignore[assignment]
     """Chooses the entries that together pay best; the choice comes last. INVALID_ARGUMENT for a pool smaller than asked for."""
     ResolvePrizes: _aio.UnaryUnaryMultiCallable[_contestsim_service_pb2.ResolvePrizesRequest, _contestsim_service_pb2.ResolvePrizesResponse]  # type: ignore[assignment]
@@ -91,7 +95,9 @@ class ContestSimServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _contestsim_service_pb2.SampleFieldRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_contestsim_service_pb2.SampleFieldResponse], _abc.AsyncIterator[_contestsim_service_pb2.SampleFieldResponse]]:
-        """Draws opponents, duplicates compressed. FAILED_PRECONDITION without scenarios."""
+        """Draws opponents, duplicates compressed, at the ownership projected or given: `redraw_ownership` is for simulated
+        contests and changes nothing here. FAILED_PRECONDITION without scenarios.
+        """
 
     @_abc_1.abstractmethod
     def SelectEntries(

@@ -85,8 +85,8 @@ class OwnershipServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RecordOwnership(self, request, context):
-        """Stores the actual ownership of a contest. INVALID_ARGUMENT for unknown drivers, sums far off, or a contest that is
-        recorded for another race; nothing is stored then.
+        """Stores the actual ownership of a contest. INVALID_ARGUMENT for unknown drivers, sums far off, a contest that is
+        recorded for another race, or the same ownership under another name; nothing is stored then.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

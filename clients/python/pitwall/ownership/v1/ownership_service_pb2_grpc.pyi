@@ -38,8 +38,8 @@ class OwnershipServiceStub:
     scenarios, INVALID_ARGUMENT for overrides that no legal field can have.
     """
     RecordOwnership: _grpc.UnaryUnaryMultiCallable[_ownership_service_pb2.RecordOwnershipRequest, _ownership_service_pb2.RecordOwnershipResponse]
-    """Stores the actual ownership of a contest. INVALID_ARGUMENT for unknown drivers, sums far off, or a contest that is
-    recorded for another race; nothing is stored then.
+    """Stores the actual ownership of a contest. INVALID_ARGUMENT for unknown drivers, sums far off, a contest that is
+    recorded for another race, or the same ownership under another name; nothing is stored then.
     """
     DeleteOwnershipRecord: _grpc.UnaryUnaryMultiCallable[_ownership_service_pb2.DeleteOwnershipRecordRequest, _ownership_service_pb2.DeleteOwnershipRecordResponse]
     """Deletes a recorded contest; fitted models stay as they are. NOT_FOUND for the contest."""
@@ -64,8 +64,8 @@ class OwnershipServiceAsyncStub(OwnershipServiceStub):
     scenarios, INVALID_ARGUMENT for overrides that no legal field can have.
     """
     RecordOwnership: _aio.UnaryUnaryMultiCallable[_ownership_service_pb2.RecordOwnershipRequest, _ownership_service_pb2.RecordOwnershipResponse]  # type: ignore[assignment]
-    """Stores the actual ownership of a contest. INVALID_ARGUMENT for unknown drivers, sums far off, or a contest that is
-    recorded for another race; nothing is stored then.
+    """Stores the actual ownership of a contest. INVALID_ARGUMENT for unknown drivers, sums far off, a contest that is
+    recorded for another race, or the same ownership under another name; nothing is stored then.
     """
     DeleteOwnershipRecord: _aio.UnaryUnaryMultiCallable[_ownership_service_pb2.DeleteOwnershipRecordRequest, _ownership_service_pb2.DeleteOwnershipRecordResponse]  # type: ignore[assignment]
     """Deletes a recorded contest; fitted models stay as they are. NOT_FOUND for the contest."""
@@ -99,8 +99,8 @@ class OwnershipServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ownership_service_pb2.RecordOwnershipRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ownership_service_pb2.RecordOwnershipResponse, _abc.Awaitable[_ownership_service_pb2.RecordOwnershipResponse]]:
-        """Stores the actual ownership of a contest. INVALID_ARGUMENT for unknown drivers, sums far off, or a contest that is
-        recorded for another race; nothing is stored then.
+        """Stores the actual ownership of a contest. INVALID_ARGUMENT for unknown drivers, sums far off, a contest that is
+        recorded for another race, or the same ownership under another name; nothing is stored then.
         """
 
     @_abc_1.abstractmethod
