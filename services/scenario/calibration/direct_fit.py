@@ -62,7 +62,7 @@ def _shortened(race: HistoricRace) -> float:
 
 def _lead_lap_share(race: HistoricRace) -> float:
     running = race.laps[race.out == 0]
-    return float((running == race.laps_run).mean())
+    return float((running == race.laps_run).mean()) if running.size else np.nan
 
 
 def _lap_step(race: HistoricRace) -> float:

@@ -106,10 +106,13 @@ def fit_orders(past: Sequence[KnownRace], settings: OrderSettings | None = None)
 
 
 def _fit(past: Sequence[KnownRace], weights: Floats, ridge: float, centre: Floats) -> Floats:
-    ordered = [_finishers(known) for known in past]
+    finishers = [_finishers(known) for known in past]
+    # Results that name no car as running (one race of 2012 does) say nothing of the order of those that did.
+    told = [index for index, rows in enumerate(finishers) if len(rows)]
+    ordered, shares = [finishers[index] for index in told], weights[told].tolist()
 
     def objective(coefficients: Floats) -> tuple[float, Floats]:
-        loss, gradient = attrition_loss(coefficients, ordered, weights.tolist())
+        loss, gradient = attrition_loss(coefficients, ordered, shares)
         away = coefficients - centre
         return loss + ridge * float(away @ away), gradient + 2.0 * ridge * away
 

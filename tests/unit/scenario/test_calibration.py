@@ -10,6 +10,7 @@ from scipy.stats import skew, spearmanr
 
 from services.common.domain.errors import InvalidInput
 from services.common.domain.race import Series, TrackType
+from services.scenario.calibration.direct_fit import fit_direct
 from services.scenario.calibration.fit import FitSettings, calibrate, refit_track, write_calibration
 from services.scenario.calibration.flow_defaults import FLOW_DEFAULTS
 from services.scenario.calibration.flow_fit import FlowFitSettings, fit_flow, race_weights
@@ -243,6 +244,21 @@ def test_teammate_products():
 
 def test_race_weights_halve():
     assert race_weights(5, 2.0)[[0, 2, 4]] == pytest.approx([0.25, 0.5, 1.0])
+
+
+def test_a_race_of_which_no_car_is_said_to_run_at_the_end_is_passed_over():
+    """The results of Kentucky 2012 (Xfinity) give 29 of 43 cars out by "spindle" and none running."""
+    rng = np.random.default_rng(4)
+    known = [
+        KnownRace(historic(9, race_num=k, finish=rng.permutation(9) + 1), rng.normal(size=(9, 4))) for k in range(8)
+    ]
+    untold = dataclasses.replace(known[0], race=dataclasses.replace(known[0].race, out=np.full(9, 2)))
+    without, with_it = fit_orders(known[1:]), fit_orders([untold, *known[1:]])
+    for kind, fit in without.items():
+        assert with_it[kind].weights == pytest.approx(fit.weights)
+    start = FLOW_DEFAULTS[TrackType.SHORT]
+    flow = fit_direct(start, [untold], with_it[TrackType.SHORT], np.ones(1))
+    assert flow.lead_lap_share == pytest.approx(start.lead_lap_share)
 
 
 def targets(known, **settings):
