@@ -11,7 +11,7 @@ integers.
 
 Only scenarios in which a total passes the threshold add to an excess. Lineups that share all but their last
 three drivers are therefore tightened on those scenarios alone in which the best three could take them that
-far: a sixth of all, for thresholds of the best 5 %.
+far: a fifth of all, for thresholds of the best 5 %.
 """
 
 from __future__ import annotations

@@ -25,8 +25,11 @@ COMPLETED = 3
 """Drivers of a lineup after those by which scenarios are left out."""
 
 _LEAP_TICKS = 60
-_FLOOR_TICKS = 500
-"""How far below the thresholds asked for a row may find its own, and how near it may be led to them."""
+_FLOOR_TICKS = 800
+"""How far below the thresholds asked for a row may follow its own: 40 points.
+
+With less, more rows need their exact value later on; with more, more scenarios count.
+"""
 
 
 @njit(cache=True, nogil=True)
