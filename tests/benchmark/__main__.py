@@ -18,9 +18,8 @@ def main() -> None:
         parser.error(f"no benchmark is called {', '.join(sorted(unknown))}")
     for name in chosen:
         module = importlib.import_module(f"tests.benchmark.{name}")
-        if hasattr(module, "run"):
-            print(f"\n== {name}: {(module.__doc__ or '').splitlines()[0]}", flush=True)
-            module.run()
+        print(f"\n== {name}: {(module.__doc__ or '').splitlines()[0]}", flush=True)
+        module.run()
 
 
 if __name__ == "__main__":

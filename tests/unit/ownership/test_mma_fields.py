@@ -7,7 +7,7 @@ from services.ownership.core.ensemble import OwnershipEnsemble
 from services.ownership.core.estimators.salary_skill import SALARY_SLOPE
 from services.ownership.core.evaluation import leave_one_race_out, summarise
 from services.ownership.core.stacking import DEFAULT_SHARPNESS_PER_FEATURE
-from tests.benchmark.mma_fields import (
+from tests.mma_fields import (
     SelfInformedEnsemble,
     plain_slopes,
     read_mma_fields,
