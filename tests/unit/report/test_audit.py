@@ -23,7 +23,7 @@ HEADER = ["Rank", "EntryId", "EntryName", "TimeRemaining", "Points", "Lineup", "
 HEADER += ["%Drafted", "FPTS"]
 POINTS = [40.0, 12.5, 33.35, 8.0, 51.1, 20.0, 17.45, 60.0, 5.0, 29.95, 44.0, 11.0]
 OWNED = [10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0, 80.0, 60.0, 50.0, 80.0, 50.0]
-LINEUPS = [tuple(range(start, start + 6)) for start in (0, 1, 1, 3, 6)]
+LINEUPS = [*(tuple(range(start, start + 6)) for start in (0, 1, 1, 3)), (0, 2, 6, 8, 9, 11)]
 
 
 def total(lineup):
@@ -153,6 +153,12 @@ def test_standings_of_another_race_are_refused(run):
     names = [f"Somebody Else {'abcdefghijkl'[number]}" for number in range(N_DRIVERS)]
     with pytest.raises(InvalidInputError, match="no drivers of r"):
         audit_run(run, read_standings("s.csv", standings_file(names=names)))
+
+
+def test_standings_of_another_slate_of_the_same_drivers_are_refused(run):
+    dear = standings_file([*LINEUPS, tuple(range(6, 12))])
+    with pytest.raises(InvalidInputError, match=r"costs \$55,500 at the salaries of r, \$5,500 above the cap"):
+        audit_run(run, read_standings("s.csv", dear))
 
 
 def renamed(new):

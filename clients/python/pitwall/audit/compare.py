@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pitwall.audit.entered import Entered, Lineup, entered, split_prize
-from pitwall.audit.joining import Joined, join_names, require_same_roster
+from pitwall.audit.joining import Joined, join_names, require_same_roster, require_same_salaries
 from pitwall.audit.results import Audit, DriverAudit, Hindsight, LineupAudit
 from pitwall.report.data import LineupRow, ReportData, report_from_json
 from pitwall.runs import Run
@@ -53,6 +53,7 @@ def audit_run(
     report = report_from_json(run.report)
     require_same_roster(run.race, standings)
     joined = join_names(run.race, standings, accept_guesses=accept_guesses)
+    require_same_salaries(run.race, standings, joined.ids)
     played = entered(standings, joined.ids, user=user, history=history)
     rows = list(prizes) if prizes is not None else _run_prizes(run)
     lineups = _lineup_audits(report, standings, joined.points, played, rows)

@@ -78,3 +78,26 @@ def require_same_roster(race: Race, standings: Standings) -> None:
     if entered not in (0, roster):
         problem = f"its lineups hold {entered} drivers, those of the run {roster}"
         raise invalid("standings", f"{problem}; give the standings of a contest that the run was made for, or --run")
+
+
+def require_same_salaries(race: Race, standings: Standings, ids: Mapping[str, str]) -> None:
+    """Refuse standings of another slate: the same drivers race every week, at other salaries.
+
+    Raises
+    ------
+    InvalidInputError
+        If a lineup of the standings costs more than the cap at the salaries of the race.
+    """
+    cap = pool_of_race(race).salary_cap_dollars
+    salaries = {driver.driver_id: driver.salary_dollars for driver in race.drivers}
+    for entry in standings.entries:
+        if not entry.lineup <= ids.keys():
+            continue
+        cost = sum(salaries[ids[name]] for name in entry.lineup)
+        if cost > cap:
+            problem = f"a lineup costs ${cost:,} at the salaries of {race.race_id}, ${cost - cap:,} above the cap"
+            raise invalid(
+                "standings",
+                f"{problem} ({', '.join(sorted(entry.lineup))}); these are of another race, "
+                "or of another slate of it: give those of the run, or --run",
+            )
