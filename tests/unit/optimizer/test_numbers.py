@@ -30,6 +30,15 @@ def test_the_sum_of_the_k_greatest_needs_no_sort(values, data):
     assert top_sum(totals, k, tail_threshold(totals, k, guess)) == sum(sorted(values)[-k:])
 
 
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_the_sum_of_the_k_greatest_stands_a_guess_at_the_other_end_of_the_range(sign):
+    totals = (sign * np.arange(16_383 - 143, 16_384)).astype(np.int16)
+    for k in (1, 15, 93, 143):
+        for guess in (-16_783, -16_383, 16_350, 16_783):
+            expected = int(np.sort(totals.astype(np.int64))[-k:].sum())
+            assert top_sum(totals, k, tail_threshold(totals, k, guess)) == expected
+
+
 @given(terms(), st.integers(0, 2**32))
 @settings(max_examples=60, deadline=None)
 def test_integer_units_are_the_exact_weighted_value(objective_terms, seed):
