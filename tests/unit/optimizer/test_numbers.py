@@ -60,6 +60,15 @@ def test_totals_that_do_not_fit_are_refused():
         check_range(Slate(np.full((6, 3), 9_000, dtype=np.int16), np.full(6, 5_000), 6, 50_000))
 
 
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_parts_of_totals_that_do_not_fit_are_refused_too(sign):
+    # Two drivers of 850 points each with four of -225 make 800, but the two alone pass what 16 bits hold.
+    points = sign * np.array([850, 850, *[-225] * 5])
+    ticks = np.repeat((20 * points).astype(np.int16)[:, None], 3, axis=1)
+    with pytest.raises(InvalidInput, match="819 points"):
+        check_range(Slate(ticks, np.full(7, 5_000), 6, 50_000))
+
+
 def test_the_tail_of_an_exponential_has_its_closed_form(rng):
     totals = 200 + rng.exponential(20.0, 400_000)
     found = tail_estimate(totals, 0.99)
