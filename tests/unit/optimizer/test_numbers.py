@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -47,6 +48,14 @@ def test_integer_units_are_the_exact_weighted_value(objective_terms, seed):
     for columns in legal(slate)[:5]:
         exact = value_points(slate, objective_terms, columns)
         assert lineup_units(slate, objective, columns) == exact * objective.denominator * 20
+
+
+def test_weights_without_a_common_denominator_are_exact_for_the_largest_tails_and_close_for_others():
+    objective_terms, n = [Term(None, 0.4), Term(0.9, 0.3), Term(0.95, 0.2), Term(0.99, 0.1)], 99_991
+    objective = build_objective(objective_terms, n)
+    assert objective.mean_multiplier * n / Fraction(objective.denominator) == Fraction(4, 10)
+    for tail, weight in zip(objective.tails, (0.3, 0.2, 0.1), strict=True):
+        assert tail.multiplier * tail.k / objective.denominator == pytest.approx(weight, abs=tail.k / 2**31)
 
 
 def test_terms_that_cannot_be_weighed_are_refused():
