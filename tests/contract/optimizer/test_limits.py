@@ -41,9 +41,12 @@ class RatedScenarios(FakeScenarioPeer):
 def test_leverage_is_stated_whenever_ownership_is_known(race, matrix):
     peers = RatedScenarios(race, matrix), FakeOwnershipPeer(make_ownership(race))
     with serve([build(OptimizerSettings(port=0), *peers)]) as channel:
-        (first,), _ = built(OptimizerServiceStub(channel), request(1))
+        (first,), summary = built(OptimizerServiceStub(channel), request(1))
     columns = list(columns_of(race, first))
     assert first.metrics.leverage_percent == pytest.approx(sum(columns) - make_ownership(race).percent[columns].sum())
+    plain = [race.driver_index[driver_id] for driver_id in summary.baseline.mean_lineup.driver_ids]
+    stated = summary.baseline.mean_metrics.leverage_percent
+    assert stated == pytest.approx(sum(plain) - make_ownership(race).percent[plain].sum())
 
 
 def owned(each):
