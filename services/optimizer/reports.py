@@ -153,7 +153,12 @@ def _baseline(context: Context, search: Search) -> portfolio_pb2.BaselineReport:
     if not proven:
         inputs.warnings.append("time ran out for the comparison: its lineup is the best one found, without a proof")
     numbers = [
-        lineup_numbers(inputs.slate, columns, ownership_percent=inputs.ownership_percent)
+        lineup_numbers(
+            inputs.slate,
+            columns,
+            ownership_percent=inputs.ownership_percent,
+            optimal_percent=inputs.optimal_percent,
+        )
         for columns in (plain, best_columns)
     ]
     values = [lineup_units(inputs.slate, objective, columns) for columns in (plain, best_columns)]

@@ -87,8 +87,8 @@ def scenarios_for(request: pb.BuildPortfolioRequest, scenario: ScenarioPeer, cal
             n_used, n_generations = _n_used(request, matrix), 1
     lowered = supported_terms(terms, n_used)
     if lowered != terms:
-        used = ", ".join("the mean" if term.alpha is None else f"{100 * term.alpha:g} %" for term in lowered)
-        warnings.append(f"{text}; levels lowered to {used}")
+        used = dict.fromkeys("the mean" if term.alpha is None else f"{100 * term.alpha:g} %" for term in lowered)
+        warnings.append(f"{text}; levels lowered to {', '.join(used)}")
     return Supply(matrix, lowered, n_generations, spare, tuple(warnings))
 
 

@@ -60,8 +60,8 @@ class Objective:
     mean_multiplier
         Units that one tick of one scenario is worth through the mean.
     denominator
-        Units per tick. Weights are exact unless their common denominator would pass 2**31; then they are
-        rounded to multiples of ``1 / (k * 2**31)``.
+        Units per tick. Weights are exact unless their common denominator would pass 2**31; then those of the
+        largest tails are, as far as it goes, and the others are off by ``k / 2**31`` at most.
     """
 
     tails: tuple[Tail, ...]
@@ -102,13 +102,23 @@ def build_objective(terms: Sequence[Term], n_scenarios: int) -> Objective:
         if weight:
             sizes[alpha] = n_scenarios if alpha is None else tail_size(alpha, n_scenarios)
             per_tick[alpha] = weight / total / sizes[alpha]
-    denominator = lcm(*(share.denominator for share in per_tick.values()))
-    denominator *= max(1, _MAX_DENOMINATOR // denominator)
-    denominator = min(denominator, _MAX_DENOMINATOR)
+    denominator = _denominator([per_tick[alpha] for alpha in sorted(per_tick, key=lambda alpha: -sizes[alpha])])
     multipliers = {alpha: round(share * denominator) for alpha, share in per_tick.items()}
     levels = sorted(alpha for alpha in multipliers if alpha is not None)
     tails = tuple(Tail(alpha, sizes[alpha], multipliers[alpha]) for alpha in levels)
     return Objective(tails, multipliers.get(None, 0), denominator, n_scenarios)
+
+
+def _denominator(shares: Sequence[Fraction]) -> int:
+    """A common denominator of as many shares as have one up to the greatest, the first ones before the others.
+
+    What a multiplier is rounded by counts once per scenario of the tail, so that large tails need theirs exact.
+    """
+    denominator = 1
+    for share in shares:
+        common = lcm(denominator, share.denominator)
+        denominator = common if common <= _MAX_DENOMINATOR else denominator
+    return denominator * (_MAX_DENOMINATOR // denominator)
 
 
 def _check(terms: Sequence[Term]) -> None:

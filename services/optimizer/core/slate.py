@@ -62,26 +62,28 @@ class Slate:
 
 
 def check_range(slate: Slate, checkpoint: Checkpoint = no_checkpoint) -> None:
-    """Make sure that every total and every difference of two totals fits 16 bits.
+    """Make sure that every total, of a lineup or a part of one, and every difference of two totals fits 16 bits.
 
     Raises
     ------
     InvalidInput
-        If some lineup could pass 819.15 points either way; real totals stay below 600.
+        If some drivers of a lineup could pass 819.15 points either way; real totals stay below 600.
     """
     size = min(slate.roster_size, slate.n_drivers)
 
     def task(start: int, stop: int) -> int:
         rows = slate.ticks[:, start:stop].T
-        highest = np.partition(rows, -size, axis=1)[:, -size:].sum(axis=1, dtype=np.int64).max()
-        lowest = np.partition(rows, size - 1, axis=1)[:, :size].sum(axis=1, dtype=np.int64).min()
+        # Drivers below zero do not count against those above: bounds are of parts of lineups too.
+        highest = np.partition(rows, -size, axis=1)[:, -size:].clip(min=0).sum(axis=1, dtype=np.int64).max()
+        lowest = np.partition(rows, size - 1, axis=1)[:, :size].clip(max=0).sum(axis=1, dtype=np.int64).min()
         return int(max(highest, -lowest))
 
     greatest = max(run_blocks(task, cut(slate.n_scenarios, _SCENARIO_BLOCK), checkpoint=checkpoint))
     if greatest > MAX_TOTAL_TICKS:
         points = greatest / TICKS_PER_POINT
         raise InvalidInput.field(
-            "scenario_set_id", f"a lineup reaches {points:g} points; totals up to 819 points either way are supported"
+            "scenario_set_id",
+            f"drivers of a lineup reach {points:g} points; totals up to 819 points either way are supported",
         )
 
 

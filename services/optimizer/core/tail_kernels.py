@@ -18,6 +18,8 @@ from services.common.jit import njit
 Ticks = npt.NDArray[np.int16]
 Int64 = npt.NDArray[np.int64]
 
+_LEAST_TICKS, _GREATEST_TICKS = -(1 << 15), (1 << 15) - 1
+
 
 @njit(cache=True, nogil=True, inline="always")
 def add_into(target: Ticks, left: Ticks, right: Ticks) -> None:
@@ -115,7 +117,8 @@ def tail_threshold(totals: Ticks, k: int, guess: int) -> int:
     """Return a ``t`` at which ``k t + excess(totals, t)`` is the sum of the ``k`` greatest totals.
 
     That holds when at most ``k`` totals are greater than ``t`` and at least ``k`` are not below it. The
-    bracket is closed by interpolating the logarithm of the count, which is close to linear in a tail.
+    bracket is closed by interpolating the logarithm of the count, which is close to linear in a tail. It stays within
+    16 bits, whatever the guess: beyond them thresholds would wrap round.
     """
     if k >= len(totals):
         return int(totals.min())
@@ -124,17 +127,17 @@ def tail_threshold(totals: Ticks, k: int, guess: int) -> int:
     step = 64
     while n_low < k:
         high, n_high = low, n_low
-        low -= step
+        low = max(low - step, _LEAST_TICKS)
         step *= 2
-        n_low = count_above(totals, low) if low > -32768 else len(totals)
+        n_low = count_above(totals, low) if low > _LEAST_TICKS else len(totals)
     if n_low == k:
         return low
     step = 64
     while n_high > k:
         low, n_low = high, n_high
-        high += step
+        high = min(high + step, _GREATEST_TICKS)
         step *= 2
-        n_high = count_above(totals, high) if high < 32767 else 0
+        n_high = count_above(totals, high)
     while high - low > 1 and n_high != k:
         share = math.log(n_low / k) / math.log(n_low / max(n_high, 0.5))
         middle = low + min(high - low - 1, max(1, int(share * (high - low))))

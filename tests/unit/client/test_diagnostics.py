@@ -28,6 +28,19 @@ def test_gains_are_told_apart_and_the_cost_of_the_stack_is_stated(said):
     assert said[2:] == ["the stack rule costs 6.65 points of the best lineup's objective"]
 
 
+@pytest.mark.parametrize(
+    ("warnings", "lines"),
+    [
+        ([], ["the stack rule costs 0.00 points of the best lineup's objective"]),
+        (["time ran out: the cost of the stack rule is not known"], []),
+    ],
+)
+def test_a_stack_that_costs_nothing_is_said_to_unless_time_ran_out(said, warnings, lines):
+    baseline = portfolio_pb2.BaselineReport(tail_gain_points=1.0, built_gain_points=1.0)
+    print_diagnostics(summary(baseline=baseline, warnings=warnings), stacked=True)
+    assert said[2:] == lines
+
+
 def test_reports_that_the_summary_holds_are_shown(said):
     validation = portfolio_pb2.ValidationReport(
         objective_in_sample=300, objective_fresh=294, shrinkage=0.02, shrinkage_se=0.006, n_scenarios=10_000

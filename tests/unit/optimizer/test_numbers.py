@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -30,6 +31,15 @@ def test_the_sum_of_the_k_greatest_needs_no_sort(values, data):
     assert top_sum(totals, k, tail_threshold(totals, k, guess)) == sum(sorted(values)[-k:])
 
 
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_the_sum_of_the_k_greatest_stands_a_guess_at_the_other_end_of_the_range(sign):
+    totals = (sign * np.arange(16_383 - 143, 16_384)).astype(np.int16)
+    for k in (1, 15, 93, 143):
+        for guess in (-16_783, -16_383, 16_350, 16_783):
+            expected = int(np.sort(totals.astype(np.int64))[-k:].sum())
+            assert top_sum(totals, k, tail_threshold(totals, k, guess)) == expected
+
+
 @given(terms(), st.integers(0, 2**32))
 @settings(max_examples=60, deadline=None)
 def test_integer_units_are_the_exact_weighted_value(objective_terms, seed):
@@ -38,6 +48,14 @@ def test_integer_units_are_the_exact_weighted_value(objective_terms, seed):
     for columns in legal(slate)[:5]:
         exact = value_points(slate, objective_terms, columns)
         assert lineup_units(slate, objective, columns) == exact * objective.denominator * 20
+
+
+def test_weights_without_a_common_denominator_are_exact_for_the_largest_tails_and_close_for_others():
+    objective_terms, n = [Term(None, 0.4), Term(0.9, 0.3), Term(0.95, 0.2), Term(0.99, 0.1)], 99_991
+    objective = build_objective(objective_terms, n)
+    assert objective.mean_multiplier * n / Fraction(objective.denominator) == Fraction(4, 10)
+    for tail, weight in zip(objective.tails, (0.3, 0.2, 0.1), strict=True):
+        assert tail.multiplier * tail.k / objective.denominator == pytest.approx(weight, abs=tail.k / 2**31)
 
 
 def test_terms_that_cannot_be_weighed_are_refused():
@@ -49,6 +67,15 @@ def test_terms_that_cannot_be_weighed_are_refused():
 def test_totals_that_do_not_fit_are_refused():
     with pytest.raises(InvalidInput, match="819 points"):
         check_range(Slate(np.full((6, 3), 9_000, dtype=np.int16), np.full(6, 5_000), 6, 50_000))
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_parts_of_totals_that_do_not_fit_are_refused_too(sign):
+    # Two drivers of 850 points each with four of -225 make 800, but the two alone pass what 16 bits hold.
+    points = sign * np.array([850, 850, *[-225] * 5])
+    ticks = np.repeat((20 * points).astype(np.int16)[:, None], 3, axis=1)
+    with pytest.raises(InvalidInput, match="819 points"):
+        check_range(Slate(ticks, np.full(7, 5_000), 6, 50_000))
 
 
 def test_the_tail_of_an_exponential_has_its_closed_form(rng):

@@ -64,8 +64,8 @@ _OPTION_OF = {
 """Option of the command line for each rule that has one."""
 
 
-def print_portfolio(portfolio: Portfolio, race: Race) -> None:
-    """Lineups as a table, then what they have in common."""
+def print_portfolio(portfolio: Portfolio, race: Race, *, stacked: bool = False) -> None:
+    """Lineups as a table, then what they have in common; ``stacked`` with a stack rule."""
     rows = [
         (
             item.index + 1,
@@ -85,18 +85,18 @@ def print_portfolio(portfolio: Portfolio, race: Race) -> None:
         rows,
         narrow=("#", "drivers", "objective", "proven"),
     )
-    print_diagnostics(portfolio)
+    print_diagnostics(portfolio, stacked=stacked)
 
 
-def print_diagnostics(portfolio: Portfolio) -> None:
-    """How the portfolio stands, in a few lines."""
+def print_diagnostics(portfolio: Portfolio, *, stacked: bool = False) -> None:
+    """How the portfolio stands, in a few lines; ``stacked`` has the cost of the stack rule said where it is 0 too."""
     summary = portfolio.summary
     output.print(
         f"best of {summary.n_allowed_lineups:,} allowed lineups ({summary.n_legal_lineups:,} legal), "
         f"{'all' if summary.all_proven else 'not all'} proven optimal",
         markup=False,
     )
-    for line in _comparisons(summary):
+    for line in _comparisons(summary, stacked=stacked):
         output.print(line, markup=False)
     conflict = "; ".join(summary.conflicting_rules)
     for warning in summary.warnings:
@@ -105,14 +105,16 @@ def print_diagnostics(portfolio: Portfolio) -> None:
             errors.print(f"warning: {warning}", markup=False)
 
 
-def _comparisons(summary: PortfolioSummary) -> Iterator[str]:
+def _comparisons(summary: PortfolioSummary, *, stacked: bool) -> Iterator[str]:
     """What the lineups gain, what rules cost them, and how sure it is."""
     if (baseline := summary.baseline) is not None:
         yield (
             f"against the best-mean lineup: the best one built gains {baseline.built_gain_points:+.2f} in the tail; "
             f"the best without rules {baseline.tail_gain_points:+.2f} for {baseline.mean_given_up_points:.2f} of mean"
         )
-        if baseline.stack_cost_points:
+        # Where time ran out a warning says so, and 0 stands for a cost that is not known.
+        known = not any("the cost of the stack rule is not known" in warning for warning in summary.warnings)
+        if baseline.stack_cost_points or (stacked and known):
             yield f"the stack rule costs {baseline.stack_cost_points:.2f} points of the best lineup's objective"
     for regime in summary.regimes:
         yield (
@@ -212,7 +214,7 @@ def optimize(
     if as_json:
         print_json({"lineups": _named(portfolio, race), "summary": portfolio.summary})
     else:
-        print_portfolio(portfolio, race)
+        print_portfolio(portfolio, race, stacked=config.stack is not None)
     refuse_shortage(portfolio)
 
 

@@ -150,7 +150,7 @@ def _print_result(result: JobResult, paths: list[Path]) -> None:
     told = result.simulation.field.warnings
     print_warnings([*result.ownership.warnings, *told])
     _print_lineups(result)
-    print_diagnostics(result.portfolio)
+    print_diagnostics(result.portfolio, stacked=result.config.portfolio.stack is not None)
     if result.selection is not None:
         print_warnings([warning for warning in result.selection.warnings if warning not in told])
         print_comparisons(result.selection)
