@@ -164,15 +164,19 @@ def _ownership(
     return projected.percent
 
 
-def _optimal_percent(inputs: Inputs, peers: Peers, call: Call) -> npt.NDArray[np.float64] | None:
+def optimal_percent(race: Race, scenario_set_id: str, peers: Peers, call: Call) -> npt.NDArray[np.float64]:
     """Share of scenarios whose best lineup holds each driver; with known ownership it makes the leverage."""
+    summary = peers.scenario.summarize(race.race_id, scenario_set_id, call, optimal_rates=True)
+    rates = {row.driver_id: row.optimal_rate for row in summary.drivers}
+    return np.array([100.0 * rates.get(driver_id, 0.0) for driver_id in race.driver_ids])
+
+
+def _optimal_percent(inputs: Inputs, peers: Peers, call: Call) -> npt.NDArray[np.float64] | None:
+    """``optimal_percent`` where it is of use and there is time; a warning without."""
     if inputs.ownership_percent is None:
         return None
-    race = inputs.race
     try:
-        summary = peers.scenario.summarize(race.race_id, inputs.matrix.scenario_set_id, call, optimal_rates=True)
+        return optimal_percent(inputs.race, inputs.matrix.scenario_set_id, peers, call)
     except DeadlineExceeded as error:
         inputs.warnings.append(f"leverage is not known, so its numbers are 0: {error.message}")
         return None
-    rates = {row.driver_id: row.optimal_rate for row in summary.drivers}
-    return np.array([100.0 * rates.get(driver_id, 0.0) for driver_id in race.driver_ids])

@@ -18,7 +18,7 @@ from services.optimizer.core.metrics import lineup_numbers
 from services.optimizer.core.objective import build_objective
 from services.optimizer.core.slate import lineup_units
 from services.optimizer.core.structure import structure_rules
-from services.optimizer.inputs import Peers, fetch_structure, slate_of
+from services.optimizer.inputs import Peers, fetch_structure, optimal_percent, slate_of
 
 
 def score_lineups(request: pb.ScoreLineupsRequest, peers: Peers, call: Call) -> pb.ScoreLineupsResponse:
@@ -30,11 +30,13 @@ def score_lineups(request: pb.ScoreLineupsRequest, peers: Peers, call: Call) -> 
     slate = slate_of(race, matrix, call.checkpoint)
     objective = build_objective(mapping.terms_from_proto(request.objective), slate.n_scenarios)
     bonus = objective.units(mapping.driver_points(race, request.objective.driver_points))
+    optimal = None if own is None else optimal_percent(race, matrix.scenario_set_id, peers, call)
     response = pb.ScoreLineupsResponse(scenario_set_id=matrix.scenario_set_id)
     for held in columns:
         call.checkpoint()
         units = lineup_units(slate, objective, held) + int(bonus[list(held)].sum())
-        numbers = lineup_numbers(slate, held, [tail.alpha for tail in objective.tails], ownership_percent=own)
+        levels = [tail.alpha for tail in objective.tails]
+        numbers = lineup_numbers(slate, held, levels, ownership_percent=own, optimal_percent=optimal)
         response.lineups.add(
             lineup=lineup_to_proto(race, held),
             objective=objective.points(units),

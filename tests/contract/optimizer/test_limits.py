@@ -5,6 +5,7 @@ import pytest
 from google.protobuf import duration_pb2
 
 from pitwall.common.v1 import lineup_pb2
+from pitwall.optimizer.v1 import optimizer_service_pb2 as pb
 from pitwall.optimizer.v1 import portfolio_pb2 as messages
 from pitwall.optimizer.v1.optimizer_service_pb2_grpc import OptimizerServiceStub
 from services.common.domain.errors import Cancelled
@@ -47,6 +48,18 @@ def test_leverage_is_stated_whenever_ownership_is_known(race, matrix):
     plain = [race.driver_index[driver_id] for driver_id in summary.baseline.mean_lineup.driver_ids]
     stated = summary.baseline.mean_metrics.leverage_percent
     assert stated == pytest.approx(sum(plain) - make_ownership(race).percent[plain].sum())
+
+
+def test_scores_state_the_leverage_of_given_ownership(race, matrix):
+    columns = legal(race)[0]
+    asked = pb.ScoreLineupsRequest(
+        race_id="phoenix",
+        lineups=[lineup_pb2.Lineup(driver_ids=[race.driver_ids[column] for column in columns])],
+        ownership_percent=owned(12.0),
+    )
+    with serve([build(OptimizerSettings(port=0), RatedScenarios(race, matrix), FakeOwnershipPeer(None))]) as channel:
+        (scored,) = OptimizerServiceStub(channel).ScoreLineups(asked).lineups
+    assert scored.metrics.leverage_percent == pytest.approx(sum(columns) - 12.0 * len(columns))
 
 
 def owned(each):
