@@ -12,6 +12,9 @@ from tests.conftest import REPOSITORY
 from tests.unit.contest_sim.prediction import Prediction, predict
 from tests.unit.contest_sim.real_fields import RealField, fit_terms, left_out_weights, load_fields
 
+USERS = ((1, 5), (6, 59), (60, 150))
+"""Fewest and most entries of the users that are told apart."""
+
 
 def print_bouts(fields: list[RealField]) -> None:
     """How far the pairs that the salaries tell are those that the file states."""
@@ -33,6 +36,16 @@ def print_prediction(prediction: Prediction) -> None:
     )
 
 
+def print_users(prediction: Prediction) -> None:
+    """Who plays the popular lineups: users with few entries or with many."""
+    for fewest, most in USERS:
+        share = prediction.on_popular(fewest, most)
+        print(
+            f"  {prediction.field.contest_id:40s}{fewest:4d}-{most:3d}"
+            f"{100 * share.real:8.1f}+-{100 * share.deviation:4.1f}{100 * share.predicted:7.1f}"
+        )
+
+
 def run() -> None:
     folder = Path(os.environ.get("PITWALL_SHARED_DATA", REPOSITORY.parent / "shared" / "data"))
     if not folder.is_dir():
@@ -45,5 +58,11 @@ def run() -> None:
     print(
         f"  {'':40s}entries  real  model  +-SE     z    real  model +-SE   off       entries          repeated lineups"
     )
-    for field in fields:
-        print_prediction(predict(field, left_out_weights(fitted, fields, field)))
+    predictions = [predict(field, left_out_weights(fitted, fields, field)) for field in fields]
+    for prediction in predictions:
+        print_prediction(prediction)
+    print(f"  {'':40s}entries   % on popular lineups")
+    print(f"  {'':40s}of user      real       model")
+    for prediction in predictions:
+        if not prediction.field.high_stakes:
+            print_users(prediction)

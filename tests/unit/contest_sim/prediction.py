@@ -23,6 +23,9 @@ N_DRAWS = 200
 """Fields drawn from the model to tell what chance does to one."""
 
 N_TOP = 20
+POPULAR_SHARE = 0.05
+"""The most chosen lineups that make up this share of choices count as popular."""
+
 SALARY_LEVELS = np.arange(1, 10) / 10
 
 
@@ -72,6 +75,26 @@ class Prediction:
         """Copies of the most duplicated lineups together."""
         return self._compared(lambda copies: np.sort(copies)[-N_TOP:].sum())
 
+    def on_popular(self, fewest: int, most: int) -> Compared:
+        """Share of entries on popular lineups, of the users with ``fewest`` to ``most`` entries.
+
+        By the model a user with n entries holds a lineup with probability ``1 - (1 - p)^n``. The deviation is that of
+        the real share when other users come, as entries of one user resemble each other.
+        """
+        chosen = np.mean([model.chosen_between(0, model.universe.n_lineups) for model in self.models], axis=0)
+        order = np.argsort(-chosen)
+        popular = np.zeros(len(chosen), dtype=bool)
+        popular[order[: np.searchsorted(np.cumsum(chosen[order]), POPULAR_SHARE)]] = True
+
+        _, user, sizes = np.unique(self.field.users, return_inverse=True, return_counts=True)
+        played = np.bincount(user, popular[self.field.entries])
+        group = (sizes >= fewest) & (sizes <= most)
+        sizes, played = sizes[group], played[group]
+        real = played.sum() / sizes.sum()
+        expected = sum(n * _held(chosen, popular, n) for n in sizes) / sizes.sum()
+        deviation = np.sqrt(((played - real * sizes) ** 2).sum()) / sizes.sum()
+        return Compared(float(real), float(expected), float(deviation))
+
     def _compared(self, measure, expected: float | None = None) -> Compared:
         values = [measure(copies) for copies in self.drawn]
         predicted = float(np.mean(values)) if expected is None else expected
@@ -106,6 +129,12 @@ class Prediction:
     def lead_over_repeated(self) -> Lead:
         """The same over the lineups that are played more than once, each once."""
         return Lead(self, np.flatnonzero(self.field.copies >= 2), np.ones_like(self.field.copies))
+
+
+def _held(chosen: np.ndarray, popular: np.ndarray, n_entries: int) -> float:
+    """Share of the entries of a user who does not repeat himself that are ``popular``."""
+    held = -np.expm1(n_entries * np.log1p(-chosen))
+    return float(held[popular].sum() / held.sum())
 
 
 @dataclass(frozen=True, eq=False)
