@@ -201,7 +201,7 @@ def track_document(fit: TrackFit, past: Sequence[KnownRace]) -> dict[str, Any]:
     """Coefficients of a track type as they stand in the calibration file."""
     scale = fit.flow.order_scale
     rating, track_type, finish, practice = (round(scale * float(value), 4) for value in fit.order.weights)
-    flow = fit.flow.flow._replace(start_effect=scale * fit.order.start_effect)
+    flow = fit.flow.flow._replace(start_effect=scale * fit.order.start_effect, score_bend=fit.order.bend / scale)
     spread = [fit.order.strength(known.signals).std() for known in past[-72:]]
     return {
         "flow": {name: round(float(value), 4) for name, value in flow._asdict().items()},

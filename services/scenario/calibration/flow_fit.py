@@ -7,7 +7,7 @@ common random numbers and a weak pull to the starting values (McFadden 1989, met
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -25,7 +25,9 @@ from services.scenario.calibration.moments import (
     real_statistics,
     simulated_statistics,
 )
+from services.scenario.calibration.noisy_least_squares import least_squares
 from services.scenario.calibration.order_fit import OrderFit, favourite_ranks
+from services.scenario.calibration.race_statistics import INDEX
 from services.scenario.core.race_checks import default_stages
 from services.scenario.core.race_flow import BlockResult, RaceFlow
 from services.scenario.core.simulate import SimulationInput, simulate_block
@@ -38,7 +40,6 @@ ORDER_SCALE = "order_scale"
 
 BOUNDS: dict[str, tuple[float, float]] = {
     ORDER_SCALE: (0.6, 1.8),
-    "top_squeeze": (0.3, 1.3),
     "accident_mean": (0.3, 12.0),
     "accident_shape": (0.5, 40.0),
     "accident_growth": (0.1, 0.92),
@@ -62,6 +63,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "takeover_laps": (0.5, 40.0),
     "fast_sharpness": (0.0, 3.0),
     "fast_day_sd": (0.0, 3.0),
+    "fast_front": (0.0, 0.98),
     "fast_sd": (0.05, 2.0),
     "fast_level": (-2.0, 6.0),
     "fast_leader": (0.001, 0.5),
@@ -69,9 +71,6 @@ BOUNDS: dict[str, tuple[float, float]] = {
 """Coefficients that are fitted, and their range."""
 
 SEED = 20_221_106
-_STEP = 0.4
-_DAMPINGS = (0.3, 3.0, 30.0)
-_MAX_MOVE = 1.2
 _MAX_GAP = 25.0
 
 
@@ -92,7 +91,7 @@ class FlowFitSettings:
     n_scenarios
         Scenarios per race and trial.
     max_rounds
-        Linearisations of the moments.
+        Linearisations of the moments, of 64 trials each.
     pull
         Weight of the pull to the starting values, in units of the scale.
     """
@@ -122,7 +121,7 @@ def race_input(known: KnownRace, fit: OrderFit, flow: RaceFlow, order_scale: flo
     """A historic race as it is simulated: DraftKings' rules, form as known before it."""
     race = known.race
     return SimulationInput(
-        flow=flow._replace(start_effect=order_scale * fit.grid_effect(race)),
+        flow=flow._replace(start_effect=order_scale * fit.grid_effect(race), score_bend=fit.bend / order_scale),
         strength=order_scale * fit.strength(known.signals),
         start=race.start,
         team=race.team_index,
@@ -189,39 +188,9 @@ def fit_flow(
         gap = np.clip((simulated(values) - target.real) / target.tolerance, -_MAX_GAP, _MAX_GAP)
         return np.concatenate([gap, settings.pull * (values - origin)])
 
-    found = _least_squares(residuals, origin, settings.max_rounds)
+    found = least_squares(residuals, origin, settings.max_rounds)
     flow, scale = _unpack(found, start)
     return FlowFit(flow, scale, target.names, target.real, simulated(found), target.tolerance)
-
-
-def _least_squares(residuals: Callable[[Floats], Floats], origin: Floats, max_rounds: int) -> Floats:
-    """Levenberg-Marquardt with wide difference steps, since moments are noisy, and a loss that is linear far out.
-
-    Outliers, such as the skewness of a thin start group, are weighted down by ``1 / sqrt(1 + r**2)``.
-    """
-    best, now = origin, residuals(origin)
-    loss = _soft_loss(now)
-    for _ in range(max_rounds):
-        columns = [(residuals(best + _STEP * unit) - now) / _STEP for unit in np.eye(origin.size)]
-        jacobian = np.column_stack(columns)
-        weights = 1.0 / np.sqrt(1.0 + now**2)
-        normal = jacobian.T @ (weights[:, None] * jacobian)
-        slope = jacobian.T @ (weights * now)
-        tried = []
-        for damping in _DAMPINGS:
-            move = np.linalg.solve(normal + damping * np.eye(origin.size), -slope)
-            values = best + np.clip(move, -_MAX_MOVE, _MAX_MOVE)
-            tried.append((values, residuals(values)))
-        losses = [_soft_loss(item[1]) for item in tried]
-        if min(losses) >= loss - 1e-3 * abs(loss):
-            break
-        best, now = tried[int(np.argmin(losses))]
-        loss = min(losses)
-    return best
-
-
-def _soft_loss(residuals: Floats) -> float:
-    return float((np.sqrt(1.0 + residuals**2) - 1.0).sum())
 
 
 def _dispersion(known: Sequence[KnownRace]) -> dict[str, float]:
@@ -250,8 +219,18 @@ class _Target:
         self.real = real[usable]
         rng = np.random.default_rng(SEED)
         times_drawn = rng.multinomial(len(rows), np.full(len(rows), 1.0 / len(rows)), 200).astype(np.float64)
-        spread = moment_values(self.names, rows, times_drawn)
+        spread = moment_values(self.names, rows, times_drawn * weights)
         self.tolerance = np.maximum(np.nanstd(spread, axis=1), 0.05 * np.abs(self.real) + 1e-4)
+        self._allow_for_few_cautions(rows)
+
+    def _allow_for_few_cautions(self, rows: Floats) -> None:
+        """Hold cautions no closer than Poisson counts of as many races tell: drawn again, a handful looks too sure."""
+        n_known = int(np.isfinite(rows[:, INDEX["cautions"]]).sum())
+        for at, name in enumerate(self.names):
+            if name == "cautions":
+                self.tolerance[at] = max(self.tolerance[at], np.sqrt(self.real[at] / n_known))
+            elif name == "cautions_dispersion":
+                self.tolerance[at] = max(self.tolerance[at], np.sqrt(2.0 / max(1, n_known - 1)))
 
     def moments(self, rows: Floats) -> Floats:
         """The moments that are fitted, of rows of statistics (one per race)."""

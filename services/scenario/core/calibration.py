@@ -12,7 +12,7 @@ from services.common.domain.errors import InvalidInput
 from services.common.domain.race import Series, TrackType
 from services.scenario.core.race_flow import RaceFlow
 
-FORMAT = 2
+FORMAT = 3
 """Layout of calibration documents that this version reads."""
 
 

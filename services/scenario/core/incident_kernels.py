@@ -100,12 +100,16 @@ def caution_starts(rng: np.random.Generator, flow: RaceFlow, field: Field, laps:
 
 
 @njit(cache=True, nogil=True)
-def accident_size(rng: np.random.Generator, flow: RaceFlow, limit: int) -> int:
-    """Number of cars in an accident: one, or two and more by a geometric law."""
+def accident_size(rng: np.random.Generator, flow: RaceFlow, running: int, starters: int) -> int:
+    """Number of cars in an accident: one, or two and more by a geometric law.
+
+    The fewer cars still run, the further apart they are and the sooner it ends.
+    """
     if rng.random() < flow.accident_single:
         return 1
     size = 2
-    while size < limit and rng.random() < flow.accident_growth:
+    growth = flow.accident_growth * running / starters
+    while size < running and rng.random() < growth:
         size += 1
     return size
 
@@ -139,7 +143,7 @@ def strike(rng: np.random.Generator, flow: RaceFlow, order: Ints, lap: int, cars
         Cars still running, the leader first.
     """
     n = order.size
-    size = accident_size(rng, flow, n)
+    size = accident_size(rng, flow, n, cars.score.size)
     # Inverse of the distribution with density proportional to exp(tilt * x) on [0, 1].
     tilt = flow.accident_tilt
     u = rng.random()

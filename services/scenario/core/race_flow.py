@@ -17,7 +17,7 @@ class RaceFlow(NamedTuple):
         Accidents per race: Poisson with a gamma-distributed mean of this mean and shape, so the variance is
         ``mean + mean**2 / shape``.
     accident_single, accident_growth
-        Share of one-car accidents; else 2 cars and one more with this chance, again and again.
+        Share of one-car accidents; else 2 cars and one more with this chance while all cars run, again and again.
     accident_late
         Share of accidents that fall in the last tenth of the race, on top of an even spread.
     accident_tilt
@@ -31,8 +31,9 @@ class RaceFlow(NamedTuple):
         fastest lap counts: the official caution laps and the lap on which it comes out.
     overtime_chance, shortened_chance
         Chance that a caution in the last laps leads to overtime; that weather or darkness ends the race early.
-    top_squeeze
-        Factor on expected scores above the field's mean: among the good, luck decides more than among the slow.
+    score_bend
+        How much less a step of the expected score counts among the good, where luck decides more, than among the slow:
+        see ``scores.bent``.
     start_effect, grid_hold, settle
         Weight of the grid score in the result; its weight in the running order at the green flag; share of the
         race at which half the way from grid to race pace is gone.
@@ -50,10 +51,11 @@ class RaceFlow(NamedTuple):
         without pace takes part.
     closing_bonus, takeover_laps
         Factor on the winner's odds of leading the last run; mean laps that he leads after a late pass.
-    fast_sharpness, fast_day_sd, fast_sd, fast_level, fast_leader
+    fast_sharpness, fast_day_sd, fast_front, fast_sd, fast_level, fast_leader
         Log odds of the fastest lap per unit of pace; their spread from car to car that day, whatever the result
-        (fresh tyres off sequence, speed before trouble), and from run to run; the level at which they flatten, so
-        that the good share laps and the slow have none; chance that the clean air gives a lap to the leader.
+        (fresh tyres off sequence, speed before trouble), how that correlates with how well the car suits the front, and
+        their spread from run to run; the level at which they flatten, so that the good share laps and the slow have
+        none; chance that the clean air gives a lap to the leader.
     lead_lap_share, lap_step
         Share of the cars running at the end that are on the lead lap; laps lost per place behind them.
     fuel_chance, fuel_sd
@@ -78,7 +80,7 @@ class RaceFlow(NamedTuple):
     caution_laps: float
     overtime_chance: float
     shortened_chance: float
-    top_squeeze: float
+    score_bend: float
     start_effect: float
     grid_hold: float
     settle: float
@@ -97,6 +99,7 @@ class RaceFlow(NamedTuple):
     takeover_laps: float
     fast_sharpness: float
     fast_day_sd: float
+    fast_front: float
     fast_sd: float
     fast_level: float
     fast_leader: float

@@ -18,6 +18,7 @@ from services.scenario.core.incident_kernels import (
 )
 from services.scenario.core.lap_kernels import finish_order, run_laps
 from services.scenario.core.race_flow import STILL_RUNNING, BlockResult, Cars, Field, RaceFlow, Scoring
+from services.scenario.core.scores import bent
 
 OVERTIME_LAPS = 20
 """Room for overtime after the scheduled distance."""
@@ -70,15 +71,17 @@ def line_up(rng: np.random.Generator, flow: RaceFlow, field: Field, laps: int, c
         day = shock[field.team[i]] if field.team[i] >= 0 else flow.team_sd * rng.standard_normal()
         place_score = field.start_score[cars.grid[i] - 1]
         base = field.strength[i] + flow.start_effect * place_score
-        base = day + (base * flow.top_squeeze if base > 0.0 else base)
+        base = day + bent(base, flow.score_bend)
         luck = reverse_gumbel(rng)
         cars.early[i] = flow.grid_hold * place_score
         trouble = flow.trouble_share * min(0.0, luck)
         cars.pace[i] = base + flow.race_day * (luck - trouble)
         cars.setback[i], cars.trouble_lap[i] = -trouble, int(rng.random() * laps)
         cars.score[i] = base + luck
-        cars.front[i] = flow.front_sd * rng.standard_normal()
-        cars.quick[i] = flow.fast_day_sd * rng.standard_normal()
+        suited = rng.standard_normal()
+        cars.front[i] = flow.front_sd * suited
+        apart = np.sqrt(1.0 - flow.fast_front**2) * rng.standard_normal()
+        cars.quick[i] = flow.fast_day_sd * (flow.fast_front * suited + apart)
         cars.out[i], cars.out_lap[i] = RUNNING, STILL_RUNNING
         cars.damage[i], cars.damage_lap[i] = 0.0, STILL_RUNNING
         cars.led[i], cars.fastest[i] = 0, 0

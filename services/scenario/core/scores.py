@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtri
 from scipy.stats import rankdata
+
+from services.common.jit import njit
 
 Floats = npt.NDArray[np.float64]
 
@@ -35,3 +39,25 @@ def standardise(values: Floats) -> Floats:
         spread = values[known].std()
         result[known] = (values[known] - values[known].mean()) / spread if spread > 0 else 0.0
     return result
+
+
+_LEAST_BEND, _MAX_EXPONENT = 1e-9, 30.0
+
+
+@njit(cache=True, nogil=True)
+def bent(score: Any, bend: float) -> Any:
+    """A score with slope 1 at 0 that counts for less the higher it is: ``(1 - exp(-bend * score)) / bend``.
+
+    With bend 0 it is the score itself. Takes a float or an array of floats and gives the like, in kernels too.
+    """
+    if bend < _LEAST_BEND:
+        return score * 1.0
+    return -np.expm1(np.minimum(-bend * score, _MAX_EXPONENT)) / bend
+
+
+def bent_slopes(scores: Floats, bend: float) -> tuple[Floats, Floats]:
+    """Derivatives of ``bent`` by the score and by the bend; shapes as given."""
+    if bend < _LEAST_BEND:
+        return np.ones_like(scores), -0.5 * scores**2
+    slope = np.exp(np.minimum(-bend * scores, _MAX_EXPONENT))
+    return slope, (bend * scores * slope - (1.0 - slope)) / bend**2

@@ -10,7 +10,7 @@ from services.common.domain.errors import Cancelled
 from services.common.domain.race import TrackType
 from services.common.domain.site_rules import DRAFTKINGS_CLASSIC, FANDUEL
 from services.scenario.calibration.flow_defaults import FLOW_DEFAULTS
-from services.scenario.core.incident_kernels import DAMAGE_PACE, caution_starts, pace_on
+from services.scenario.core.incident_kernels import DAMAGE_PACE, accident_size, caution_starts, pace_on
 from services.scenario.core.race_flow import REGIME_NAMES
 from services.scenario.core.race_kernel import new_cars
 from services.scenario.core.scores import normal_scores, rank_scores
@@ -24,7 +24,7 @@ QUIET = {
     "team_sd": 0.0,
     "start_effect": 0.0,
     "shortened_chance": 0.0,
-    "top_squeeze": 1.0,
+    "score_bend": 0.0,
 }
 
 
@@ -213,6 +213,30 @@ def test_a_fast_day_is_worth_laps_and_no_places():
             (getattr(one, counts) * (one.finish <= 5)).sum() / getattr(one, counts).sum() for one in (block, plain)
         ]
         assert ahead[0] < ahead[1]
+
+
+def test_fast_laps_go_to_those_who_suit_the_front():
+    flat = QUIET | {"strength": np.zeros(36), "front_sd": 1.0, "fast_day_sd": 1.5, "fast_leader": 0.0}
+    apart, together = (
+        simulate_block(make_input(36, laps=267, **(flat | {"fast_front": share})), 2_000, seed=6, block=0)
+        for share in (0.0, 0.95)
+    )
+
+    def agreement(block):
+        return np.corrcoef(block.laps_led.ravel(), block.fastest_laps.ravel())[0, 1]
+
+    assert agreement(together) > agreement(apart) + 0.2
+    spread = [block.fastest_laps.std(axis=1).mean() for block in (apart, together)]
+    assert spread[0] == pytest.approx(spread[1], rel=0.05)
+
+
+def test_accidents_among_few_cars_are_small():
+    flow = FLOW_DEFAULTS[TrackType.SUPERSPEEDWAY]._replace(accident_single=0.0, accident_growth=0.8)
+    rng = np.random.default_rng(1)
+    full, half = (np.mean([accident_size(rng, flow, running, 40) for _ in range(20_000)]) for running in (40, 20))
+    # Geometric: one more with chance 0.8, or 0.4 when half the field is out.
+    assert full == pytest.approx(1 + 1 / 0.2, rel=0.03)
+    assert half == pytest.approx(1 + 1 / 0.6, rel=0.03)
 
 
 def test_damage_costs_pace_only_once_it_is_done():
