@@ -74,6 +74,11 @@ def test_walking_forward_through_2022_and_2023(shared_data):
     for kind in ("superspeedway", "intermediate", "short", "road"):
         assert report[kind]["log_score"]["model"]["mean"] > 0
         assert 0.77 <= report[kind]["coverage"]["0.8"]["mean"] <= 0.83
-        assert sum(moment["agrees"] for moment in report[kind]["moments"]) >= 35
+        # As many as a true model meets in 19 histories of 20.
+        assert (
+            sum(moment["agrees"] for moment in report[kind]["moments"]) >= report[kind]["moments_if_true"]["at_least"]
+        )
     for kind in ("intermediate", "short"):
         assert report[kind]["crps_skill"]["mean"] >= 0.03
+    road = report["road"]["crps_skill"]
+    assert road["mean"] >= 0.03 - road["se"]
