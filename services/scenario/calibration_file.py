@@ -7,7 +7,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from services.common.domain.errors import InvalidInput
+from services.common.domain.errors import FieldViolation, InvalidInput
 from services.scenario.core.calibration import Calibration, calibration_from_document
 
 DEFAULT_FILE = "calibration.json"
@@ -21,7 +21,14 @@ def read_calibration(path: Path | None = None) -> Calibration:
     InvalidInput
         If the file is missing, no JSON, or of another layout.
     """
-    return calibration_from_document(read_document(path))
+    document = read_document(path)
+    try:
+        return calibration_from_document(document)
+    except InvalidInput as error:
+        if path is None:
+            raise
+        of_file = [FieldViolation(f"{path}: {one.field}", one.description) for one in error.violations]
+        raise InvalidInput.of(of_file) from error
 
 
 def read_document(path: Path | None = None) -> dict[str, Any]:

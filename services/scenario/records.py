@@ -75,6 +75,11 @@ class SetRecord:
     create_time: dt.datetime
     warnings: tuple[str, ...] = ()
 
+    @property
+    def versions(self) -> tuple[str, str]:
+        """Of the model and the calibration that made it."""
+        return self.model_version, self.calibration_version
+
 
 _FACTS = (
     "uploaded",
@@ -197,13 +202,18 @@ class Records:
             rows, token = _page(session, query, _SET_ORDER, page_size, page_token)
             return [_set_record(row) for row in rows], token
 
-    def newest_set(self, race_id: str) -> SetRecord | None:
-        """The set asked for last of the race as it stands now, if there is one; ``NotFound`` for the race."""
+    def newest_set(self, race_id: str, versions: tuple[str, str]) -> SetRecord | None:
+        """The set asked for last of the race as it stands now, if there is one; ``NotFound`` for the race.
+
+        Of generated sets only those of these ``versions`` of model and calibration count: sets of two models
+        say little about each other.
+        """
         query = select(SetRow).where(SetRow.race_id == race_id).order_by(*(column.desc() for column in _SET_ORDER))
         with Session(self._engine) as session:
             current = _race(_race_row(session, race_id).document).snapshot_hash
             records = (_set_record(row) for row in session.scalars(query))
-            return next((record for record in records if record.race.snapshot_hash == current), None)
+            of_now = (record for record in records if record.race.snapshot_hash == current)
+            return next((record for record in of_now if record.uploaded or record.versions == versions), None)
 
 
 _RACE_ORDER = (RaceRow.update_time, RaceRow.race_id)

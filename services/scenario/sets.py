@@ -91,7 +91,7 @@ class ScenarioSets:
     ) -> SetRecord:
         """Simulate a race, or find that the same was simulated before; kept ``aside`` it is not the newest set."""
         race = self._records.get_race(race_id).race
-        recipe = Recipe(race, MODEL_VERSION, self._calibration.version, n_scenarios, seed)
+        recipe = Recipe(race, *self._versions, n_scenarios, seed)
         build = self._builder(recipe, checkpoint, report)
         matrix = self._store.get_or_build(recipe.scenario_set_id, build, checkpoint=checkpoint)
         report("simulate", n_scenarios, n_scenarios)
@@ -127,20 +127,21 @@ class ScenarioSets:
             raise
 
     def find(self, race_id: str, scenario_set_id: str = "") -> SetRecord:
-        """A set, by default the newest of the race as it stands now; ``NotFound`` when there is none."""
+        """A set, by default the newest of the race and the model as they stand now; ``NotFound`` without one."""
         if scenario_set_id:
             return self._records.get_set(race_id, scenario_set_id)
-        newest = self._records.newest_set(race_id)
+        newest = self._records.newest_set(race_id, self._versions)
         if newest is not None:
             return newest
         raise NotFound(
-            f"race {race_id!r} has no scenarios as it stands now; generate some", metadata={"race_id": race_id}
+            f"race {race_id!r} has no scenarios as it and the model stand now; generate some",
+            metadata={"race_id": race_id},
         )
 
     def open(self, race_id: str, scenario_set_id: str = "", *, checkpoint: Checkpoint = no_checkpoint) -> OpenSet:
         """A set with its matrix, rebuilt from its recipe when the file has gone."""
         record = self.find(race_id, scenario_set_id)
-        recipe = Recipe(record.race, record.model_version, record.calibration_version, record.n_scenarios, record.seed)
+        recipe = Recipe(record.race, *record.versions, record.n_scenarios, record.seed)
         build = self._missing(record) if self._is_lost(record) else self._builder(recipe, checkpoint, no_progress)
         return OpenSet(record, self._store.get_or_build(record.scenario_set_id, build, checkpoint=checkpoint))
 
@@ -167,16 +168,19 @@ class ScenarioSets:
 
         return build
 
+    @property
+    def _versions(self) -> tuple[str, str]:
+        return MODEL_VERSION, self._calibration.version
+
     def _is_lost(self, record: SetRecord) -> bool:
         """Whether the set cannot be built again by this version."""
-        current = (MODEL_VERSION, self._calibration.version)
-        return record.uploaded or (record.model_version, record.calibration_version) != current
+        return record.uploaded or record.versions != self._versions
 
     def _missing(self, record: SetRecord) -> Callable[[], Built]:
         def refuse() -> Built:
-            what = "upload it" if record.uploaded else "generate it"
+            why = "upload it" if record.uploaded else "another version of the model made it: generate it"
             raise FailedPrecondition(
-                f"the matrix of scenario set {record.scenario_set_id} is gone and cannot be rebuilt here; {what} again",
+                f"the matrix of scenario set {record.scenario_set_id} is gone and cannot be rebuilt here; {why} again",
                 metadata={"scenario_set_id": record.scenario_set_id},
             )
 

@@ -49,8 +49,8 @@ def slopes(residuals: Residuals, at: Floats) -> Floats:
 
     All values move at once, by the signs of a Hadamard matrix and of its mirror image (a two-level screening design,
     folded over: Plackett and Burman 1946, Box and Wilson 1951). Every run tells of every slope, so the noise of a slope
-    is that of one run over the root of their number, and curvature and products of two values cancel. Moving one
-    value at a time by as much is about ten times as noisy.
+    is that of one run over the step and the root of the number of runs; curvature and products of two values cancel.
+    Moving one value at a time by as much is about ten times as noisy.
     """
     n_runs = 1 << at.size.bit_length()
     signs = hadamard(n_runs)[:, 1 : at.size + 1]

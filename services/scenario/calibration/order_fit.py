@@ -83,11 +83,11 @@ def favourite_ranks(known: KnownRace, fit: OrderFit) -> Ints:
 
 def attrition_loss(scores: Floats) -> tuple[float, Floats]:
     """Negative log-likelihood of one order and its gradient; ``scores`` in order of finish, the winner's first."""
-    minus = -scores
-    worth = np.exp(minus - minus.max())
-    left = np.cumsum(worth)
-    loss = -float((minus - minus.max() - np.log(left)).sum())
-    return loss, 1.0 - worth * np.cumsum(1.0 / left[::-1])[::-1]
+    log_worth = -scores
+    log_left = np.logaddexp.accumulate(log_worth)
+    # Each car's chances to drop out, summed over the draws that it takes part in.
+    log_rates = np.logaddexp.accumulate(-log_left[::-1])[::-1]
+    return float((log_left - log_worth).sum()), 1.0 - np.exp(log_worth + log_rates)
 
 
 def order_loss(

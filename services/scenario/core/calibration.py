@@ -118,7 +118,9 @@ def calibration_from_document(document: Mapping[str, Any]) -> Calibration:
         If the document has another layout.
     """
     if document.get("format") != FORMAT:
-        raise InvalidInput.field("calibration.format", f"is {document.get('format')!r}; expected {FORMAT}: fit again")
+        raise InvalidInput.field(
+            "calibration.format", f"is {document.get('format')!r}; expected {FORMAT}: fit again with pitwall calibrate"
+        )
     try:
         series = {Series(name): _series(content) for name, content in document["series"].items()}
     except (KeyError, TypeError, ValueError) as error:

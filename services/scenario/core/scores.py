@@ -42,13 +42,15 @@ def standardise(values: Floats) -> Floats:
 
 
 _LEAST_BEND, _MAX_EXPONENT = 1e-9, 30.0
+_SMALL = 1e-3
+"""Product of bend and score below which differences of exponentials lose their digits."""
 
 
 @njit(cache=True, nogil=True)
 def bent(score: Any, bend: float) -> Any:
     """A score with slope 1 at 0 that counts for less the higher it is: ``(1 - exp(-bend * score)) / bend``.
 
-    With bend 0 it is the score itself. Takes a float or an array of floats and gives the like, in kernels too.
+    With bend 0 it is the score itself. Takes a float or an array of them (float64) and gives the like, in kernels too.
     """
     if bend < _LEAST_BEND:
         return score * 1.0
@@ -57,7 +59,8 @@ def bent(score: Any, bend: float) -> Any:
 
 def bent_slopes(scores: Floats, bend: float) -> tuple[Floats, Floats]:
     """Derivatives of ``bent`` by the score and by the bend; shapes as given."""
-    if bend < _LEAST_BEND:
-        return np.ones_like(scores), -0.5 * scores**2
+    small = np.abs(bend * scores) < _SMALL
+    series = -(scores**2) * (0.5 - bend * scores / 3.0 + (bend * scores) ** 2 / 8.0)
     slope = np.exp(np.minimum(-bend * scores, _MAX_EXPONENT))
-    return slope, (bend * scores * slope - (1.0 - slope)) / bend**2
+    exact = (bend * scores * slope - (1.0 - slope)) / max(bend, _LEAST_BEND) ** 2
+    return slope, np.where(small, series, exact)

@@ -12,7 +12,7 @@ from services.common.domain.race import Series, TrackType
 from services.scenario.calibration.direct_fit import fit_direct
 from services.scenario.calibration.fit import FitSettings, calibrate, refit_track, write_calibration
 from services.scenario.calibration.flow_defaults import FLOW_DEFAULTS
-from services.scenario.calibration.flow_fit import FlowFitSettings, fit_flow, race_weights
+from services.scenario.calibration.flow_fit import FlowFitSettings, fit_flow, race_input, race_weights
 from services.scenario.calibration.form import FormSettings, FormTracker, KnownRace, follow
 from services.scenario.calibration.history import HistoricRace, read_history
 from services.scenario.calibration.moments import (
@@ -147,6 +147,13 @@ def test_attrition_loss_is_the_log_probability_of_the_order():
     assert attrition_loss(np.array([1.0, 0.0]))[0] == pytest.approx(np.log(1.0 + np.exp(-1.0)))
 
 
+def test_orders_that_are_all_but_certain_have_a_likelihood():
+    assert attrition_loss(np.array([800.0, 0.0]))[0] == pytest.approx(0.0)
+    loss, gradient = attrition_loss(np.array([0.0, 800.0]))
+    assert loss == pytest.approx(800.0)
+    assert gradient == pytest.approx([-1.0, 1.0])
+
+
 @pytest.mark.parametrize("bend", [0.0, 0.05, 0.4])
 def test_slopes_of_the_order_loss(bend):
     rng = np.random.default_rng(1)
@@ -172,7 +179,8 @@ def test_order_fit_recovers_what_made_the_orders(bend):
     known = []
     for number in range(250):
         n = 30
-        signals = np.column_stack([rng.normal(size=(n, 2)), np.zeros((n, 2))])
+        # The level of a field says nothing: bent are scores less their mean over all cars.
+        signals = np.column_stack([2.0 + rng.normal(size=(n, 2)), np.zeros((n, 2))])
         start = rng.permutation(n) + 1
         utility = signals @ true[:4] + true[4] * rank_scores(-start.astype(float))
         utility = bent(utility - utility.mean(), bend)
@@ -300,6 +308,32 @@ def test_a_handful_of_cautions_is_not_held_for_certain(races):
     tolerance = dict(zip(found.names, found.tolerance, strict=True))
     assert tolerance["cautions"] == pytest.approx(np.sqrt(7 / 3))
     assert tolerance["cautions_dispersion"] == pytest.approx(1.0)
+
+
+def test_a_historic_race_is_simulated_with_the_bend_of_its_scores():
+    known = KnownRace(historic(), np.random.default_rng(1).normal(size=(6, 4)))
+    order = OrderFit(np.array([1.0, 0.5, 0.0, 0.0]), 0.2, 0.1, 0.3)
+    inputs = race_input(known, order, FLOW_DEFAULTS[TrackType.SHORT], 1.5)
+    # 1.5 f(u) is the bent score of 1.5 u at a bend of 0.3 / 1.5.
+    scores = order.strength(known.signals)
+    assert bent(inputs.strength, inputs.flow.score_bend) == pytest.approx(1.5 * bent(scores, 0.3))
+    assert inputs.flow.start_effect == pytest.approx(1.5 * 0.2)
+
+
+def test_a_race_that_counts_for_little_is_held_for_little_evidence(races):
+    known = [known for known, _ in follow(races) if known.race.track_type is TrackType.SHORT]
+    order = OrderFit(np.zeros(4), 0.1, 0.1)
+    loose, tight = (
+        fit_flow(
+            known,
+            order,
+            FLOW_DEFAULTS[TrackType.SHORT],
+            dataclasses.replace(FROZEN, max_races=36, half_life_races=life),
+        )
+        for life in (1.0, 1e9)
+    )
+    # Three races in effect against twelve: by single moments chance may have it otherwise.
+    assert np.median(loose.tolerance / tight.tolerance) > 1.2
 
 
 def test_race_weights_halve():

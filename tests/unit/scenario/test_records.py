@@ -56,7 +56,7 @@ def test_missing_races_and_sets(records):
         lambda: records.get_race("b"),
         lambda: records.delete_race("b"),
         lambda: records.list_sets("b", 10, ""),
-        lambda: records.newest_set("b"),
+        lambda: records.newest_set("b", ("", "")),
         lambda: records.get_set("a", "00" * 16),
     ):
         with pytest.raises(NotFound):
@@ -99,13 +99,15 @@ def test_pages_of_sets_follow_the_newest_request(records, sets):
         records.list_sets("a", 2, "nonsense")
 
 
-def test_a_set_of_another_calibration_is_served_but_not_rebuilt(records, sets, tmp_path):
+def test_a_set_of_another_calibration_is_served_by_its_id_alone_and_not_rebuilt(records, sets, tmp_path):
     records.put_race(complete_race(make_race(race_id="a")))
     made = sets.generate("a", 500, 1)
     other = read_calibration()
     store = MatrixStore(str(tmp_path / "matrices"))
     later = ScenarioSets(records, store, type(other)("2-other", other.series, {}), workers=1)
-    assert later.open("a").matrix.content_hash == made.content_hash
+    with pytest.raises(NotFound, match="as it and the model stand now"):
+        later.open("a")
+    assert later.open("a", made.scenario_set_id).matrix.content_hash == made.content_hash
     store.delete(made.scenario_set_id)
     with pytest.raises(FailedPrecondition, match="generate it again"):
         later.open("a", made.scenario_set_id)

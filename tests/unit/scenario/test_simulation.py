@@ -239,6 +239,18 @@ def test_accidents_among_few_cars_are_small():
     assert half == pytest.approx(1 + 1 / 0.6, rel=0.03)
 
 
+def test_a_bend_brings_the_good_together_and_the_slow_apart():
+    strength = np.linspace(2.0, -2.0, 36)
+    straight, bent_field = (
+        simulate_block(
+            make_input(36, strength=strength, **(QUIET | {"score_bend": bend})), 4_000, seed=6, block=0
+        ).finish.mean(axis=0)
+        for bend in (0.0, 0.5)
+    )
+    assert np.ptp(bent_field[:9]) < 0.8 * np.ptp(straight[:9])
+    assert np.ptp(bent_field[-9:]) > 1.2 * np.ptp(straight[-9:])
+
+
 def test_damage_costs_pace_only_once_it_is_done():
     cars = new_cars(1)
     cars.pace[0], cars.damage[0], cars.damage_lap[0] = 2.0, 1.0, 100
