@@ -141,7 +141,8 @@ class ScenarioServiceServicer:
 
     def GetScenarioSet(self, request, context):
         """Returns a scenario set, by default the newest of the race: the one generated, uploaded or asked to be generated
-        again last. NOT_FOUND when there is none.
+        again last. Sets that another version of the model or calibration made are served by their id alone. NOT_FOUND when
+        there is none.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

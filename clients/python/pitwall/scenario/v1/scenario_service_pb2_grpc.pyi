@@ -49,7 +49,8 @@ class ScenarioServiceStub:
     """
     GetScenarioSet: _grpc.UnaryUnaryMultiCallable[_scenario_service_pb2.GetScenarioSetRequest, _scenario_service_pb2.GetScenarioSetResponse]
     """Returns a scenario set, by default the newest of the race: the one generated, uploaded or asked to be generated
-    again last. NOT_FOUND when there is none.
+    again last. Sets that another version of the model or calibration made are served by their id alone. NOT_FOUND when
+    there is none.
     """
     ListScenarioSets: _grpc.UnaryUnaryMultiCallable[_scenario_service_pb2.ListScenarioSetsRequest, _scenario_service_pb2.ListScenarioSetsResponse]
     """Lists the scenario sets of a race, newest first. NOT_FOUND for the race."""
@@ -85,7 +86,8 @@ class ScenarioServiceAsyncStub(ScenarioServiceStub):
     """
     GetScenarioSet: _aio.UnaryUnaryMultiCallable[_scenario_service_pb2.GetScenarioSetRequest, _scenario_service_pb2.GetScenarioSetResponse]  # type: ignore[assignment]
     """Returns a scenario set, by default the newest of the race: the one generated, uploaded or asked to be generated
-    again last. NOT_FOUND when there is none.
+    again last. Sets that another version of the model or calibration made are served by their id alone. NOT_FOUND when
+    there is none.
     """
     ListScenarioSets: _aio.UnaryUnaryMultiCallable[_scenario_service_pb2.ListScenarioSetsRequest, _scenario_service_pb2.ListScenarioSetsResponse]  # type: ignore[assignment]
     """Lists the scenario sets of a race, newest first. NOT_FOUND for the race."""
@@ -160,7 +162,8 @@ class ScenarioServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_scenario_service_pb2.GetScenarioSetResponse, _abc.Awaitable[_scenario_service_pb2.GetScenarioSetResponse]]:
         """Returns a scenario set, by default the newest of the race: the one generated, uploaded or asked to be generated
-        again last. NOT_FOUND when there is none.
+        again last. Sets that another version of the model or calibration made are served by their id alone. NOT_FOUND when
+        there is none.
         """
 
     @_abc_1.abstractmethod
