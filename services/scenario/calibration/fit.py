@@ -20,7 +20,7 @@ from services.scenario.calibration.form import FormSettings, FormTracker, KnownR
 from services.scenario.calibration.history import HistoricRace, read_history
 from services.scenario.calibration.order_fit import OrderFit, OrderSettings, fit_orders
 from services.scenario.calibration.team_fit import fit_team_sd
-from services.scenario.core.calibration import FORMAT, DriverForm
+from services.scenario.core.calibration import FORMAT, DriverForm, calibration_from_document
 from services.scenario.core.race_flow import RaceFlow
 from services.scenario.core.simulate import MODEL_VERSION
 
@@ -144,11 +144,13 @@ def calibrate(
         contents[name.value], provenance[name.value] = content, source
     if not contents:
         raise InvalidInput.field(str(history), "holds no results file such as cup_results_2010_2023.csv.gz")
-    return {
+    document = {
         "format": FORMAT,
         "provenance": {"model_version": MODEL_VERSION, "history": _files(history), "series": provenance},
         "series": contents,
     }
+    calibration_from_document(document)
+    return document
 
 
 def write_calibration(document: Mapping[str, Any], path: Path) -> None:

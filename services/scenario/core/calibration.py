@@ -12,7 +12,7 @@ from services.common.domain.errors import InvalidInput
 from services.common.domain.race import Series, TrackType
 from services.scenario.core.race_flow import RaceFlow
 
-FORMAT = 3
+FORMAT = 4
 """Layout of calibration documents that this version reads."""
 
 
@@ -123,15 +123,65 @@ def calibration_from_document(document: Mapping[str, Any]) -> Calibration:
         )
     try:
         series = {Series(name): _series(content) for name, content in document["series"].items()}
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise InvalidInput.field("calibration.series", f"cannot be read ({error}); fit again") from error
     return Calibration(calibration_version(document), series, document.get("provenance", {}))
+
+
+_SHARES = (
+    "accident_single",
+    "accident_growth",
+    "accident_late",
+    "crash_out",
+    "mechanical_mean",
+    "overtime_chance",
+    "shortened_chance",
+    "race_day",
+    "trouble_rate",
+    "lead_hold",
+    "lead_change_rate",
+    "stint_rate",
+    "stint_floor",
+    "fast_front",
+    "fast_leader",
+    "lead_lap_share",
+    "fuel_chance",
+    "dominator_share",
+)
+_POSITIVE = ("accident_shape", "caution_shape", "settle")
+_ANY_SIGN = ("accident_tilt", "mechanical_slope", "start_effect", "fast_level", "fast_fresh")
+
+
+_LEAST_POSITIVE, _MOST, _MOST_SIGNED = 1e-3, 1_000.0, 20.0
+
+
+def _number(name: str, value: Any, low: float, high: float) -> float:
+    number = float(value)
+    if not low <= number <= high:
+        raise ValueError(f"{name} is {number:g}, expected {low:g} to {high:g}")
+    return number
+
+
+def _flow(values: Mapping[str, Any]) -> RaceFlow:
+    """Coefficients, each in the range in which the kernels know what it means."""
+    checked = {}
+    for name, value in values.items():
+        low = -_MOST_SIGNED if name in _ANY_SIGN else _LEAST_POSITIVE if name in _POSITIVE else 0.0
+        high = _MOST_SIGNED if name in _ANY_SIGN else 1.0 if name in _SHARES else _MOST
+        checked[name] = _number(name, value, low, high)
+    return RaceFlow(**checked)
+
+
+def _form_weights(values: Mapping[str, Any]) -> FormWeights:
+    return FormWeights(**{name: _number(name, value, -_MOST_SIGNED, _MOST_SIGNED) for name, value in values.items()})
 
 
 def _series(content: Mapping[str, Any]) -> SeriesCalibration:
     tracks = {
         TrackType(name): TrackCalibration(
-            RaceFlow(**track["flow"]), float(track["skill_score"]), FormWeights(**track["form_weights"])
+            _flow(track["flow"]),
+            _number("skill_score", track["skill_score"], 0.0, _MOST),
+            _form_weights(track["form_weights"]),
         )
         for name, track in content["tracks"].items()
     }

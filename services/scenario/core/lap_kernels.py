@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from services.common.jit import njit
-from services.scenario.core.incident_kernels import RUNNING, pace_on, running_score, running_share
+from services.scenario.core.incident_kernels import RUNNING, pace_on, running_score, running_share, score_lost
 from services.scenario.core.race_flow import Cars, RaceFlow
 
 Floats = npt.NDArray[np.float64]
@@ -50,8 +50,8 @@ def run_weights(rng: np.random.Generator, flow: RaceFlow, share: float, lap: int
             running = running_score(share, lap, i, cars) + flow.run_sd * noise
             cars.lead[i] = np.exp(min(60.0, flow.lead_sharpness * running))
             spread = cars.quick[i] + flow.fast_sd * (0.5 * noise + rng.standard_normal())
-            pace = pace_on(lap, i, cars)
-            speed = np.exp(min(60.0, flow.fast_sharpness * pace + spread))
+            spread -= flow.fast_fresh * np.expm1(-score_lost(lap, i, cars))
+            speed = np.exp(min(60.0, flow.fast_sharpness * pace_on(lap, i, cars) + spread))
             total += speed / (1.0 + speed * np.exp(-flow.fast_level))
         cars.fast[i] = total
 
@@ -82,18 +82,32 @@ def draw_off_sequence(rng: np.random.Generator, flow: RaceFlow, weights: Floats)
 
 
 @njit(cache=True, nogil=True)
-def next_leader(rng: np.random.Generator, flow: RaceFlow, lap: int, leader: int, restart: bool, cars: Cars) -> int:
+def trouble_leaves(flow: RaceFlow, i: int, cars: Cars) -> float:
+    """Share of its odds of leading that trouble leaves a car."""
+    return float(np.exp(-flow.lead_sharpness * cars.setback[i]))
+
+
+@njit(cache=True, nogil=True)
+def drop_back(flow: RaceFlow, lap: int, cars: Cars) -> None:
+    """Take trouble and retirements of a lap within a run into the weights of leading."""
+    for i in range(cars.lead.size):
+        if cars.out_lap[i] <= lap:
+            cars.lead[i] = 0.0
+        elif cars.trouble_lap[i] == lap:
+            cars.lead[i] *= trouble_leaves(flow, i, cars)
+
+
+@njit(cache=True, nogil=True)
+def next_leader(
+    rng: np.random.Generator, flow: RaceFlow, lap: int, leader: int, restart: bool, green: bool, cars: Cars
+) -> int:
     """The leader of a lap: the one before, unless a restart, a pass, his trouble or retirement takes the lead away."""
-    if leader < 0:
+    if leader < 0 or cars.out_lap[leader] <= lap:
         return draw_car(rng, cars.lead)
-    if cars.out_lap[leader] <= lap:
-        cars.lead[leader] = 0.0
+    if cars.trouble_lap[leader] == lap and rng.random() >= trouble_leaves(flow, leader, cars):
         return draw_car(rng, cars.lead)
-    if cars.trouble_lap[leader] == lap:
-        kept = np.exp(-flow.lead_sharpness * cars.setback[leader])
-        cars.lead[leader] *= kept
-        if rng.random() >= kept:
-            return draw_car(rng, cars.lead)
+    if not green:
+        return leader
     chance = 1.0 - flow.lead_hold if restart else flow.lead_change_rate
     return draw_car(rng, cars.lead) if rng.random() < chance else leader
 
@@ -115,8 +129,11 @@ def run_laps(
             run_weights(rng, flow, running_share(flow, lap / laps), lap, cars)
             if lap >= final_run:
                 cars.lead[winner] *= flow.closing_bonus
-        if restart or not yellow[lap] or cars.out_lap[leader] <= lap or cars.trouble_lap[leader] == lap:
-            leader = next_leader(rng, flow, lap, leader, restart, cars)
+        else:
+            drop_back(flow, lap, cars)
+        leader = next_leader(rng, flow, lap, leader, restart, not yellow[lap], cars)
+        if lap < guest_until and cars.trouble_lap[guest] == lap:
+            guest_until = lap
         if not yellow[lap] and lap >= guest_until and rng.random() < flow.stint_rate:
             guest = draw_off_sequence(rng, flow, cars.lead)
             guest_until = lap + 1 + int(flow.stint_laps * rng.standard_exponential())

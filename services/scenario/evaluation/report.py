@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import kstest
 
 from services.common.domain.race import TrackType
 from services.scenario.calibration.moments import compare_moments, known_alike
@@ -28,8 +29,8 @@ def backtest_report(scores: Sequence[RaceScore], *, seed: int = 11) -> dict[str,
 
     ``overall``, ``without_superspeedways`` and one entry per track type hold: number of races; mean Spearman
     correlation, log score over uniform, CRPS, energy and variogram score by forecast with standard errors;
-    ``crps_skill`` against the best baseline; coverage; PIT histogram; reliability; hindsight; moments, and how
-    many of them would agree by the same test if the model were true.
+    ``crps_skill`` against the best baseline; coverage; PIT histogram; reliability; hindsight, and the p-value of the
+    test that its places are uniform; moments, and how many of them would agree by the same test if the model were true.
     """
     rng = np.random.default_rng(seed)
     groups: dict[str, list[RaceScore]] = {
@@ -58,6 +59,7 @@ def _group(scores: Sequence[RaceScore], rng: np.random.Generator) -> dict[str, A
         "teammate_correlation": _teammates(scores, rng),
         "hindsight_pit": _mean([one.hindsight_pit for one in scores], rng),
         "hindsight_histogram": _histogram(np.array([one.hindsight_pit for one in scores])),
+        "hindsight_ks_p": _uniform_p([one.hindsight_pit for one in scores]),
         "moments": _moments(scores, rng),
         "moments_if_true": _moments_if_true(scores, rng),
     }
@@ -102,6 +104,12 @@ def _skill(scores: Sequence[RaceScore], rng: np.random.Generator) -> dict[str, A
 
 def _histogram(values: Floats) -> list[int]:
     return [int(count) for count in np.histogram(values[np.isfinite(values)], bins=PIT_BINS, range=(0.0, 1.0))[0]]
+
+
+def _uniform_p(places: Sequence[float]) -> float | None:
+    """p-value of the Kolmogorov-Smirnov test that places in [0, 1] are uniform; None when nothing is known."""
+    known = np.array([place for place in places if np.isfinite(place)])
+    return float(kstest(known, "uniform").pvalue) if known.size else None
 
 
 def _reliability(scores: Sequence[RaceScore], event: str) -> dict[str, Any]:

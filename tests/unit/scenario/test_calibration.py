@@ -1,3 +1,4 @@
+import copy
 import dataclasses
 import itertools
 import json
@@ -12,7 +13,14 @@ from services.common.domain.race import Series, TrackType
 from services.scenario.calibration.direct_fit import fit_direct
 from services.scenario.calibration.fit import FitSettings, calibrate, refit_track, write_calibration
 from services.scenario.calibration.flow_defaults import FLOW_DEFAULTS
-from services.scenario.calibration.flow_fit import FlowFitSettings, fit_flow, race_input, race_weights
+from services.scenario.calibration.flow_fit import (
+    BOUNDS,
+    ORDER_SCALE,
+    FlowFitSettings,
+    fit_flow,
+    race_input,
+    race_weights,
+)
 from services.scenario.calibration.form import FormSettings, FormTracker, KnownRace, follow
 from services.scenario.calibration.history import HistoricRace, read_history
 from services.scenario.calibration.moments import (
@@ -27,6 +35,7 @@ from services.scenario.calibration.order_fit import OrderFit, OrderSettings, att
 from services.scenario.calibration.race_statistics import INDEX
 from services.scenario.calibration.team_fit import teammate_products
 from services.scenario.calibration_file import read_calibration
+from services.scenario.core.calibration import calibration_from_document
 from services.scenario.core.scores import bent, bent_slopes, rank_scores
 from services.scenario.core.strength import driver_skill
 from tests.unit.scenario.slates import make_race
@@ -286,7 +295,7 @@ def test_slopes_see_through_curvature_and_products():
         away = values - at
         return straight @ away + np.einsum("kij,i,j->k", curved, away, away)
 
-    assert slopes(residuals, at) == pytest.approx(straight)
+    assert slopes(residuals, at, rng) == pytest.approx(straight)
 
 
 def test_least_squares_finds_a_minimum_in_noise():
@@ -294,6 +303,19 @@ def test_least_squares_finds_a_minimum_in_noise():
     design, wanted = rng.normal(size=(60, 12)), rng.normal(size=12)
     found = least_squares(lambda x: design @ (x - wanted) + rng.normal(scale=0.05, size=60), np.zeros(12), 6)
     assert found == pytest.approx(wanted, abs=0.1)
+
+
+def test_a_search_measures_again_before_it_gives_up():
+    wanted, looked_at, a_round = np.linspace(-1.0, 1.0, 9), [], 2 * 16
+
+    def residuals(values):
+        looked_at.append(tuple(values))
+        blind = len(looked_at) <= 1 + a_round + 3
+        return np.zeros(9) - wanted if blind else values - wanted
+
+    assert least_squares(residuals, np.zeros(9), 8) == pytest.approx(wanted, abs=0.05)
+    first, second = looked_at[1 : 1 + a_round], looked_at[4 + a_round : 4 + 2 * a_round]
+    assert len(set(first) & set(second)) < a_round / 2
 
 
 def test_a_handful_of_cautions_is_not_held_for_certain(races):
@@ -321,7 +343,8 @@ def test_a_historic_race_is_simulated_with_the_bend_of_its_scores():
 
 
 def test_a_race_that_counts_for_little_is_held_for_little_evidence(races):
-    known = [known for known, _ in follow(races) if known.race.track_type is TrackType.SHORT]
+    # Two races by turns: chance has no say in how much the moments of twelve vary.
+    known = [known for known, _ in follow(races) if known.race.track_type is TrackType.SHORT][:2] * 6
     order = OrderFit(np.zeros(4), 0.1, 0.1)
     loose, tight = (
         fit_flow(
@@ -332,8 +355,8 @@ def test_a_race_that_counts_for_little_is_held_for_little_evidence(races):
         )
         for life in (1.0, 1e9)
     )
-    # Three races in effect against twelve: by single moments chance may have it otherwise.
-    assert np.median(loose.tolerance / tight.tolerance) > 1.2
+    # Three races in effect against twelve, but for moments held to 5 %.
+    assert np.median(loose.tolerance / tight.tolerance) > 1.5
 
 
 def test_race_weights_halve():
@@ -420,6 +443,44 @@ def test_calibration_of_a_folder_makes_a_file_that_simulates(document, tmp_path)
     skill = driver_skill(make_race(12, drivers=tuple(drivers)), calibration)
     # Equal salaries leave only the form, whose spread among them is nothing: skill stays level.
     assert skill == pytest.approx(np.zeros(12), abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("fast_front", 1.2),
+        ("trouble_rate", -0.1),
+        ("score_bend", -0.2),
+        ("accident_shape", 0.0),
+        ("fast_level", np.nan),
+        ("run_sd", np.inf),
+        ("accident_tilt", 800.0),
+        ("closing_bonus", 10**400),
+    ],
+)
+def test_a_coefficient_out_of_its_range_is_refused(document, name, value):
+    changed = copy.deepcopy(document)
+    changed["series"]["cup"]["tracks"]["short"]["flow"][name] = value
+    with pytest.raises(InvalidInput, match=rf"calibration\.series: cannot be read \(({name} is|int too large)"):
+        calibration_from_document(changed)
+
+
+@pytest.mark.parametrize("part", ["flow", "form_weights", "skill_score"])
+@pytest.mark.parametrize("value", [None, [], {"rating": "x"}, np.nan])
+def test_a_track_of_another_layout_is_refused(document, part, value):
+    changed = copy.deepcopy(document)
+    changed["series"]["cup"]["tracks"]["short"][part] = value
+    with pytest.raises(InvalidInput, match=r"calibration\.series: cannot be read"):
+        calibration_from_document(changed)
+
+
+@pytest.mark.parametrize("end", [0, 1])
+def test_whatever_a_fit_can_end_at_is_accepted(document, end):
+    ends = {name: ends[end] for name, ends in BOUNDS.items() if name != ORDER_SCALE}
+    for flow in FLOW_DEFAULTS.values():
+        changed = copy.deepcopy(document)
+        changed["series"]["cup"]["tracks"]["short"]["flow"] = flow._replace(**ends)._asdict()
+        assert calibration_from_document(changed).track(Series.CUP, TrackType.SHORT).flow == flow._replace(**ends)
 
 
 def test_the_same_history_gives_the_same_calibration(folder, document):

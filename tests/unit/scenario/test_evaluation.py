@@ -123,6 +123,7 @@ def test_backtest_of_a_folder_gives_every_table(tmp_path):
     assert overall["spearman"]["model"]["mean"] > 0.3
     assert overall["log_score"]["model"]["mean"] > 0
     assert overall["crps"]["model"]["mean"] < overall["crps"]["climatology"]["mean"]
+    assert 0 < overall["hindsight_ks_p"] <= 1
     assert {"short", "intermediate", "superspeedway"} <= set(report["groups"])
     names = {item["name"] for item in overall["moments"]}
     # Even races that the model made itself do not meet all of its moments by a test of one in twenty.
@@ -148,6 +149,7 @@ def test_backtest_of_results_alone_scores_orders_and_leaves_points_out(tmp_path)
     assert overall["spearman"]["model"]["mean"] > 0.2
     assert overall["crps"] == {}
     assert overall["crps_skill"] is None
+    assert overall["hindsight_ks_p"] is None
     assert {"dnf_rate", "leaders", "top1_led"} <= {item["name"] for item in overall["moments"]}
     assert "best_points" not in {item["name"] for item in overall["moments"]}
 
