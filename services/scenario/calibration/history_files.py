@@ -72,6 +72,9 @@ def _read_table(path: Path, columns: TableColumns) -> pd.DataFrame:
         frame = pd.read_csv(path, dtype={"car_number": str, "Car": str}, encoding="utf-8-sig", low_memory=False)
     except (ValueError, OSError, EOFError, zlib.error) as error:
         raise InvalidInput.field(path.name, f"is no CSV file that can be read ({error}); get it again") from error
+    if not isinstance(frame.index, pd.RangeIndex):
+        # pandas takes the cells in excess for names of the rows.
+        raise InvalidInput.field(f"{path.name}: row 2", "has more cells than the header; get the file again")
     names = [str(name).strip().lower().replace(" ", "_") for name in frame.columns]
     frame.columns = pd.Index([_ALIASES.get(name, name) for name in names])
     _check_columns(path.name, frame, columns)
@@ -112,7 +115,7 @@ def _checked_cells(file_name: str, frame: pd.DataFrame, columns: TableColumns) -
             frame[name] = cells
             faults += _places(file_name, frame, name, ~cells.isin(["", *words]), f"is none of {', '.join(words)}")
     if columns.name:
-        nobody = frame[columns.name].fillna("").astype(str).str.strip() == ""
+        nobody = frame[columns.name].astype(object).fillna("").astype(str).str.strip() == ""
         faults += _places(file_name, frame, columns.name, nobody, "names nobody")
     if faults:
         raise InvalidInput.of(faults[:_MAX_VIOLATIONS])

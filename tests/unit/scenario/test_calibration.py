@@ -1,5 +1,6 @@
 import copy
 import dataclasses
+import gzip
 import itertools
 import json
 
@@ -508,6 +509,15 @@ def test_types_without_enough_races_are_named_in_the_provenance(document):
     source = document["provenance"]["series"]["cup"]
     assert source["not_fitted"] == {"road": 0, "dirt": 0}
     assert set(source["tracks"]) == {"short", "intermediate", "superspeedway"}
+
+
+def test_rows_longer_than_the_header_are_refused(folder, tmp_path):
+    lines = gzip.decompress((folder / "race_results" / "cup_results.csv.gz").read_bytes()).decode().splitlines()
+    (tmp_path / "cup_results.csv").write_text(
+        "\n".join([lines[0].removesuffix(",fastest_laps"), *[f"{x},0" for x in lines[1:]]])
+    )
+    with pytest.raises(InvalidInput, match=r"cup_results.csv: row 2: has more cells than the header"):
+        read_history(tmp_path)
 
 
 def results_with(folder, tmp_path, **columns):
