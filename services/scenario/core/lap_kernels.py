@@ -50,7 +50,9 @@ def run_weights(rng: np.random.Generator, flow: RaceFlow, share: float, lap: int
             running = running_score(share, lap, i, cars) + flow.run_sd * noise
             cars.lead[i] = np.exp(min(60.0, flow.lead_sharpness * running))
             spread = cars.quick[i] + flow.fast_sd * (0.5 * noise + rng.standard_normal())
-            spread -= flow.fast_fresh * np.expm1(-score_lost(lap, i, cars))
+            lost = score_lost(lap, i, cars)
+            if lost > 0.0:
+                spread -= flow.fast_fresh * np.expm1(-lost)
             speed = np.exp(min(60.0, flow.fast_sharpness * pace_on(lap, i, cars) + spread))
             total += speed / (1.0 + speed * np.exp(-flow.fast_level))
         cars.fast[i] = total
@@ -88,6 +90,16 @@ def trouble_leaves(flow: RaceFlow, i: int, cars: Cars) -> float:
 
 
 @njit(cache=True, nogil=True)
+def mark_events(laps: int, cars: Cars, eventful: Flags) -> None:
+    """Mark the laps on which a car retires or has trouble."""
+    eventful[:laps] = False
+    for i in range(cars.out_lap.size):
+        for lap in (cars.out_lap[i], cars.trouble_lap[i]):
+            if lap < laps:
+                eventful[lap] = True
+
+
+@njit(cache=True, nogil=True)
 def drop_back(flow: RaceFlow, lap: int, cars: Cars) -> None:
     """Take trouble and retirements of a lap within a run into the weights of leading."""
     for i in range(cars.lead.size):
@@ -114,13 +126,21 @@ def next_leader(
 
 @njit(cache=True, nogil=True)
 def run_laps(
-    rng: np.random.Generator, flow: RaceFlow, laps: int, yellow: Flags, winner: int, leader_of: Ints, cars: Cars
+    rng: np.random.Generator,
+    flow: RaceFlow,
+    laps: int,
+    yellow: Flags,
+    eventful: Flags,
+    winner: int,
+    leader_of: Ints,
+    cars: Cars,
 ) -> int:
     """Lead every lap and give out the fastest lap of every green one; returns the number of green laps.
 
     Off-sequence stints lie over the real order: when they end, the leader is back in front. The winner leads the
-    last lap.
+    last lap. ``eventful`` is room of the kernel's own, as ``yellow`` is long.
     """
+    mark_events(laps, cars, eventful)
     final_run = last_restart(yellow, laps)
     leader, guest, guest_until, green_laps = -1, -1, 0, 0
     for lap in range(laps):
@@ -129,9 +149,10 @@ def run_laps(
             run_weights(rng, flow, running_share(flow, lap / laps), lap, cars)
             if lap >= final_run:
                 cars.lead[winner] *= flow.closing_bonus
-        else:
+        elif eventful[lap]:
             drop_back(flow, lap, cars)
-        leader = next_leader(rng, flow, lap, leader, restart, not yellow[lap], cars)
+        if restart or not yellow[lap] or eventful[lap]:
+            leader = next_leader(rng, flow, lap, leader, restart, not yellow[lap], cars)
         if lap < guest_until and cars.trouble_lap[guest] == lap:
             guest_until = lap
         if not yellow[lap] and lap >= guest_until and rng.random() < flow.stint_rate:

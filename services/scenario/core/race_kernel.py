@@ -169,7 +169,7 @@ def run_block(rng: np.random.Generator, flow: RaceFlow, field: Field, scoring: S
     """
     cars = new_cars(field.strength.size)
     room = field.scheduled_laps + OVERTIME_LAPS
-    yellow, leader_of = np.empty(room, np.bool_), np.empty(room, np.int64)
+    yellow, eventful, leader_of = np.empty(room, np.bool_), np.empty(room, np.bool_), np.empty(room, np.int64)
     for s in range(result.ticks.shape[0]):
         laps = race_distance(rng, flow, field.scheduled_laps)
         line_up(rng, flow, field, laps, cars)
@@ -183,7 +183,7 @@ def run_block(rng: np.random.Generator, flow: RaceFlow, field: Field, scoring: S
         if cars.out[order[0]] != RUNNING:
             # Should everybody fall out, the first of them limps to the flag: a race has a winner.
             cars.out[order[0]], cars.out_lap[order[0]], cars.completed[order[0]] = RUNNING, NEVER, laps
-        green = run_laps(rng, flow, laps, yellow, order[0], leader_of, cars)
+        green = run_laps(rng, flow, laps, yellow, eventful, order[0], leader_of, cars)
         changes = count_leaders(leader_of, laps, cars)
         crashed = write_cars(scoring, order, cars, s, result)
         result.race[s, 0], result.race[s, 1], result.race[s, 2], result.race[s, 3] = laps, green, cautions, changes
