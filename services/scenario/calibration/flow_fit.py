@@ -36,10 +36,10 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 ORDER_SCALE = "order_scale"
-"""Not a coefficient of the flow: multiplies strengths and grid effect, for team days, trouble and damage add luck."""
+"""Not a coefficient of the flow: multiplies strengths and start effect, because team days and damage add luck."""
 
 BOUNDS: dict[str, tuple[float, float]] = {
-    ORDER_SCALE: (0.6, 3.0),
+    ORDER_SCALE: (0.6, 1.8),
     "accident_mean": (0.3, 12.0),
     "accident_shape": (0.5, 40.0),
     "accident_growth": (0.1, 0.92),
@@ -51,8 +51,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "grid_hold": (0.2, 5.0),
     "settle": (0.02, 3.0),
     "race_day": (0.05, 0.95),
-    "trouble_rate": (0.0, 0.4),
-    "trouble_size": (0.2, 6.0),
+    "trouble_share": (0.0, 1.0),
     "run_sd": (0.05, 1.5),
     "front_sd": (0.0, 2.5),
     "lead_sharpness": (0.2, 6.0),
@@ -68,7 +67,6 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "fast_sd": (0.05, 2.0),
     "fast_level": (-2.0, 6.0),
     "fast_leader": (0.001, 0.5),
-    "fast_fresh": (-1.0, 4.0),
 }
 """Coefficients that are fitted, and their range."""
 

@@ -12,7 +12,7 @@ from services.common.domain.errors import InvalidInput
 from services.common.domain.race import Series, TrackType
 from services.scenario.core.race_flow import RaceFlow
 
-FORMAT = 4
+FORMAT = 3
 """Layout of calibration documents that this version reads."""
 
 
@@ -137,7 +137,7 @@ _SHARES = (
     "overtime_chance",
     "shortened_chance",
     "race_day",
-    "trouble_rate",
+    "trouble_share",
     "lead_hold",
     "lead_change_rate",
     "stint_rate",
@@ -149,7 +149,7 @@ _SHARES = (
     "dominator_share",
 )
 _POSITIVE = ("accident_shape", "caution_shape", "settle")
-_ANY_SIGN = ("accident_tilt", "mechanical_slope", "start_effect", "fast_level", "fast_fresh")
+_ANY_SIGN = ("accident_tilt", "mechanical_slope", "start_effect", "fast_level")
 
 
 _LEAST_POSITIVE, _MOST, _MOST_SIGNED = 1e-3, 1_000.0, 20.0

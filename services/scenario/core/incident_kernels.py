@@ -127,13 +127,6 @@ def pace_on(lap: int, i: int, cars: Cars) -> float:
 
 
 @njit(cache=True, nogil=True)
-def score_lost(lap: int, i: int, cars: Cars) -> float:
-    """What trouble and damage have cost a car by a lap."""
-    lost = cars.setback[i] if lap >= cars.trouble_lap[i] else 0.0
-    return float(lost + (cars.damage[i] if lap >= cars.damage_lap[i] else 0.0))
-
-
-@njit(cache=True, nogil=True)
 def running_score(share: float, lap: int, i: int, cars: Cars) -> float:
     """How far in front a car runs on a lap, from its place on the grid (share 0) to its race pace (1)."""
     running = (1.0 - share) * cars.early[i] + share * pace_on(lap, i, cars) + cars.front[i]

@@ -37,11 +37,10 @@ class RaceFlow(NamedTuple):
     start_effect, grid_hold, settle
         Weight of the grid score in the result; its weight in the running order at the green flag; share of the
         race at which half the way from grid to race pace is gone.
-    race_day, trouble_rate, trouble_size, run_sd, front_sd
-        Share of a car's luck that shows all race long; chance that a car has trouble (a cut tyre, a penalty, a long
-        stop), which strikes on one lap, and the mean loss of score by it: until then, and on fast laps, the car has its
-        pace; spread of the running score from run to run; spread of how well a car suits the front that day, which
-        decides who leads but not who finishes well.
+    race_day, trouble_share, run_sd, front_sd
+        Share of a car's luck that shows all race long; of bad luck, the share that strikes on one lap (a cut tyre, a
+        penalty), before which, and on fast laps, the car has its pace; spread of the running score from run to run;
+        spread of how well a car suits the front that day, which decides who leads but not who finishes well.
     team_sd
         Standard deviation of the score that the cars of a team share on the day.
     lead_sharpness, lead_hold, lead_change_rate
@@ -52,12 +51,11 @@ class RaceFlow(NamedTuple):
         without pace takes part.
     closing_bonus, takeover_laps
         Factor on the winner's odds of leading the last run; mean laps that he leads after a late pass.
-    fast_sharpness, fast_day_sd, fast_front, fast_sd, fast_level, fast_leader, fast_fresh
-        Log odds of the fastest lap per unit of pace; their spread from car to car that day, whatever the result,
-        how that correlates with how well the car suits the front, and
+    fast_sharpness, fast_day_sd, fast_front, fast_sd, fast_level, fast_leader
+        Log odds of the fastest lap per unit of pace; their spread from car to car that day, whatever the result
+        (fresh tyres off sequence, speed before trouble), how that correlates with how well the car suits the front, and
         their spread from run to run; the level at which they flatten, so that the good share laps and the slow have
-        none; chance that the clean air gives a lap to the leader; gain in log odds of a car far
-        back after trouble or damage, from the next restart on: it takes fresh tyres at every caution.
+        none; chance that the clean air gives a lap to the leader.
     lead_lap_share, lap_step
         Share of the cars running at the end that are on the lead lap; laps lost per place behind them.
     fuel_chance, fuel_sd
@@ -87,8 +85,7 @@ class RaceFlow(NamedTuple):
     grid_hold: float
     settle: float
     race_day: float
-    trouble_rate: float
-    trouble_size: float
+    trouble_share: float
     run_sd: float
     front_sd: float
     team_sd: float
@@ -106,7 +103,6 @@ class RaceFlow(NamedTuple):
     fast_sd: float
     fast_level: float
     fast_leader: float
-    fast_fresh: float
     lead_lap_share: float
     lap_step: float
     fuel_chance: float
@@ -160,11 +156,11 @@ class Cars(NamedTuple):
     early, pace, score
         Running score at the green flag, race pace, and the score that decides the result.
     out, out_lap
-        0 running, 1 crashed, 2 failed; laps completed when it went out, ``NEVER`` otherwise.
+        0 running, 1 crashed, 2 failed; laps completed when it went out, ``STILL_RUNNING`` otherwise.
     damage, damage_lap
-        Loss of score by accidents survived, and the lap of the first of them (``NEVER`` without).
+        Loss of score by accidents survived, and the lap of the first of them.
     setback, trouble_lap
-        Loss of running score by trouble, which ``score`` holds already, and the lap of it (``NEVER`` without).
+        Loss of running score by trouble, which ``score`` holds already, and the lap that it comes on.
     completed, led, fastest
         Laps completed, led, and on which the car was the fastest.
     front, quick
@@ -192,8 +188,8 @@ class Cars(NamedTuple):
     fast: npt.NDArray[np.float64]
 
 
-NEVER = 1 << 30
-"""The lap of what does not happen to a car in a race: retirement, trouble, damage."""
+STILL_RUNNING = 1 << 30
+"""``Cars.out_lap`` of a car that has not retired."""
 
 
 class BlockResult(NamedTuple):

@@ -17,13 +17,11 @@ from services.scenario.core.incident_kernels import (
     slow_laps,
 )
 from services.scenario.core.lap_kernels import finish_order, run_laps
-from services.scenario.core.race_flow import NEVER, BlockResult, Cars, Field, RaceFlow, Scoring
+from services.scenario.core.race_flow import STILL_RUNNING, BlockResult, Cars, Field, RaceFlow, Scoring
 from services.scenario.core.scores import bent
 
 OVERTIME_LAPS = 20
 """Room for overtime after the scheduled distance."""
-LEAST_TROUBLE = 0.5
-"""Part of the mean loss by trouble that every car with trouble has; the rest is exponential."""
 NORMAL, DOMINATOR, CHAOS, FUEL_MILEAGE = 0, 1, 2, 3
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -62,21 +60,6 @@ def new_cars(n: int) -> Cars:
 
 
 @njit(cache=True, nogil=True)
-def draw_trouble(rng: np.random.Generator, flow: RaceFlow, laps: int) -> tuple[float, int]:
-    """What trouble costs a car (0 for most) and the lap that it comes on.
-
-    What costs the result is what no time is left to make good: the chance grows evenly through the race. In 12 races
-    of 2025 (lap by lap, lapraptor.com) cars that ran in the first ten for a tenth of the race, and finished beyond
-    20th, ran there for the last time at a share x of the race with a density like x**0.6 +- 0.3, at superspeedways
-    x**2.6 +- 0.5; the model takes x for all.
-    """
-    if rng.random() >= flow.trouble_rate:
-        return 0.0, NEVER
-    loss = flow.trouble_size * (LEAST_TROUBLE + (1.0 - LEAST_TROUBLE) * rng.standard_exponential())
-    return loss, int(laps * np.sqrt(rng.random()))
-
-
-@njit(cache=True, nogil=True)
 def line_up(rng: np.random.Generator, flow: RaceFlow, field: Field, laps: int, cars: Cars) -> None:
     """Put the cars on the grid and draw their day: strength, grid, the team's shock and each car's luck."""
     draw_grid(rng, field, cars.grid)
@@ -91,15 +74,16 @@ def line_up(rng: np.random.Generator, flow: RaceFlow, field: Field, laps: int, c
         base = day + bent(base, flow.score_bend)
         luck = reverse_gumbel(rng)
         cars.early[i] = flow.grid_hold * place_score
-        cars.pace[i] = base + flow.race_day * luck
-        cars.setback[i], cars.trouble_lap[i] = draw_trouble(rng, flow, laps)
-        cars.score[i] = base + luck - cars.setback[i]
+        trouble = flow.trouble_share * min(0.0, luck)
+        cars.pace[i] = base + flow.race_day * (luck - trouble)
+        cars.setback[i], cars.trouble_lap[i] = -trouble, int(rng.random() * laps)
+        cars.score[i] = base + luck
         suited = rng.standard_normal()
         cars.front[i] = flow.front_sd * suited
         apart = np.sqrt(1.0 - flow.fast_front**2) * rng.standard_normal()
         cars.quick[i] = flow.fast_day_sd * (flow.fast_front * suited + apart)
-        cars.out[i], cars.out_lap[i] = RUNNING, NEVER
-        cars.damage[i], cars.damage_lap[i] = 0.0, NEVER
+        cars.out[i], cars.out_lap[i] = RUNNING, STILL_RUNNING
+        cars.damage[i], cars.damage_lap[i] = 0.0, STILL_RUNNING
         cars.led[i], cars.fastest[i] = 0, 0
 
 
@@ -169,7 +153,7 @@ def run_block(rng: np.random.Generator, flow: RaceFlow, field: Field, scoring: S
     """
     cars = new_cars(field.strength.size)
     room = field.scheduled_laps + OVERTIME_LAPS
-    yellow, eventful, leader_of = np.empty(room, np.bool_), np.empty(room, np.bool_), np.empty(room, np.int64)
+    yellow, leader_of = np.empty(room, np.bool_), np.empty(room, np.int64)
     for s in range(result.ticks.shape[0]):
         laps = race_distance(rng, flow, field.scheduled_laps)
         line_up(rng, flow, field, laps, cars)
@@ -182,8 +166,8 @@ def run_block(rng: np.random.Generator, flow: RaceFlow, field: Field, scoring: S
         order = finish_order(flow, laps, cars)
         if cars.out[order[0]] != RUNNING:
             # Should everybody fall out, the first of them limps to the flag: a race has a winner.
-            cars.out[order[0]], cars.out_lap[order[0]], cars.completed[order[0]] = RUNNING, NEVER, laps
-        green = run_laps(rng, flow, laps, yellow, eventful, order[0], leader_of, cars)
+            cars.out[order[0]], cars.out_lap[order[0]], cars.completed[order[0]] = RUNNING, STILL_RUNNING, laps
+        green = run_laps(rng, flow, laps, yellow, order[0], leader_of, cars)
         changes = count_leaders(leader_of, laps, cars)
         crashed = write_cars(scoring, order, cars, s, result)
         result.race[s, 0], result.race[s, 1], result.race[s, 2], result.race[s, 3] = laps, green, cautions, changes

@@ -296,7 +296,7 @@ def test_slopes_see_through_curvature_and_products():
         away = values - at
         return straight @ away + np.einsum("kij,i,j->k", curved, away, away)
 
-    assert slopes(residuals, at, rng) == pytest.approx(straight)
+    assert slopes(residuals, at) == pytest.approx(straight)
 
 
 def test_least_squares_finds_a_minimum_in_noise():
@@ -304,19 +304,6 @@ def test_least_squares_finds_a_minimum_in_noise():
     design, wanted = rng.normal(size=(60, 12)), rng.normal(size=12)
     found = least_squares(lambda x: design @ (x - wanted) + rng.normal(scale=0.05, size=60), np.zeros(12), 6)
     assert found == pytest.approx(wanted, abs=0.1)
-
-
-def test_a_search_measures_again_before_it_gives_up():
-    wanted, looked_at, a_round = np.linspace(-1.0, 1.0, 9), [], 2 * 16
-
-    def residuals(values):
-        looked_at.append(tuple(values))
-        blind = len(looked_at) <= 1 + a_round + 3
-        return np.zeros(9) - wanted if blind else values - wanted
-
-    assert least_squares(residuals, np.zeros(9), 8) == pytest.approx(wanted, abs=0.05)
-    first, second = looked_at[1 : 1 + a_round], looked_at[4 + a_round : 4 + 2 * a_round]
-    assert len(set(first) & set(second)) < a_round / 2
 
 
 def test_a_handful_of_cautions_is_not_held_for_certain(races):
@@ -450,7 +437,7 @@ def test_calibration_of_a_folder_makes_a_file_that_simulates(document, tmp_path)
     ("name", "value"),
     [
         ("fast_front", 1.2),
-        ("trouble_rate", -0.1),
+        ("trouble_share", -0.1),
         ("score_bend", -0.2),
         ("accident_shape", 0.0),
         ("fast_level", np.nan),
