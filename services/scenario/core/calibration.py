@@ -150,9 +150,8 @@ _SHARES = (
 )
 _POSITIVE = ("accident_shape", "caution_shape", "settle")
 _ANY_SIGN = ("accident_tilt", "mechanical_slope", "start_effect", "fast_level")
-
-
 _LEAST_POSITIVE, _MOST, _MOST_SIGNED = 1e-3, 1_000.0, 20.0
+"""Bounds far beyond any fit: of what a kernel divides by, of the others, and of those that may be negative."""
 
 
 def _number(name: str, value: Any, low: float, high: float) -> float:
