@@ -11,6 +11,7 @@ from scipy.stats import kstest
 
 from services.common.domain.race import TrackType
 from services.scenario.calibration.moments import compare_moments, known_alike
+from services.scenario.calibration.race_statistics import INDEX
 from services.scenario.evaluation.backtest import EVENTS, LEVELS, MODEL, RaceScore
 from services.scenario.evaluation.scores import reliability
 
@@ -20,6 +21,14 @@ PIT_BINS = 10
 N_BOOTSTRAP = 400
 N_TRUTHS = 200
 """Simulated histories that are taken for the real one to see how many moments a true model meets."""
+SCATTER = {
+    "order": ("favourites_finish", "favourites_top10", "outsiders_last8", "start_finish"),
+    "laps led": ("top1_led", "winner_led", "leaders", "led_by_top5", "led_by_first_five", "led_from_21st"),
+    "fastest laps": ("fastest_top1", "fastest_top3", "fastest_drivers", "fastest_by_top5", "fastest_by_21st_on"),
+    "best points": ("best_ticks", "best6_ticks"),
+    "incidents": ("dnf", "crash", "cautions", "fastest_share"),
+}
+"""Statistics of a race, by what they tell of, whose distance from the expected ones is looked at."""
 _EDGES = {"win": (0.0, 0.01, 0.03, 0.06, 0.1, 0.15, 1.0), "top5": (0.0, 0.05, 0.1, 0.2, 0.3, 0.45, 1.0)}
 _TOP10_EDGES = (0.0, 0.1, 0.2, 0.3, 0.45, 0.6, 1.0)
 
@@ -30,7 +39,9 @@ def backtest_report(scores: Sequence[RaceScore], *, seed: int = 11) -> dict[str,
     ``overall``, ``without_superspeedways`` and one entry per track type hold: number of races; mean Spearman
     correlation, log score over uniform, CRPS, energy and variogram score by forecast with standard errors;
     ``crps_skill`` against the best baseline; coverage; PIT histogram; reliability; hindsight, and the p-value of the
-    test that its places are uniform; moments, and how many of them would agree by the same test if the model were true.
+    test that its places are uniform; ``scatter``: squared distance of statistics of races from what was expected, in
+    units of the simulated variance (1 is right); moments, and how many of them would agree by the same test if the
+    model were true.
     """
     rng = np.random.default_rng(seed)
     groups: dict[str, list[RaceScore]] = {
@@ -60,6 +71,7 @@ def _group(scores: Sequence[RaceScore], rng: np.random.Generator) -> dict[str, A
         "hindsight_pit": _mean([one.hindsight_pit for one in scores], rng),
         "hindsight_histogram": _histogram(np.array([one.hindsight_pit for one in scores])),
         "hindsight_ks_p": _uniform_p([one.hindsight_pit for one in scores]),
+        "scatter": {name: _mean(_squared_distances(scores, names), rng) for name, names in SCATTER.items()},
         "moments": _moments(scores, rng),
         "moments_if_true": _moments_if_true(scores, rng),
     }
@@ -110,6 +122,19 @@ def _uniform_p(places: Sequence[float]) -> float | None:
     """p-value of the Kolmogorov-Smirnov test that places in [0, 1] are uniform; None when nothing is known."""
     known = np.array([place for place in places if np.isfinite(place)])
     return float(kstest(known, "uniform").pvalue) if known.size else None
+
+
+def _squared_distances(scores: Sequence[RaceScore], names: Sequence[str]) -> list[float]:
+    """Mean over some statistics of the squared standardised distance of the real from the simulated, per race."""
+    columns = [INDEX[name] for name in names]
+    return [_squared_distance(one.real_statistics[columns], one.simulated_statistics[:, columns]) for one in scores]
+
+
+def _squared_distance(real: Floats, simulated: Floats) -> float:
+    spread = simulated.std(axis=0)
+    known = np.isfinite(real) & (spread > 0)
+    distances = (real[known] - simulated.mean(axis=0)[known]) / spread[known]
+    return float((distances**2).mean()) if known.any() else float("nan")
 
 
 def _reliability(scores: Sequence[RaceScore], event: str) -> dict[str, Any]:

@@ -128,6 +128,7 @@ def test_backtest_of_a_folder_gives_every_table(tmp_path):
     low = [dataclasses.replace(one, hindsight_pit=place) for one, place in zip(scores, places, strict=True)]
     # Their distribution function is 0.92 off at 0.08; the unknown place does not count.
     assert backtest_report(low)["groups"]["overall"]["hindsight_ks_p"] < 1e-6
+    assert set(overall["scatter"]) == {"order", "laps led", "fastest laps", "best points", "incidents"}
     assert {"short", "intermediate", "superspeedway"} <= set(report["groups"])
     names = {item["name"] for item in overall["moments"]}
     # Even races that the model made itself do not meet all of its moments by a test of one in twenty.
@@ -144,6 +145,20 @@ def test_backtest_of_a_folder_gives_every_table(tmp_path):
     } <= names
 
 
+def test_scatter_is_the_squared_distance_in_simulated_variances(tmp_path):
+    write_history(tmp_path / "h", range(2018, 2022))
+    scores = backtest(tmp_path / "h", (2021, 2021), settings=QUICK_BACKTEST)
+
+    def scatter(standing_for):
+        taken = [dataclasses.replace(one, real_statistics=standing_for(one.simulated_statistics)) for one in scores]
+        return backtest_report(taken)["groups"]["overall"]["scatter"]
+
+    twice = scatter(lambda rows: rows.mean(axis=0) + 2.0 * rows.std(axis=0))
+    assert [entry["mean"] for entry in twice.values()] == pytest.approx([4.0] * 5)
+    nothing_known = scatter(lambda rows: np.full(rows.shape[1], np.nan))
+    assert set(nothing_known.values()) == {None}
+
+
 def test_backtest_of_results_alone_scores_orders_and_leaves_points_out(tmp_path):
     write_history(tmp_path / "h", range(2018, 2021), series="xfinity")
     for path in (tmp_path / "h").glob("*.csv*"):
@@ -154,6 +169,8 @@ def test_backtest_of_results_alone_scores_orders_and_leaves_points_out(tmp_path)
     assert overall["crps"] == {}
     assert overall["crps_skill"] is None
     assert overall["hindsight_ks_p"] is None
+    assert overall["scatter"]["best points"] is None
+    assert overall["scatter"]["order"]["mean"] > 0
     assert {"dnf_rate", "leaders", "top1_led"} <= {item["name"] for item in overall["moments"]}
     assert "best_points" not in {item["name"] for item in overall["moments"]}
 

@@ -36,6 +36,8 @@ def group(new, points=True):
         "reliability": {"win": {"forecast": (0.031, 0.42), "observed": (0.052, 0.37), "counts": (61, 17)}},
         "teammate_correlation": {"real": 0.068, "real_se": 0.03, "simulated": 0.083} if points else None,
         "hindsight_pit": next(new) if points else None,
+        "hindsight_ks_p": 0.237 if points else None,
+        "scatter": {"order": next(new), "laps led": next(new), "best points": next(new) if points else None},
         "moments": [
             {"name": "leaders", "real": 9.1, "low": 8.2, "high": 9.9, "simulated": 12.4, "agrees": False},
             {"name": "dnf_rate", "real": 0.15, "low": 0.1, "high": 0.2, "simulated": 0.16, "agrees": True},
@@ -59,6 +61,7 @@ def test_every_figure_of_a_backtest_is_shown(capsys):
     assert [mean for mean in means(groups) if f"{mean:.3f} +- 0.500" not in told] == []
     assert told.count("5 15 10 10 10 10 10 10 10 10") == 2
     assert "0.068 +- 0.030, 0.083" in told
+    assert told.count("0.24 ") == 2
     rows = [" ".join(line.split()) for line in told.splitlines()]
     assert told.count("1.9, 1 or more") == 2
     assert "win 3.10 5.20 61" in rows

@@ -18,6 +18,8 @@ _SCORES = {
 _POOLED = ("overall", "without_superspeedways")
 """Groups that put track types together: their moments are those of no kind of race."""
 
+_UNIFORM = "best lineup, p"
+
 Groups = Mapping[str, Mapping[str, Any]]
 
 
@@ -27,6 +29,7 @@ def print_backtest(report: Mapping[str, Any]) -> None:
     _print_overview(f"Walk-forward, seasons {', '.join(map(str, report['seasons']))}", groups)
     _print_forecasts(groups)
     _print_calibration(groups)
+    _print_scatter(groups)
     _print_reliability(groups["overall"]["reliability"])
     for name, group in groups.items():
         if name not in _POOLED:
@@ -109,6 +112,21 @@ def _print_calibration(groups: Groups) -> None:
     )
     title = "Points: what their intervals hold, their PIT, the correlation of teammates"
     print_table(title, columns, rows, narrow=columns[:4])
+
+
+def _print_scatter(groups: Groups) -> None:
+    about = list(next(iter(groups.values()))["scatter"])
+    rows = [
+        (name, *(_figure(group["scatter"][what]) for what in about), _chance(group["hindsight_ks_p"]))
+        for name, group in groups.items()
+    ]
+    title = "Squared distance of races from what was expected, in simulated variances: 1 is right, more is more scatter"
+    print_table(title, ("races of", *about, _UNIFORM), rows, narrow=("races of", *about))
+    output.print(f"{_UNIFORM}: of the Kolmogorov-Smirnov test that places of the best lineup in hindsight are uniform")
+
+
+def _chance(p: float | None) -> str:
+    return "-" if p is None else f"{p:.2f}"
 
 
 def _shares(counts: Sequence[int]) -> str:
