@@ -35,18 +35,27 @@ def crps(samples: Floats, observed: Floats) -> Floats:
     return np.asarray(np.abs(ordered - observed).mean(axis=0) - spread, dtype=np.float64)
 
 
-def inside_interval(samples: Floats, observed: Floats, level: float, rng: np.random.Generator) -> Floats:
-    """1 where the observation lies in the central interval, by the randomised PIT so that atoms count right."""
-    value = randomised_pit(samples, observed, rng)
-    edge = 0.5 * (1.0 - level)
-    return np.asarray((value >= edge) & (value <= 1.0 - edge), dtype=np.float64)
+def inside_interval(samples: Floats, observed: Floats, level: float) -> Floats:
+    """Chance that the randomised PIT lies in the central interval, so that atoms count right; shape (n_cars,).
+
+    0 or 1 but for observations whose atom holds an end of the interval.
+    """
+    below, equal = _below_and_equal(samples, observed)
+    low, high = 0.5 * (1.0 - level), 0.5 * (1.0 + level)
+    overlap = np.minimum(below + equal, high) - np.maximum(below, low)
+    inside = ((below >= low) & (below <= high)).astype(np.float64)
+    return np.asarray(np.divide(np.maximum(overlap, 0.0), equal, out=inside, where=equal > 0))
 
 
 def randomised_pit(samples: Floats, observed: Floats, rng: np.random.Generator) -> Floats:
     """``P(X < y) + V P(X = y)`` with V uniform, per column: uniform when the forecast is calibrated."""
-    below = (samples < observed - 1e-9).mean(axis=0)
-    equal = (np.abs(samples - observed) <= 1e-9).mean(axis=0)
+    below, equal = _below_and_equal(samples, observed)
     return np.asarray(below + rng.random(observed.size) * equal, dtype=np.float64)
+
+
+def _below_and_equal(samples: Floats, observed: Floats) -> tuple[Floats, Floats]:
+    """Shares of the samples below and at the observation; each of shape (n_cars,)."""
+    return (samples < observed - 1e-9).mean(axis=0), (np.abs(samples - observed) <= 1e-9).mean(axis=0)
 
 
 def energy_score(samples: Floats, observed: Floats) -> float:

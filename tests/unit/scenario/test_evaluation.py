@@ -64,7 +64,20 @@ def test_pit_of_a_calibrated_discrete_forecast_is_uniform():
     ]
     assert kstest(values, "uniform").pvalue > 0.001
     samples, observed = rng.normal(size=(1_000, 4_000)), rng.normal(size=4_000)
-    assert inside_interval(samples, observed, 0.8, rng).mean() == pytest.approx(0.8, abs=0.03)
+    assert inside_interval(samples, observed, 0.8).mean() == pytest.approx(0.8, abs=0.03)
+
+
+def test_an_interval_holds_what_the_randomised_pit_puts_into_it():
+    rng = np.random.default_rng(3)
+    samples = rng.integers(0, 6, (400, 50)).astype(np.float64)
+    observed = rng.integers(-1, 7, 50).astype(np.float64)
+    places = np.array([randomised_pit(samples, observed, rng) for _ in range(4_000)])
+    for level in (0.5, 0.8):
+        drawn = (np.abs(places - 0.5) <= 0.5 * level).mean(axis=0)
+        assert inside_interval(samples, observed, level) == pytest.approx(drawn, abs=0.035)
+    # Without atoms it is yes or no.
+    held = inside_interval(np.arange(100.0)[:, None] + 0.5, np.array([5.0, 15.0, 85.0, 95.0]), 0.8)
+    assert held.tolist() == [0.0, 1.0, 1.0, 0.0]
 
 
 def test_attrition_probabilities_sum_to_one_and_last_place_follows_worth():
