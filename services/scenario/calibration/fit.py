@@ -201,13 +201,12 @@ def _check_enough(
 
 def track_document(fit: TrackFit, past: Sequence[KnownRace]) -> dict[str, Any]:
     """Coefficients of a track type as they stand in the calibration file."""
-    scale = fit.flow.order_scale
-    rating, track_type, finish, practice = (round(scale * float(value), 4) for value in fit.order.weights)
-    flow = fit.flow.flow._replace(start_effect=scale * fit.order.start_effect, score_bend=fit.order.bend / scale)
+    rating, track_type, finish, practice = (round(float(value), 4) for value in fit.order.weights)
+    flow = fit.flow.flow._replace(start_effect=fit.order.start_effect, score_bend=fit.order.bend)
     spread = [fit.order.strength(known.signals).std() for known in past[-72:]]
     return {
         "flow": {name: round(float(value), 4) for name, value in flow._asdict().items()},
-        "skill_score": round(scale * float(np.mean(spread)), 4),
+        "skill_score": round(float(np.mean(spread)), 4),
         "form_weights": {"rating": rating, "track_type": track_type, "finish": finish, "practice": practice},
     }
 
@@ -258,12 +257,11 @@ def _team_sd(
 
     def build(known: KnownRace, team_sd: float) -> Any:
         kind = known.race.track_type
-        fitted = flows[kind]
-        return race_input(known, orders[kind], fitted.flow._replace(team_sd=team_sd), fitted.order_scale)
+        return race_input(known, orders[kind], flows[kind].flow._replace(team_sd=team_sd))
 
     return fit_team_sd(newest, build, workers=settings.flow.workers)
 
 
 def _with_team_sd(fit: FlowFit, team_sd: float | None) -> FlowFit:
     flow = fit.flow if team_sd is None else fit.flow._replace(team_sd=team_sd)
-    return FlowFit(flow, fit.order_scale, fit.names, fit.real, fit.simulated, fit.tolerance)
+    return FlowFit(flow, fit.names, fit.real, fit.simulated, fit.tolerance)

@@ -11,6 +11,8 @@ from services.common.domain.race import TrackType
 from services.scenario.core.race_flow import RaceFlow
 
 _OVAL = RaceFlow(
+    race_spread=0.5,
+    sharpness=1.0,
     accident_mean=3.5,
     accident_shape=6.0,
     accident_single=0.4,
@@ -31,7 +33,8 @@ _OVAL = RaceFlow(
     grid_hold=1.2,
     settle=0.3,
     race_day=0.5,
-    trouble_share=0.5,
+    trouble_rate=0.1,
+    trouble_size=2.5,
     run_sd=0.5,
     front_sd=0.3,
     team_sd=0.3,
@@ -49,6 +52,7 @@ _OVAL = RaceFlow(
     fast_sd=0.6,
     fast_level=3.0,
     fast_leader=0.1,
+    fast_fresh=0.5,
     lead_lap_share=0.59,
     lap_step=0.3,
     fuel_chance=0.15,

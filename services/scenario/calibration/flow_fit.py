@@ -35,11 +35,8 @@ from services.scenario.core.simulate import SimulationInput, simulate_block
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-ORDER_SCALE = "order_scale"
-"""Not a coefficient of the flow: multiplies strengths and start effect, because team days and damage add luck."""
-
 BOUNDS: dict[str, tuple[float, float]] = {
-    ORDER_SCALE: (0.6, 1.8),
+    "sharpness": (0.6, 3.0),
     "accident_mean": (0.3, 12.0),
     "accident_shape": (0.5, 40.0),
     "accident_growth": (0.1, 0.92),
@@ -51,7 +48,8 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "grid_hold": (0.2, 5.0),
     "settle": (0.02, 3.0),
     "race_day": (0.05, 0.95),
-    "trouble_share": (0.0, 1.0),
+    "trouble_rate": (0.0, 0.4),
+    "trouble_size": (0.2, 6.0),
     "run_sd": (0.05, 1.5),
     "front_sd": (0.0, 2.5),
     "lead_sharpness": (0.2, 6.0),
@@ -67,6 +65,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "fast_sd": (0.05, 2.0),
     "fast_level": (-2.0, 6.0),
     "fast_leader": (0.001, 0.5),
+    "fast_fresh": (-1.0, 4.0),
 }
 """Coefficients that are fitted, and their range."""
 
@@ -91,7 +90,7 @@ class FlowFitSettings:
     n_scenarios
         Scenarios per race and trial.
     max_rounds
-        Linearisations of the moments, of 67 trials each.
+        Linearisations of the moments, each of two trials per run of the screening design and three steps.
     pull
         Weight of the pull to the starting values, in units of the scale.
     """
@@ -107,22 +106,21 @@ class FlowFitSettings:
 
 @dataclass(frozen=True, eq=False)
 class FlowFit:
-    """The fitted flow, the factor on strengths, and what it came from: moments real, simulated and tolerated."""
+    """The fitted flow and what it came from: moments real, simulated and tolerated."""
 
     flow: RaceFlow
-    order_scale: float
     names: tuple[str, ...]
     real: Floats
     simulated: Floats
     tolerance: Floats
 
 
-def race_input(known: KnownRace, fit: OrderFit, flow: RaceFlow, order_scale: float) -> SimulationInput:
+def race_input(known: KnownRace, fit: OrderFit, flow: RaceFlow) -> SimulationInput:
     """A historic race as it is simulated: DraftKings' rules, form as known before it."""
     race = known.race
     return SimulationInput(
-        flow=flow._replace(start_effect=order_scale * fit.grid_effect(race), score_bend=fit.bend / order_scale),
-        strength=order_scale * fit.strength(known.signals),
+        flow=flow._replace(start_effect=fit.grid_effect(race), score_bend=fit.bend),
+        strength=fit.strength(known.signals),
         start=race.start,
         team=race.team_index,
         scheduled_laps=race.scheduled_laps,
@@ -168,29 +166,29 @@ def fit_flow(
     dispersion = _dispersion(known)
     known = known[-settings.max_races :]
     if begin is not None:
-        start = start._replace(**{name: getattr(begin.flow, name) for name in BOUNDS if name != ORDER_SCALE})
+        start = start._replace(**{name: getattr(begin.flow, name) for name in BOUNDS})
     weights = race_weights(len(known), settings.half_life_races)
     weights *= [1.0 if item.race.qualified else settings.unqualified_weight for item in known]
     ranks = [favourite_ranks(item, fit) for item in known]
     target = _Target(known, ranks, weights, dispersion)
 
-    def simulated(values: Floats) -> Floats:
+    def simulated(flow: RaceFlow) -> Floats:
         checkpoint()
-        flow, scale = _unpack(values, start)
-        inputs = [race_input(item, fit, flow, scale) for item in known]
+        inputs = [race_input(item, fit, flow) for item in known]
         blocks = simulate_races(inputs, settings.n_scenarios, seed=SEED, workers=settings.workers)
         rows = [simulated_statistics(block, rank).mean(axis=0) for block, rank in zip(blocks, ranks, strict=True)]
         return target.moments(np.array(rows))
 
-    origin = _pack(start, begin.order_scale if begin else 1.0)
+    origin = _pack(start)
 
     def residuals(values: Floats) -> Floats:
-        gap = np.clip((simulated(values) - target.real) / target.tolerance, -_MAX_GAP, _MAX_GAP)
+        # Races of one character: with the spread the fit would be noisier, and sharpen itself to make up for it.
+        moments = simulated(_unpack(values, start)._replace(race_spread=0.0))
+        gap = np.clip((moments - target.real) / target.tolerance, -_MAX_GAP, _MAX_GAP)
         return np.concatenate([gap, settings.pull * (values - origin)])
 
-    found = least_squares(residuals, origin, settings.max_rounds)
-    flow, scale = _unpack(found, start)
-    return FlowFit(flow, scale, target.names, target.real, simulated(found), target.tolerance)
+    flow = _unpack(least_squares(residuals, origin, settings.max_rounds), start)
+    return FlowFit(flow, target.names, target.real, simulated(flow), target.tolerance)
 
 
 def _dispersion(known: Sequence[KnownRace]) -> dict[str, float]:
@@ -237,18 +235,17 @@ class _Target:
         return np.nan_to_num(moment_values(self.names, known_alike(self._rows, rows), self._weights))
 
 
-def _pack(flow: RaceFlow, scale: float) -> Floats:
+def _pack(flow: RaceFlow) -> Floats:
     """Coefficients on the whole line: the logit of their place in the range."""
-    values = [scale if name == ORDER_SCALE else float(getattr(flow, name)) for name in BOUNDS]
+    values = [float(getattr(flow, name)) for name in BOUNDS]
     shares = [(value - low) / (high - low) for value, (low, high) in zip(values, BOUNDS.values(), strict=True)]
     clipped = np.clip(shares, 0.01, 0.99)
     return np.asarray(np.log(clipped / (1.0 - clipped)), dtype=np.float64)
 
 
-def _unpack(values: Floats, start: RaceFlow) -> tuple[RaceFlow, float]:
+def _unpack(values: Floats, start: RaceFlow) -> RaceFlow:
     shares = 1.0 / (1.0 + np.exp(-np.clip(values, -6.0, 6.0)))
     named = {
         name: low + share * (high - low) for (name, (low, high)), share in zip(BOUNDS.items(), shares, strict=True)
     }
-    scale = float(named.pop(ORDER_SCALE))
-    return start._replace(**{name: float(value) for name, value in named.items()}), scale
+    return start._replace(**{name: float(value) for name, value in named.items()})

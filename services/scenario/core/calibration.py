@@ -12,7 +12,7 @@ from services.common.domain.errors import InvalidInput
 from services.common.domain.race import Series, TrackType
 from services.scenario.core.race_flow import RaceFlow
 
-FORMAT = 3
+FORMAT = 5
 """Layout of calibration documents that this version reads."""
 
 
@@ -48,7 +48,10 @@ class FormWeights:
 
 @dataclass(frozen=True)
 class TrackCalibration:
-    """Race flow of a track type, the score that one standard deviation of skill is worth, and the weights of form."""
+    """Race flow of a track type, the score that one standard deviation of skill is worth, and the weights of form.
+
+    Scores are those of the order model, before the sharpness of the flow.
+    """
 
     flow: RaceFlow
     skill_score: float
@@ -129,6 +132,7 @@ def calibration_from_document(document: Mapping[str, Any]) -> Calibration:
 
 
 _SHARES = (
+    "race_spread",
     "accident_single",
     "accident_growth",
     "accident_late",
@@ -137,7 +141,7 @@ _SHARES = (
     "overtime_chance",
     "shortened_chance",
     "race_day",
-    "trouble_share",
+    "trouble_rate",
     "lead_hold",
     "lead_change_rate",
     "stint_rate",
@@ -148,8 +152,8 @@ _SHARES = (
     "fuel_chance",
     "dominator_share",
 )
-_POSITIVE = ("accident_shape", "caution_shape", "settle")
-_ANY_SIGN = ("accident_tilt", "mechanical_slope", "start_effect", "fast_level")
+_POSITIVE = ("accident_shape", "caution_shape", "settle", "closing_bonus")
+_ANY_SIGN = ("accident_tilt", "mechanical_slope", "start_effect", "fast_level", "fast_fresh")
 _LEAST_POSITIVE, _MOST, _MOST_SIGNED = 1e-3, 1_000.0, 20.0
 """Bounds far beyond any fit: of what a kernel divides by, of the others, and of those that may be negative."""
 

@@ -15,6 +15,8 @@ GREEN_TRIES = 8
 """Draws of a lap for a caution before it may fall into another one."""
 DAMAGE_PACE = 0.5
 """Share of the score lost by damage that is pace; the rest is laps lost in the pits."""
+QUALIFYING = 1.5
+"""How much more strengths count in qualifying than in the race."""
 RUNNING, CRASHED, FAILED = 0, 1, 2
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -30,7 +32,7 @@ def reverse_gumbel(rng: np.random.Generator) -> float:
 
 
 @njit(cache=True, nogil=True)
-def draw_grid(rng: np.random.Generator, field: Field, grid: Ints) -> None:
+def draw_grid(rng: np.random.Generator, flow: RaceFlow, field: Field, grid: Ints) -> None:
     """Fill ``grid`` with places 1 .. n: those known, and open places in the order of a simulated qualifying."""
     n = field.start.size
     taken = np.zeros(n + 1, np.bool_)
@@ -39,7 +41,7 @@ def draw_grid(rng: np.random.Generator, field: Field, grid: Ints) -> None:
         grid[i] = field.start[i]
         taken[grid[i]] = True
         if grid[i] == 0:
-            score[i] = 1.5 * field.strength[i] + reverse_gumbel(rng)
+            score[i] = QUALIFYING * flow.sharpness * field.strength[i] + reverse_gumbel(rng)
     place = 1
     for _ in range(n):
         best = np.argmax(score)
@@ -124,6 +126,13 @@ def running_share(flow: RaceFlow, fraction: float) -> float:
 def pace_on(lap: int, i: int, cars: Cars) -> float:
     """Race pace of a car on a lap, less what damage has cost it by then."""
     return cars.pace[i] - (DAMAGE_PACE * cars.damage[i] if lap >= cars.damage_lap[i] else 0.0)
+
+
+@njit(cache=True, nogil=True)
+def score_lost(lap: int, i: int, cars: Cars) -> float:
+    """What trouble and damage have cost a car by a lap."""
+    lost = cars.setback[i] if lap >= cars.trouble_lap[i] else 0.0
+    return float(lost + (cars.damage[i] if lap >= cars.damage_lap[i] else 0.0))
 
 
 @njit(cache=True, nogil=True)

@@ -6,12 +6,15 @@ import numpy as np
 import numpy.typing as npt
 
 from services.common.jit import njit
-from services.scenario.core.incident_kernels import RUNNING, pace_on, running_score, running_share
-from services.scenario.core.race_flow import Cars, RaceFlow
+from services.scenario.core.incident_kernels import RUNNING, pace_on, running_score, running_share, score_lost
+from services.scenario.core.race_flow import Cars, LapSheet, RaceFlow
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
+
+LEAST_LOG, MOST_LOG = -200.0, 60.0
+"""Bounds of the logs of weights, so that a car that runs always has one, and sums stay finite."""
 
 
 @njit(cache=True, nogil=True)
@@ -40,6 +43,12 @@ def finish_order(flow: RaceFlow, laps: int, cars: Cars) -> Ints:
 
 
 @njit(cache=True, nogil=True)
+def weight_of(log_weight: float) -> float:
+    """A weight from its log, within the bounds."""
+    return float(np.exp(min(MOST_LOG, max(LEAST_LOG, log_weight))))
+
+
+@njit(cache=True, nogil=True)
 def run_weights(rng: np.random.Generator, flow: RaceFlow, share: float, lap: int, cars: Cars) -> None:
     """Weights of leading and cumulated weights of the fastest lap for the green run that begins on ``lap``."""
     total = 0.0
@@ -48,10 +57,12 @@ def run_weights(rng: np.random.Generator, flow: RaceFlow, share: float, lap: int
         if cars.out_lap[i] > lap:
             noise = rng.standard_normal()
             running = running_score(share, lap, i, cars) + flow.run_sd * noise
-            cars.lead[i] = np.exp(min(60.0, flow.lead_sharpness * running))
+            cars.lead[i] = weight_of(flow.lead_sharpness * running)
             spread = cars.quick[i] + flow.fast_sd * (0.5 * noise + rng.standard_normal())
-            pace = pace_on(lap, i, cars)
-            speed = np.exp(min(60.0, flow.fast_sharpness * pace + spread))
+            lost = score_lost(lap, i, cars)
+            if lost > 0.0:
+                spread -= flow.fast_fresh * np.expm1(-lost)
+            speed = weight_of(flow.fast_sharpness * pace_on(lap, i, cars) + spread)
             total += speed / (1.0 + speed * np.exp(-flow.fast_level))
         cars.fast[i] = total
 
@@ -82,31 +93,55 @@ def draw_off_sequence(rng: np.random.Generator, flow: RaceFlow, weights: Floats)
 
 
 @njit(cache=True, nogil=True)
-def next_leader(rng: np.random.Generator, flow: RaceFlow, lap: int, leader: int, restart: bool, cars: Cars) -> int:
+def trouble_leaves(flow: RaceFlow, i: int, cars: Cars) -> float:
+    """Share of its odds of leading that trouble leaves a car."""
+    return float(np.exp(-flow.lead_sharpness * cars.setback[i]))
+
+
+@njit(cache=True, nogil=True)
+def mark_events(laps: int, cars: Cars, eventful: Flags) -> None:
+    """Mark the laps on which a car retires or has trouble."""
+    eventful[:laps] = False
+    for i in range(cars.out_lap.size):
+        for lap in (cars.out_lap[i], cars.trouble_lap[i]):
+            if lap < laps:
+                eventful[lap] = True
+
+
+@njit(cache=True, nogil=True)
+def drop_back(flow: RaceFlow, lap: int, cars: Cars) -> None:
+    """Take trouble and retirements of a lap within a run into the weights of leading."""
+    for i in range(cars.lead.size):
+        if cars.out_lap[i] <= lap:
+            cars.lead[i] = 0.0
+        elif cars.trouble_lap[i] == lap:
+            cars.lead[i] = max(cars.lead[i] * trouble_leaves(flow, i, cars), weight_of(LEAST_LOG))
+
+
+@njit(cache=True, nogil=True)
+def next_leader(
+    rng: np.random.Generator, flow: RaceFlow, lap: int, leader: int, restart: bool, green: bool, cars: Cars
+) -> int:
     """The leader of a lap: the one before, unless a restart, a pass, his trouble or retirement takes the lead away."""
-    if leader < 0:
+    if leader < 0 or cars.out_lap[leader] <= lap:
         return draw_car(rng, cars.lead)
-    if cars.out_lap[leader] <= lap:
-        cars.lead[leader] = 0.0
+    if cars.trouble_lap[leader] == lap and rng.random() >= trouble_leaves(flow, leader, cars):
         return draw_car(rng, cars.lead)
-    if cars.trouble_lap[leader] == lap:
-        kept = np.exp(-flow.lead_sharpness * cars.setback[leader])
-        cars.lead[leader] *= kept
-        if rng.random() >= kept:
-            return draw_car(rng, cars.lead)
+    if not green:
+        return leader
     chance = 1.0 - flow.lead_hold if restart else flow.lead_change_rate
     return draw_car(rng, cars.lead) if rng.random() < chance else leader
 
 
 @njit(cache=True, nogil=True)
-def run_laps(
-    rng: np.random.Generator, flow: RaceFlow, laps: int, yellow: Flags, winner: int, leader_of: Ints, cars: Cars
-) -> int:
+def run_laps(rng: np.random.Generator, flow: RaceFlow, laps: int, sheet: LapSheet, winner: int, cars: Cars) -> int:
     """Lead every lap and give out the fastest lap of every green one; returns the number of green laps.
 
-    Off-sequence stints lie over the real order: when they end, the leader is back in front. The winner leads the
-    last lap.
+    Reads the yellow laps of the sheet and fills the rest of it. Off-sequence stints lie over the real order: when they
+    end, the leader is back in front. The winner leads the last lap.
     """
+    yellow, eventful, leader_of = sheet
+    mark_events(laps, cars, eventful)
     final_run = last_restart(yellow, laps)
     leader, guest, guest_until, green_laps = -1, -1, 0, 0
     for lap in range(laps):
@@ -115,8 +150,12 @@ def run_laps(
             run_weights(rng, flow, running_share(flow, lap / laps), lap, cars)
             if lap >= final_run:
                 cars.lead[winner] *= flow.closing_bonus
-        if restart or not yellow[lap] or cars.out_lap[leader] <= lap or cars.trouble_lap[leader] == lap:
-            leader = next_leader(rng, flow, lap, leader, restart, cars)
+        elif eventful[lap]:
+            drop_back(flow, lap, cars)
+        if restart or not yellow[lap] or eventful[lap]:
+            leader = next_leader(rng, flow, lap, leader, restart, not yellow[lap], cars)
+        if lap < guest_until and cars.trouble_lap[guest] == lap:
+            guest_until = lap
         if not yellow[lap] and lap >= guest_until and rng.random() < flow.stint_rate:
             guest = draw_off_sequence(rng, flow, cars.lead)
             guest_until = lap + 1 + int(flow.stint_laps * rng.standard_exponential())

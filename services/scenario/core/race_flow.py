@@ -13,6 +13,12 @@ class RaceFlow(NamedTuple):
 
     Attributes
     ----------
+    race_spread
+        How much races of the type differ from each other: standard deviation of the logs, log odds or levels of the
+        coefficients that ``race_character`` names.
+    sharpness
+        How much strength and grid effect count, in qualifying too; above 1 as a rule, for team days, trouble and damage
+        add luck that the noise of the order model holds already.
     accident_mean, accident_shape
         Accidents per race: Poisson with a gamma-distributed mean of this mean and shape, so the variance is
         ``mean + mean**2 / shape``.
@@ -35,12 +41,13 @@ class RaceFlow(NamedTuple):
         How much less a step of the expected score counts among the good, where luck decides more, than among the slow:
         see ``scores.bent``.
     start_effect, grid_hold, settle
-        Weight of the grid score in the result; its weight in the running order at the green flag; share of the
-        race at which half the way from grid to race pace is gone.
-    race_day, trouble_share, run_sd, front_sd
-        Share of a car's luck that shows all race long; of bad luck, the share that strikes on one lap (a cut tyre, a
-        penalty), before which, and on fast laps, the car has its pace; spread of the running score from run to run;
-        spread of how well a car suits the front that day, which decides who leads but not who finishes well.
+        Weight of the grid score in the result, before sharpness; its weight in the running order at the green flag;
+        share of the race at which half the way from grid to race pace is gone.
+    race_day, trouble_rate, trouble_size, run_sd, front_sd
+        Share of a car's luck that shows all race long; chance that a car has trouble (a cut tyre, a penalty, a long
+        stop), which strikes on one lap, and the mean loss of score by it: until then, and on fast laps, the car has its
+        pace; spread of the running score from run to run; spread of how well a car suits the front that day, which
+        decides who leads but not who finishes well.
     team_sd
         Standard deviation of the score that the cars of a team share on the day.
     lead_sharpness, lead_hold, lead_change_rate
@@ -51,11 +58,12 @@ class RaceFlow(NamedTuple):
         without pace takes part.
     closing_bonus, takeover_laps
         Factor on the winner's odds of leading the last run; mean laps that he leads after a late pass.
-    fast_sharpness, fast_day_sd, fast_front, fast_sd, fast_level, fast_leader
-        Log odds of the fastest lap per unit of pace; their spread from car to car that day, whatever the result
-        (fresh tyres off sequence, speed before trouble), how that correlates with how well the car suits the front, and
+    fast_sharpness, fast_day_sd, fast_front, fast_sd, fast_level, fast_leader, fast_fresh
+        Log odds of the fastest lap per unit of pace; their spread from car to car that day, whatever the result,
+        how that correlates with how well the car suits the front, and
         their spread from run to run; the level at which they flatten, so that the good share laps and the slow have
-        none; chance that the clean air gives a lap to the leader.
+        none; chance that the clean air gives a lap to the leader; gain in log odds of a car far
+        back after trouble or damage, from the next restart on: it takes fresh tyres at every caution.
     lead_lap_share, lap_step
         Share of the cars running at the end that are on the lead lap; laps lost per place behind them.
     fuel_chance, fuel_sd
@@ -65,6 +73,8 @@ class RaceFlow(NamedTuple):
         dominates.
     """
 
+    race_spread: float
+    sharpness: float
     accident_mean: float
     accident_shape: float
     accident_single: float
@@ -85,7 +95,8 @@ class RaceFlow(NamedTuple):
     grid_hold: float
     settle: float
     race_day: float
-    trouble_share: float
+    trouble_rate: float
+    trouble_size: float
     run_sd: float
     front_sd: float
     team_sd: float
@@ -103,6 +114,7 @@ class RaceFlow(NamedTuple):
     fast_sd: float
     fast_level: float
     fast_leader: float
+    fast_fresh: float
     lead_lap_share: float
     lap_step: float
     fuel_chance: float
@@ -156,11 +168,11 @@ class Cars(NamedTuple):
     early, pace, score
         Running score at the green flag, race pace, and the score that decides the result.
     out, out_lap
-        0 running, 1 crashed, 2 failed; laps completed when it went out, ``STILL_RUNNING`` otherwise.
+        0 running, 1 crashed, 2 failed; laps completed when it went out, ``NEVER`` otherwise.
     damage, damage_lap
-        Loss of score by accidents survived, and the lap of the first of them.
+        Loss of score by accidents survived, and the lap of the first of them (``NEVER`` without).
     setback, trouble_lap
-        Loss of running score by trouble, which ``score`` holds already, and the lap that it comes on.
+        Loss of running score by trouble, which ``score`` holds already, and the lap of it (``NEVER`` without).
     completed, led, fastest
         Laps completed, led, and on which the car was the fastest.
     front, quick
@@ -188,8 +200,26 @@ class Cars(NamedTuple):
     fast: npt.NDArray[np.float64]
 
 
-STILL_RUNNING = 1 << 30
-"""``Cars.out_lap`` of a car that has not retired."""
+class LapSheet(NamedTuple):
+    """The laps of one scenario; every array has one element per lap, overtime included.
+
+    Attributes
+    ----------
+    yellow
+        Whether the lap runs under caution.
+    eventful
+        Whether a car retires or has trouble on the lap.
+    leader_of
+        Index of the car that leads the lap.
+    """
+
+    yellow: npt.NDArray[np.bool_]
+    eventful: npt.NDArray[np.bool_]
+    leader_of: npt.NDArray[np.int64]
+
+
+NEVER = 1 << 30
+"""The lap of what does not happen to a car in a race: retirement, trouble, damage."""
 
 
 class BlockResult(NamedTuple):

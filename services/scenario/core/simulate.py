@@ -12,12 +12,13 @@ import numpy.typing as npt
 from services.common.domain.race import Race
 from services.common.domain.site_rules import SiteRules
 from services.common.domain.work import Checkpoint, ReportProgress, no_checkpoint, no_progress
+from services.scenario.core.race_character import draw_characters
 from services.scenario.core.race_checks import default_stages
 from services.scenario.core.race_flow import RACE_COLUMNS, BlockResult, Field, RaceFlow, Scoring
 from services.scenario.core.race_kernel import run_block
 from services.scenario.core.scores import normal_scores
 
-MODEL_VERSION = "race-4"
+MODEL_VERSION = "race-6"
 """Changes whenever the same recipe would give other bytes."""
 
 BLOCK_SCENARIOS = 2_048
@@ -127,10 +128,11 @@ def kernel_scoring(rules: SiteRules, n_drivers: int) -> Scoring:
 
 
 def simulate_block(inputs: SimulationInput, n_scenarios: int, *, seed: int, block: int) -> BlockResult:
-    """One block in full detail; its random stream depends on ``seed`` and ``block`` alone."""
+    """One block in full detail; it depends on ``seed``, ``block`` and ``n_scenarios`` alone."""
     result = _empty_block(n_scenarios, inputs.strength.size)
     rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(block,))))
-    run_block(rng, inputs.flow, kernel_field(inputs), kernel_scoring(inputs.rules, inputs.strength.size), result)
+    flows = draw_characters(rng, inputs.flow, n_scenarios)
+    run_block(rng, flows, kernel_field(inputs), kernel_scoring(inputs.rules, inputs.strength.size), result)
     return result
 
 

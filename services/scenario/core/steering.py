@@ -21,7 +21,7 @@ PILOT_SCENARIOS = (512,) * 5 + (2_048,) * 2 + (4_096,) * 2
 """Scenarios of each round: coarse first, then fine."""
 
 POINTS_PER_SCORE = 9.0
-"""Mean points that one unit of score adds, about, before the rounds have measured it."""
+"""Mean points that one unit of score adds at sharpness 1, about, before the rounds have measured it."""
 
 SLOPE_RANGE = (4.0, 80.0)
 MAX_STEP = 1.0
@@ -42,8 +42,8 @@ def steer(
 
     A race hands out a nearly fixed total of points, so projections fix what drivers are worth against each
     other: their common level is that of the race. Each round moves every strength by its gap over its slope,
-    which the rounds before have measured (a secant step per driver), under common random numbers. Drivers without
-    a projection keep their strength.
+    which the rounds before have measured (a secant step per driver), under common random numbers in rounds of one
+    size. Drivers without a projection keep their strength.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def steer(
     wanted = np.isfinite(target_points)
     if not wanted.any():
         return inputs
-    strength, slope = inputs.strength.copy(), np.full(wanted.size, POINTS_PER_SCORE)
+    strength, slope = inputs.strength.copy(), np.full(wanted.size, POINTS_PER_SCORE * inputs.flow.sharpness)
     step, gap = np.zeros(wanted.size), np.zeros(wanted.size)
     for n_scenarios in PILOT_SCENARIOS:
         pilot = dataclasses.replace(inputs, strength=strength)

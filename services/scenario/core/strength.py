@@ -63,7 +63,7 @@ def driver_skill(race: Race, calibration: Calibration, trust: Trust = DEFAULT_TR
 
 
 def driver_strength(race: Race, calibration: Calibration, trust: Trust = DEFAULT_TRUST) -> Floats:
-    """Score of each starter before grid and luck on the scale of the race flow; shape (n_starters,)."""
+    """Score of each starter before grid, sharpness and luck; shape (n_starters,)."""
     track = calibration.track(race.series, race.track.type)
     return track.skill_score * driver_skill(race, calibration, trust)
 

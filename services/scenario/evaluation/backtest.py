@@ -176,7 +176,7 @@ def score_race(past: Sequence[KnownRace], item: KnownRace, fit: TrackFit, settin
     race = item.race
     key = (settings.seed, race.season, race.race_num)
     rng = np.random.default_rng(key)
-    inputs = race_input(item, fit.order, fit.flow.flow, fit.flow.order_scale)
+    inputs = race_input(item, fit.order, fit.flow.flow)
     block = simulate_block(inputs, settings.n_scenarios, seed=int(rng.integers(1 << 31)), block=0)
     favourite = favourite_ranks(item, fit.order)
     simulated = simulated_statistics(block, favourite)

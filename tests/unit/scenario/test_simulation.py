@@ -10,14 +10,15 @@ from services.common.domain.errors import Cancelled
 from services.common.domain.race import TrackType
 from services.common.domain.site_rules import DRAFTKINGS_CLASSIC, FANDUEL
 from services.scenario.calibration.flow_defaults import FLOW_DEFAULTS
-from services.scenario.core.incident_kernels import DAMAGE_PACE, accident_size, caution_starts, pace_on
-from services.scenario.core.race_flow import REGIME_NAMES
-from services.scenario.core.race_kernel import new_cars
+from services.scenario.core.incident_kernels import DAMAGE_PACE, QUALIFYING, accident_size, caution_starts, pace_on
+from services.scenario.core.race_flow import NEVER, REGIME_NAMES
+from services.scenario.core.race_kernel import draw_trouble, new_cars
 from services.scenario.core.scores import normal_scores, rank_scores
 from services.scenario.core.simulate import BLOCK_SCENARIOS, close_gaps, kernel_field, simulate, simulate_block
 from tests.unit.scenario.slates import make_input
 
 QUIET = {
+    "race_spread": 0.0,
     "accident_mean": 1e-9,
     "mechanical_mean": 0.0,
     "fuel_chance": 0.0,
@@ -25,6 +26,7 @@ QUIET = {
     "start_effect": 0.0,
     "shortened_chance": 0.0,
     "score_bend": 0.0,
+    "trouble_rate": 0.0,
 }
 
 
@@ -38,6 +40,7 @@ def random_inputs(draw):
     start = rng.permutation(n) + 1
     start[rng.random(n) < draw(st.sampled_from([0.0, 0.3, 1.0]))] = 0
     flow = {
+        "race_spread": draw(st.sampled_from([0.0, 0.4, 1.0])),
         "accident_mean": draw(st.sampled_from([1e-9, 3.0, 30.0])),
         "crash_out": draw(st.sampled_from([0.0, 0.5, 1.0])),
         "mechanical_mean": draw(st.sampled_from([0.0, 0.05, 0.9])),
@@ -96,6 +99,16 @@ def test_known_grid_places_are_kept_and_open_ones_filled():
     assert block.start[:, 1].mean() < block.start[:, 5].mean()
 
 
+def test_qualifying_draws_places_that_are_open_by_strength():
+    # The first place of two is won with the logistic chance of 1.5 times the sharp difference in strength.
+    for sharpness in (1.0, 2.0):
+        inputs = make_input(
+            2, strength=np.array([0.5, -0.5]), start=np.zeros(2, np.int64), sharpness=sharpness, race_spread=0.0
+        )
+        first = (simulate_block(inputs, 20_000, seed=1, block=0).start[:, 0] == 1).mean()
+        assert first == pytest.approx(1 / (1 + np.exp(-QUALIFYING * sharpness)), abs=0.01)
+
+
 def test_winner_leads_the_last_lap_and_cars_out_do_not_win_while_others_run():
     block = simulate_block(make_input(30, kind=TrackType.SUPERSPEEDWAY), 2_000, seed=3, block=0)
     winner = block.finish.argmin(axis=1)
@@ -149,6 +162,12 @@ def test_a_race_without_incidents_follows_the_attrition_model():
         assert (block.finish[:, 0] == 1).mean() == pytest.approx(1 / (1 + np.exp(-gap)), abs=0.01)
 
 
+def test_sharpness_multiplies_expected_scores():
+    inputs = make_input(2, strength=np.array([0.7, 0.0]), **QUIET, sharpness=2.0)
+    block = simulate_block(inputs, 40_000, seed=9, block=0)
+    assert (block.finish[:, 0] == 1).mean() == pytest.approx(1 / (1 + np.exp(-2.0 * 0.7)), abs=0.01)
+
+
 def test_last_place_is_drawn_with_worth_exp_minus_score():
     strength = np.array([1.0, 0.2, -0.4, -0.8])
     block = simulate_block(make_input(4, strength=strength, **QUIET), 60_000, seed=9, block=0)
@@ -189,17 +208,52 @@ def test_no_caution_starts_under_another_while_there_is_room(seed):
 
 def test_trouble_costs_the_finish_but_no_fast_laps():
     by_pace = {"race_day": 0.9, "front_sd": 0.0, "fast_day_sd": 0.0, "fast_sharpness": 1.5}
-    inputs = make_input(36, laps=267, **(QUIET | by_pace | {"strength": np.zeros(36)}))
-    sudden, slow = (
+    inputs = make_input(36, laps=267, **(QUIET | by_pace | {"strength": np.linspace(3.0, -3.0, 36)}))
+    struck, spared = (
         simulate_block(
-            dataclasses.replace(inputs, flow=inputs.flow._replace(trouble_share=share)), 4_000, seed=6, block=0
+            dataclasses.replace(inputs, flow=inputs.flow._replace(trouble_rate=rate, trouble_size=6.0)),
+            4_000,
+            seed=6,
+            block=0,
         )
-        for share in (1.0, 0.0)
+        for rate in (0.15, 0.0)
     )
-    # The same luck and so the same order: trouble says only when bad luck shows.
-    assert sudden.finish.mean(axis=0) == pytest.approx(slow.finish.mean(axis=0), abs=1.0)
-    rear = [(block.fastest_laps * (block.finish > 20)).sum() for block in (sudden, slow)]
-    assert rear[0] > 1.5 * rear[1]
+    fallen = [(block.finish[:, :6] > 20).mean() for block in (struck, spared)]
+    assert fallen[0] > 0.12 > 2 * fallen[1]
+    for counts in ("fastest_laps", "laps_led"):
+        rear = [(getattr(block, counts) * (block.finish > 20)).sum() for block in (struck, spared)]
+        assert rear[0] > 3 * rear[1]
+
+
+@pytest.mark.parametrize("cause", ["trouble", "damage"])
+def test_after_trouble_a_car_has_fresh_tyres_and_no_better_finish(cause):
+    hard = (
+        {"accident_mean": 3.0, "crash_out": 0.0, "damage_score": 5.0} if cause == "damage" else {"trouble_rate": 0.15}
+    )
+    inputs = make_input(36, laps=267, **(QUIET | {"trouble_size": 6.0} | hard))
+    fresh, worn = (
+        simulate_block(dataclasses.replace(inputs, flow=inputs.flow._replace(fast_fresh=gain)), 500, seed=6, block=0)
+        for gain in (2.5, 0.0)
+    )
+    assert (fresh.finish == worn.finish).all()
+    assert (fresh.laps_led == worn.laps_led).all()
+    rear = [(block.fastest_laps * (block.finish > 20)).sum() for block in (fresh, worn)]
+    assert rear[0] > 1.1 * rear[1]
+
+
+def test_trouble_comes_late_and_is_never_small():
+    flow = FLOW_DEFAULTS[TrackType.SHORT]._replace(trouble_rate=0.25, trouble_size=4.0)
+    rng = np.random.default_rng(3)
+    drawn = [draw_trouble(rng, flow, 400) for _ in range(20_000)]
+    losses, laps = np.array([found for found in drawn if found[0] > 0]).T
+    assert len(losses) / len(drawn) == pytest.approx(0.25, abs=0.015)
+    assert losses.min() >= 2.0
+    assert losses.mean() == pytest.approx(4.0, abs=0.15)
+    # A chance that grows evenly: a share of a quarter falls in the first half.
+    assert (laps < 200).mean() == pytest.approx(0.25, abs=0.025)
+    assert laps.min() >= 0
+    assert laps.max() < 400
+    assert all(lap >= NEVER for loss, lap in drawn if loss == 0.0)
 
 
 def test_a_fast_day_is_worth_laps_and_no_places():
