@@ -146,6 +146,9 @@ def test_simulate_plays_scenarios_that_did_not_choose_the_lineups(cli, folder):
     assert f"{played} (seed 2)" in " ".join(told.err.split())
     summary = cli("scenarios", "summary", "sample", "--no-optimal", "--correlations", "--json").json
     assert summary["scenario_set"]["scenario_set_id"] == newest
+    recipe = summary["scenario_set"]["recipe"]
+    made_by = f"made by: race model {recipe['model_version']}, calibration {recipe['calibration_version']}, seed 1"
+    assert made_by in cli("scenarios", "summary", "sample", "--no-optimal").out
     assert summary["correlations"]["driver_ids"] == [driver["driver_id"] for driver in summary["drivers"]]
     correlations = np.array(summary["correlations"]["values"])
     assert (correlations.diagonal() == 1).all()

@@ -18,6 +18,9 @@ DEFAULT_STAGE_SHARES = (0.25, 0.30)
 MAX_LAPS_OVER_SCHEDULE = 20
 """Overtime laps that the model may add at most, for the bound on points."""
 
+MAX_SIGNAL = 1e9
+"""Largest size of a rating or an average."""
+
 _INT16_MAX = 32_767
 
 
@@ -33,6 +36,7 @@ def complete_race(race: Race) -> Race:
         *_duplicate_drivers(race),
         *_starts(race),
         *_salaries(race),
+        *_signals(race),
         *_stages(race),
         *_lineups(race),
         *_points_fit(race),
@@ -93,6 +97,18 @@ def _salaries(race: Race) -> list[FieldViolation]:
         FieldViolation(f"race.drivers[{index}].salary_dollars", f"is {driver.salary_dollars}; must be above 0")
         for index, driver in enumerate(race.drivers)
         if driver.salary_dollars <= 0
+    ]
+
+
+def _signals(race: Race) -> list[FieldViolation]:
+    """Numbers on a scale of the user's own: squares of greater ones would overflow, and the signal be lost."""
+    return [
+        FieldViolation(
+            f"race.drivers[{index}].{name}", f"is {value:g}; must lie between {-MAX_SIGNAL:g} and {MAX_SIGNAL:g}"
+        )
+        for index, driver in enumerate(race.drivers)
+        for name in ("rating", "site_average_points")
+        if (value := getattr(driver, name)) is not None and abs(value) > MAX_SIGNAL
     ]
 
 

@@ -71,6 +71,15 @@ class Uploaded(FakeScenarioPeer):
         return found
 
 
+class Outdated(FakeScenarioPeer):
+    """Has scenarios of a model that is no more."""
+
+    def generate(self, *asked, **options):
+        made = super().generate(*asked, **options)
+        made.recipe.model_version = "of today"
+        return made
+
+
 class Busy(FakeScenarioPeer):
     """Cannot generate now."""
 
@@ -88,7 +97,12 @@ class Slow(FakeScenarioPeer):
 
 @pytest.mark.parametrize(
     ("peer", "said", "n_generations"),
-    [(Uploaded, "has no independent twin", 0), (Busy, "too many calls at once", 1), (Slow, "time for this part", 1)],
+    [
+        (Uploaded, "has no independent twin", 0),
+        (Outdated, "an earlier race model; generate scenarios again", 1),
+        (Busy, "too many calls at once", 1),
+        (Slow, "time for this part", 1),
+    ],
 )
 def test_a_portfolio_that_cannot_be_validated_says_why(race, matrix, peer, said, n_generations):
     peers = peer(race, matrix), FakeOwnershipPeer(make_ownership(race))

@@ -45,6 +45,13 @@ def test_faults_name_the_driver():
     assert fields(replaced(race, 2, salary_dollars=0)) == ["race.drivers[2].salary_dollars"]
 
 
+def test_ratings_and_averages_beyond_all_scales_are_refused():
+    race = make_race()
+    assert complete_race(replaced(race, 2, rating=-1e9, site_average_points=1e9))
+    assert fields(replaced(race, 2, rating=1e160)) == ["race.drivers[2].rating"]
+    assert fields(replaced(race, 3, site_average_points=-2e9)) == ["race.drivers[3].site_average_points"]
+
+
 def test_withdrawn_drivers_hold_no_place():
     race = replaced(replaced(make_race(), 2, start_position=1), 0, withdrawn=True)
     assert complete_race(race).starters[0].driver_id == "d1"

@@ -17,7 +17,7 @@ from pitwall.files import write_atomically
 from pitwall.sitefiles._parquet import parquet_bytes
 from pitwall.sitefiles._problems import invalid
 from pitwall.sitefiles.matrices import read_matrix
-from pitwall.types.scenarios import DriverSummary, ScenarioMatrix, ScenarioSet
+from pitwall.types.scenarios import DriverSummary, ScenarioMatrix, ScenarioRecipe, ScenarioSet
 
 app = typer.Typer(no_args_is_help=True, help="Scenarios: simulated races.")
 
@@ -25,11 +25,18 @@ SetOption = Annotated[str, typer.Option("--set", help="Id of the scenario set. D
 
 
 def print_set(scenario_set: ScenarioSet) -> None:
-    """A set in two lines, and its warnings."""
+    """A set in three lines, and its warnings."""
     mix = ", ".join(f"{item.regime} {item.n_scenarios / scenario_set.n_scenarios:.0%}" for item in scenario_set.regimes)
     output.print(f"scenario set {scenario_set.scenario_set_id}: {scenario_set.n_scenarios:,} scenarios", markup=False)
+    output.print(f"made by: {_origin(scenario_set.recipe)}", markup=False)
     output.print(f"race flows: {mix or 'not known'}", markup=False)
     print_set_warnings(scenario_set)
+
+
+def _origin(recipe: ScenarioRecipe | None) -> str:
+    if recipe is None:
+        return "you, uploaded"
+    return f"race model {recipe.model_version}, calibration {recipe.calibration_version}, seed {recipe.seed}"
 
 
 def print_set_warnings(scenario_set: ScenarioSet) -> None:
