@@ -152,7 +152,7 @@ _SHARES = (
     "fuel_chance",
     "dominator_share",
 )
-_POSITIVE = ("accident_shape", "caution_shape", "settle", "closing_bonus")
+_POSITIVE = ("sharpness", "accident_shape", "caution_shape", "settle", "closing_bonus")
 _ANY_SIGN = ("accident_tilt", "mechanical_slope", "start_effect", "fast_level", "fast_fresh")
 _LEAST_POSITIVE, _MOST, _MOST_SIGNED = 1e-3, 1_000.0, 20.0
 """Bounds far beyond any fit: of what a kernel divides by, of the others, and of those that may be negative."""

@@ -463,6 +463,8 @@ def test_calibration_of_a_folder_makes_a_file_that_simulates(document, tmp_path)
         ("trouble_rate", -0.1),
         ("score_bend", -0.2),
         ("accident_shape", 0.0),
+        ("sharpness", 0.0),
+        ("closing_bonus", 0.0),
         ("fast_level", np.nan),
         ("run_sd", np.inf),
         ("accident_tilt", 800.0),
