@@ -98,7 +98,7 @@ class OwnershipStore:
             )
 
     def delete_record(self, race_id: str, contest_id: str) -> None:
-        """Forget a contest.
+        """Forget a contest; with the last one the model goes back to the built-in one.
 
         Raises
         ------
@@ -112,6 +112,8 @@ class OwnershipStore:
                     f"contest {contest_id!r} is not recorded for race {race_id!r}; ListOwnershipRecords lists what is",
                     metadata={"race_id": race_id, "contest_id": contest_id},
                 )
+            if connection.execute(sa.select(sa.func.count()).select_from(tables.records)).scalar() == 0:
+                connection.execute(tables.models.update().values(active=False))
 
     def records(self) -> list[StoredRecord]:
         """All records, oldest race first."""

@@ -93,6 +93,22 @@ def test_a_contest_of_another_race_is_refused_until_its_record_is_deleted(cli):
 
 
 @pytest.mark.usefixtures("races")
+def test_a_fit_to_a_single_contest_is_warned_of_and_can_be_taken_back(cli):
+    for record in cli("ownership", "records", "--json").json:
+        cli("ownership", "delete", "--race", record["race_id"], "--contest", record["contest_id"])
+    cli("ownership", "record", "--race", "undated", "--standings", STANDINGS)
+    fitted = cli("ownership", "fit")
+    assert fitted.code == 0
+    assert "5 races or more make a model: it has learned from 1 of them" in fitted.err
+    (active,) = [model for model in cli("ownership", "models", "--json").json if model["active"]]
+    assert active["n_races"] == 1
+    told = cli("ownership", "delete", "--race", "undated", "--contest", "190000001")
+    assert "once no record is left, the built-in model is used again" in " ".join(told.out.split())
+    (active,) = [model for model in cli("ownership", "models", "--json").json if model["active"]]
+    assert active["model_version"] == "default"
+
+
+@pytest.mark.usefixtures("races")
 def test_percentages_of_all_drivers_can_be_given_in_place_of_the_projection(cli, tmp_path):
     projected = cli("ownership", "project", "undated", "--level", 0.5, "--json").json
     percent = {driver["driver_id"]: driver["percent"] for driver in projected["drivers"]}

@@ -17,7 +17,7 @@ from services.scenario.calibration.direct_fit import fit_direct
 from services.scenario.calibration.flow_defaults import FLOW_DEFAULTS
 from services.scenario.calibration.flow_fit import FlowFit, FlowFitSettings, fit_flow, race_input, race_weights
 from services.scenario.calibration.form import FormSettings, FormTracker, KnownRace, follow
-from services.scenario.calibration.history import HistoricRace, read_history
+from services.scenario.calibration.history import HistoricRace, no_results, read_history
 from services.scenario.calibration.order_fit import OrderFit, OrderSettings, fit_orders
 from services.scenario.calibration.team_fit import fit_team_sd
 from services.scenario.core.calibration import FORMAT, DriverForm, calibration_from_document
@@ -143,7 +143,7 @@ def calibrate(
         content, source = _fit_series(name, races, settings, checkpoint, report)
         contents[name.value], provenance[name.value] = content, source
     if not contents:
-        raise InvalidInput.field(str(history), "holds no results file such as cup_results_2010_2023.csv.gz")
+        raise no_results(history, next(iter(series), Series.CUP))
     document = {
         "format": FORMAT,
         "provenance": {"model_version": MODEL_VERSION, "history": _files(history), "series": provenance},

@@ -111,6 +111,16 @@ class HistoricRace:
         return finish + places + laps + scoring.fastest_lap_ticks * self.fastest_laps.astype(np.int64)
 
 
+def no_results(folder: Path, series: Series) -> InvalidInput:
+    """The error for a folder without results of a series."""
+    if not folder.is_dir():
+        return InvalidInput.field(str(folder), "is no folder")
+    sample = f"{series.value}_results_2010_2023.csv.gz"
+    return InvalidInput.field(
+        str(folder), f"holds no results file such as {sample}; put results there, in the layout of nascaR.data as CSV"
+    )
+
+
 def read_history(folder: Path, series: Series = Series.CUP) -> tuple[HistoricRace, ...]:
     """Races of a series in order.
 
@@ -122,9 +132,7 @@ def read_history(folder: Path, series: Series = Series.CUP) -> tuple[HistoricRac
     """
     results = read_tables(folder, f"*{series.value}*results*.csv*", _RESULTS)
     if results is None:
-        raise InvalidInput.field(
-            str(folder), f"holds no file like {series.value}_results_2010_2023.csv.gz; see history"
-        )
+        raise no_results(folder, series)
     results = results.assign(key=results["driver"].map(name_key))
     frame = _with_loop(results, read_tables(folder, f"*{series.value}*loop*.csv*", _LOOP))
     frame = _with_practice(frame, read_tables(folder, f"*{series.value}*practice*.csv*", _PRACTICE))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from services.common.domain.errors import FieldViolation, InvalidInput
 from services.common.domain.names import nearest_name
 from services.scenario.core.csv_table import Row, Table, parse_number, read_table
+from services.scenario.core.race_checks import MAX_SIGNAL
 
 MAX_START = 60
 WITHDRAWN_WORDS = frozenset({"out", "withdrawn", "wd", "dnq", "dns"})
@@ -95,7 +96,9 @@ _NUMBERS = (
     _NumberColumn("projection", "projected_points", lambda x: -200 <= x <= 1000, "points from -200 to 1000"),
     _NumberColumn("sd", "projected_points_sd", lambda x: 0 < x <= 500, "points above 0, at most 500"),
     _NumberColumn("odds", "decimal_win_odds", lambda x: 1 < x <= 100_000, "decimal odds above 1, or American +1200"),
-    _NumberColumn("rating", "rating", lambda _: True, "a number"),
+    _NumberColumn(
+        "rating", "rating", lambda x: abs(x) <= MAX_SIGNAL, f"a number from {-MAX_SIGNAL:g} to {MAX_SIGNAL:g}"
+    ),
     _NumberColumn("practice", "practice_rank", lambda x: 1 <= x <= MAX_START, f"a rank from 1 to {MAX_START}"),
     _NumberColumn("ownership", "projected_ownership_percent", lambda x: 0 <= x <= 100, "a per cent from 0 to 100"),
 )

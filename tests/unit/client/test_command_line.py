@@ -11,7 +11,7 @@ import sys
 import pytest
 from rich.console import Console
 
-from pitwall.cli._common import Bars, first_few, plural, report_error
+from pitwall.cli._common import Bars, first_few, plural, print_table, report_error
 from pitwall.cli._ranges import within
 from pitwall.errors import ERRORS_BY_REASON, InvalidInputError, PitwallError
 from pitwall.types.race import Progress
@@ -81,6 +81,13 @@ def test_each_reason_has_the_exit_code_that_is_documented(as_json, capsys):
     assert {"UNAVAILABLE", "OVERLOADED", "DEADLINE_EXCEEDED"} <= {reason for reason, code in codes.items() if code == 3}
     if as_json:
         assert capsys.readouterr().err.count('"message": "told"') == len(codes) + 1
+
+
+def test_tables_show_brackets_as_they_stand(capsys):
+    print_table("Drivers", ("driver",), [("Cole [R] Hargrove",), ("pip install 'pitwall[parquet]'",)])
+    told = capsys.readouterr().out
+    assert "Cole [R] Hargrove" in told
+    assert "pitwall[parquet]" in told
 
 
 def test_long_lists_are_cut_and_nouns_agree():

@@ -103,6 +103,17 @@ def test_a_record_is_deleted_once(store, rng):
         store.delete_record("race", "c")
 
 
+def test_with_the_last_record_the_built_in_model_is_used_again(store, rng):
+    for contest in ("c", "d"):
+        store.put_record(a_record(rng, f"race-{contest}", contest))
+    store.put_model(StoredModel("fit-1", 1.0, True, 2, {"projection": 1.0}), {})
+    store.delete_record("race-c", "c")
+    assert store.active_version() == "fit-1"
+    store.delete_record("race-d", "d")
+    assert store.active_version() is None
+    assert [model.model_version for model in store.models()] == ["fit-1"]
+
+
 def test_of_racing_writers_one_gets_the_contest(store):
     """Each takes the contest for a race of its own; whoever comes second is told so."""
     records = [a_record(np.random.default_rng(i), f"race{i}", "123") for i in range(12)]

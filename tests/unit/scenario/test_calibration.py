@@ -505,6 +505,10 @@ def test_seasons_and_series_can_be_chosen(folder):
     assert shorter["provenance"]["series"]["cup"]["seasons"] == [2018, 2019]
     with pytest.raises(InvalidInput, match="no results file"):
         calibrate(folder, series=(Series.TRUCK,), settings=QUICK)
+    with pytest.raises(InvalidInput, match="is no folder"):
+        calibrate(folder / "missing", settings=QUICK)
+    with pytest.raises(InvalidInput, match="holds no results file such as truck_results"):
+        read_history(folder, Series.TRUCK)
 
 
 def test_history_too_old_or_too_small_for_a_fit_is_refused(folder, tmp_path):

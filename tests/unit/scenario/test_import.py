@@ -224,6 +224,11 @@ def test_usual_headers_of_the_grid_are_understood():
     assert read_race_sheet("s.csv", b"Driver,Starting Pos\nA,7\n").rows[0].start_position == 7
 
 
+def test_a_rating_beyond_all_scales_is_refused_by_file_and_row():
+    with pytest.raises(InvalidInput, match=r"s\.csv: row 3, column rating: .*a number from -1e\+09 to 1e\+09"):
+        read_race_sheet("s.csv", b"name,rating\nA,80\nB,1e160\n")
+
+
 FANDUEL_LIST = b"Id,Nickname,Salary,FPPG,Injury Indicator\n1-1,A,9000,40,\n1-2,B,8000,30,O\n"
 
 

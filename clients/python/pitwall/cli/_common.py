@@ -12,6 +12,7 @@ from typing import Annotated, Any, TextIO
 import typer
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -145,7 +146,7 @@ def print_table(
             column, justify="right" if numeric else "left", overflow="fold", no_wrap=numeric, min_width=least
         )
     for row in rows:
-        table.add_row(*(cell if isinstance(cell, str) else _number(cell) for cell in row))
+        table.add_row(*(escape(cell) if isinstance(cell, str) else _number(cell) for cell in row))
     output.print(table)
 
 

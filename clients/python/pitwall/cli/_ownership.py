@@ -19,6 +19,9 @@ from pitwall.types.ownership import ContestProfile, OwnershipModel, OwnershipRec
 
 app = typer.Typer(no_args_is_help=True, help="Ownership: what the field will play.")
 
+_FEW_RACES = 5
+"""Races below which a fitted model is warned of: one contest moves what all others are thought to be."""
+
 EntriesOption = Annotated[
     int, typer.Option(help="Entries in the contest; 0 when not known.", callback=within("entries", 0, 10_000_000))
 ]
@@ -167,6 +170,9 @@ def fit(context: typer.Context, as_json: JsonOption = False) -> None:
         print_json(model)
     else:
         _print_models([model])
+        if model.n_races < _FEW_RACES:
+            told = f"it has learned from {model.n_races} of them, and fields differ; see `pitwall ownership evaluate`"
+            errors.print(f"warning: {_FEW_RACES} races or more make a model: {told}", markup=False, soft_wrap=True)
 
 
 @app.command("models")
@@ -234,4 +240,5 @@ def delete(
     if as_json:
         print_json({"race_id": race_id, "contest_id": contest})
         return
-    output.print(f"deleted contest {contest} of {race_id}; `pitwall ownership fit` learns without it", markup=False)
+    after = "`pitwall ownership fit` learns without it; once no record is left, the built-in model is used again"
+    output.print(f"deleted contest {contest} of {race_id}; {after}", markup=False)

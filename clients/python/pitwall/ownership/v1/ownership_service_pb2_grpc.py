@@ -93,7 +93,8 @@ class OwnershipServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DeleteOwnershipRecord(self, request, context):
-        """Deletes a recorded contest; fitted models stay as they are. NOT_FOUND for the contest.
+        """Deletes a recorded contest; fitted models stay as they are, but without any record the built-in one is used again.
+        NOT_FOUND for the contest.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

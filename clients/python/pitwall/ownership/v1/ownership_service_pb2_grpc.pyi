@@ -42,7 +42,9 @@ class OwnershipServiceStub:
     recorded for another race, or the same ownership under another name; nothing is stored then.
     """
     DeleteOwnershipRecord: _grpc.UnaryUnaryMultiCallable[_ownership_service_pb2.DeleteOwnershipRecordRequest, _ownership_service_pb2.DeleteOwnershipRecordResponse]
-    """Deletes a recorded contest; fitted models stay as they are. NOT_FOUND for the contest."""
+    """Deletes a recorded contest; fitted models stay as they are, but without any record the built-in one is used again.
+    NOT_FOUND for the contest.
+    """
     ListOwnershipRecords: _grpc.UnaryUnaryMultiCallable[_ownership_service_pb2.ListOwnershipRecordsRequest, _ownership_service_pb2.ListOwnershipRecordsResponse]
     """Lists recorded contests, newest first."""
     FitModel: _grpc.UnaryStreamMultiCallable[_ownership_service_pb2.FitModelRequest, _ownership_service_pb2.FitModelResponse]
@@ -68,7 +70,9 @@ class OwnershipServiceAsyncStub(OwnershipServiceStub):
     recorded for another race, or the same ownership under another name; nothing is stored then.
     """
     DeleteOwnershipRecord: _aio.UnaryUnaryMultiCallable[_ownership_service_pb2.DeleteOwnershipRecordRequest, _ownership_service_pb2.DeleteOwnershipRecordResponse]  # type: ignore[assignment]
-    """Deletes a recorded contest; fitted models stay as they are. NOT_FOUND for the contest."""
+    """Deletes a recorded contest; fitted models stay as they are, but without any record the built-in one is used again.
+    NOT_FOUND for the contest.
+    """
     ListOwnershipRecords: _aio.UnaryUnaryMultiCallable[_ownership_service_pb2.ListOwnershipRecordsRequest, _ownership_service_pb2.ListOwnershipRecordsResponse]  # type: ignore[assignment]
     """Lists recorded contests, newest first."""
     FitModel: _aio.UnaryStreamMultiCallable[_ownership_service_pb2.FitModelRequest, _ownership_service_pb2.FitModelResponse]  # type: ignore[assignment]
@@ -109,7 +113,9 @@ class OwnershipServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ownership_service_pb2.DeleteOwnershipRecordRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ownership_service_pb2.DeleteOwnershipRecordResponse, _abc.Awaitable[_ownership_service_pb2.DeleteOwnershipRecordResponse]]:
-        """Deletes a recorded contest; fitted models stay as they are. NOT_FOUND for the contest."""
+        """Deletes a recorded contest; fitted models stay as they are, but without any record the built-in one is used again.
+        NOT_FOUND for the contest.
+        """
 
     @_abc_1.abstractmethod
     def ListOwnershipRecords(
