@@ -81,8 +81,9 @@ def scenarios_for(request: pb.BuildPortfolioRequest, scenario: ScenarioPeer, cal
         else:
             _check_reach(terms)
             n_wanted = _n_wanted(request, needed, n_used / matrix.n_scenarios)
-            spare = matrix.scenario_set_id
             made = scenario.generate(request.race_id, n_wanted, (found.recipe.seed + _SEED_STEP) % N_SEEDS, call)
+            warnings.append(f"{text}; {n_wanted:,} were simulated, which are the newest set of the race now")
+            spare = matrix.scenario_set_id if are_twins(found.recipe, made.recipe) else ""
             matrix = scenario.get_scenarios(request.race_id, made.scenario_set_id, call)
             n_used, n_generations = _n_used(request, matrix), 1
     lowered = supported_terms(terms, n_used)
@@ -90,6 +91,14 @@ def scenarios_for(request: pb.BuildPortfolioRequest, scenario: ScenarioPeer, cal
         used = dict.fromkeys("the mean" if term.alpha is None else f"{100 * term.alpha:g} %" for term in lowered)
         warnings.append(f"{text}; levels lowered to {', '.join(used)}")
     return Supply(matrix, lowered, n_generations, spare, tuple(warnings))
+
+
+def are_twins(one: scenario_set_pb2.ScenarioRecipe, other: scenario_set_pb2.ScenarioRecipe) -> bool:
+    """Whether two sets differ by their luck and size alone: the same race, model and coefficients."""
+    return all(
+        getattr(one, name) == getattr(other, name)
+        for name in ("race_snapshot_hash", "model_version", "calibration_version")
+    )
 
 
 def _has(n_used: int, n_scenarios: int) -> str:

@@ -19,7 +19,7 @@ from services.optimizer.core.objective import Term, build_objective
 from services.optimizer.core.portfolio import Entry
 from services.optimizer.core.slate import Slate, lineup_units
 from services.optimizer.inputs import Inputs, Peers, slate_of
-from services.optimizer.supply import N_SEEDS
+from services.optimizer.supply import N_SEEDS, are_twins
 
 _BEARABLE = frozenset({"DEADLINE_EXCEEDED", "OVERLOADED", "UNAVAILABLE", "STORAGE_FULL", "NOT_FOUND"}) | frozenset(
     {"FAILED_PRECONDITION", "UNIMPLEMENTED"}
@@ -62,7 +62,7 @@ def validate(
             seed = (found.recipe.seed + 1) % N_SEEDS
             # Kept aside: builds to come are to find the set that chose these lineups, not the one that validates them.
             made = peers.scenario.generate(inputs.race.race_id, inputs.matrix.n_scenarios, seed, part, aside=True)
-            if not _twins(found.recipe, made.recipe):
+            if not are_twins(found.recipe, made.recipe):
                 inputs.warnings.append(
                     "no validation: the scenarios that chose come from an earlier state of the race or an earlier race "
                     "model; generate scenarios again and build on them"
@@ -77,14 +77,6 @@ def validate(
             raise
         inputs.warnings.append(f"no validation on fresh scenarios: {error.message}")
         return Validated(None, generated)
-
-
-def _twins(one: scenario_set_pb2.ScenarioRecipe, other: scenario_set_pb2.ScenarioRecipe) -> bool:
-    """Whether two sets differ by their luck alone: the same race, model and coefficients."""
-    return all(
-        getattr(one, name) == getattr(other, name)
-        for name in ("race_snapshot_hash", "model_version", "calibration_version")
-    )
 
 
 def _report(

@@ -142,10 +142,29 @@ def test_a_build_that_had_scenarios_made_validates_on_the_set_that_was_too_small
     assert summary.n_generations == 1
     assert (summary.scenario_set_id, summary.validation.scenario_set_id) == ("cd" * 16, SET_ID)
     assert summary.validation.n_scenarios == 2_000
+    assert any("the set has 2,000; 10,000 were simulated" in text for text in summary.warnings)
     held = [list(columns_of(race, lineup)) for lineup in lineups]
     totals = [np.sort(peer.first.ticks[:, columns].sum(axis=1))[::-1] / 20 for columns in held]
     fresh = np.mean([0.7 * total[:20].mean() + 0.3 * total[:100].mean() for total in totals])
     assert summary.validation.objective_fresh == pytest.approx(fresh)
+
+
+class OutdatedAndSmall(Enlarged):
+    """Has few scenarios of a model that is no more."""
+
+    def get_scenario_set(self, race_id, scenario_set_id, call):
+        found = super().get_scenario_set(race_id, scenario_set_id, call)
+        if found.scenario_set_id != self.first.scenario_set_id:
+            found.recipe.model_version = "of today"
+        return found
+
+
+def test_a_small_set_of_an_earlier_model_validates_nothing(race):
+    peer = OutdatedAndSmall(race, make_matrix(race, 2_000))
+    with serve([build(OptimizerSettings(port=0), peer, FakeOwnershipPeer(make_ownership(race)))]) as channel:
+        _, summary = built(OptimizerServiceStub(channel), request(1))
+    assert [aside for _, _, aside in peer.asked] == [False, True]
+    assert summary.validation.n_scenarios == 10_000
 
 
 class RareFlow(FakeScenarioPeer):
@@ -223,7 +242,9 @@ def test_a_set_too_small_for_the_tail(race, policy, levels, n_generations):
         assert [tail.alpha for tail in first.certificate.tails] == levels
         # With or without the set that validates: one at most.
         assert summary.n_generations == scenario.n_generations == (1 if validated else n_generations)
-    assert bool(summary.warnings) == (n_generations == 0)
+    (warning,) = summary.warnings
+    assert ("10,000 were simulated, which are the newest set" in warning) == (n_generations == 1)
+    assert ("levels lowered" in warning) == (n_generations == 0)
 
 
 def test_a_set_too_small_for_the_tail_is_refused_on_request(race):
