@@ -40,7 +40,7 @@ _SPREAD_OF_COUNTS = 3.0
 class Supply:
     """Scenarios, the terms that they support, how many generations it took, and what to warn of.
 
-    ``spare_set_id`` names the set that was too small, where another was made; the two are independent.
+    ``spare_set_id`` names the set that was too small, where a twin was made; the two are independent.
     """
 
     matrix: ScenarioMatrix

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -263,5 +263,4 @@ def _team_sd(
 
 
 def _with_team_sd(fit: FlowFit, team_sd: float | None) -> FlowFit:
-    flow = fit.flow if team_sd is None else fit.flow._replace(team_sd=team_sd)
-    return FlowFit(flow, fit.names, fit.real, fit.simulated, fit.tolerance)
+    return fit if team_sd is None else replace(fit, flow=fit.flow._replace(team_sd=team_sd))

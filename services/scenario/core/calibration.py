@@ -10,6 +10,7 @@ from typing import Any
 
 from services.common.domain.errors import InvalidInput
 from services.common.domain.race import Series, TrackType
+from services.scenario.core.race_character import CHANCES, LEVELS
 from services.scenario.core.race_flow import RaceFlow
 
 FORMAT = 5
@@ -132,6 +133,7 @@ def calibration_from_document(document: Mapping[str, Any]) -> Calibration:
 
 
 _SHARES = (
+    *CHANCES,
     "race_spread",
     "accident_single",
     "accident_growth",
@@ -140,20 +142,12 @@ _SHARES = (
     "mechanical_mean",
     "overtime_chance",
     "shortened_chance",
-    "race_day",
-    "trouble_rate",
-    "lead_hold",
-    "lead_change_rate",
-    "stint_rate",
-    "stint_floor",
-    "fast_front",
-    "fast_leader",
     "lead_lap_share",
     "fuel_chance",
     "dominator_share",
 )
 _POSITIVE = ("sharpness", "accident_shape", "caution_shape", "settle", "closing_bonus")
-_ANY_SIGN = ("accident_tilt", "mechanical_slope", "start_effect", "fast_level", "fast_fresh")
+_ANY_SIGN = (*LEVELS, "accident_tilt", "mechanical_slope", "start_effect")
 _LEAST_POSITIVE, _MOST, _MOST_SIGNED = 1e-3, 1_000.0, 20.0
 """Bounds far beyond any fit: of what a kernel divides by, of the others, and of those that may be negative."""
 

@@ -48,6 +48,7 @@ CHANCES = (
     "fast_leader",
 )
 LEVELS = ("fast_level", "fast_fresh")
+"""Coefficients that differ from race to race: by ratios, by odds, by differences."""
 _LEAST_CHANCE = 1e-9
 _RECORD = np.dtype([(name, np.float64) for name in RaceFlow._fields])
 
