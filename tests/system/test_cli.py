@@ -586,10 +586,12 @@ def test_arguments_that_cannot_be_read_are_told_to_programs_too(arguments, word)
 
 
 def test_a_service_that_is_not_there_is_code_3(tmp_path):
-    told = pitwall("--address", "127.0.0.1:1", "--data-dir", tmp_path, "race", "list", "--json")
-    assert told.code == 3
-    assert told.violations["reason"] == "UNAVAILABLE"
-    assert told.violations["message"].startswith("127.0.0.1:1 does not answer")
+    where, verb = ("--address", "127.0.0.1:1", "--data-dir", tmp_path), ("race", "list", "--json")
+    for arguments in ((*where, *verb), (*verb, *where)):
+        told = pitwall(*arguments)
+        assert told.code == 3
+        assert told.violations["reason"] == "UNAVAILABLE"
+        assert told.violations["message"].startswith("127.0.0.1:1 does not answer")
 
 
 def test_every_verb_explains_itself_with_an_example():

@@ -104,8 +104,11 @@ def _form_age(race: Race, calibration: Calibration) -> int:
 
 
 def _on_level_of(reference: Floats, values: Floats) -> Floats:
-    """Values with the mean and spread that the reference has among the drivers who have a value."""
+    """Values with the mean and spread that the reference has among the drivers who have a value.
+
+    All NaN where they say nothing: fewer than three values, or the same for all, which would pull everyone together.
+    """
     known = np.isfinite(values)
-    if known.sum() < 3:
+    if known.sum() < 3 or np.ptp(values[known]) == 0.0:
         return np.full(values.size, np.nan)
     return standardise(values) * reference[known].std() + reference[known].mean()

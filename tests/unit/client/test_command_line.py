@@ -11,6 +11,7 @@ import sys
 import pytest
 from rich.console import Console
 
+from pitwall.cli import connection_first
 from pitwall.cli._common import Bars, first_few, plural, print_table, report_error
 from pitwall.cli._ranges import within
 from pitwall.errors import ERRORS_BY_REASON, InvalidInputError, PitwallError
@@ -31,6 +32,21 @@ def test_ranges_hold_at_their_ends(check, taken, refused):
     for value in refused:
         with pytest.raises(InvalidInputError, match="--n: must be"):
             check(value)
+
+
+@pytest.mark.parametrize(
+    ("typed", "read"),
+    [
+        ("race list --address x:1 --json", "--address x:1 race list --json"),
+        ("--data-dir d simulate sample --address=x:1", "--data-dir d --address=x:1 simulate sample"),
+        ("doctor --address", "--address doctor"),
+        ("race show -- --address", "race show -- --address"),
+        ("run --addressee x", "run --addressee x"),
+        ("", ""),
+    ],
+)
+def test_options_that_say_where_the_services_are_may_stand_anywhere(typed, read):
+    assert connection_first(typed.split()) == read.split()
 
 
 def test_progress_shows_stage_count_and_time_left_also_of_a_stage_that_comes_again(monkeypatch):

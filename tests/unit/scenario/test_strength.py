@@ -56,6 +56,12 @@ def test_a_rating_that_few_have_moves_only_these(calibration):
     assert after[others] == pytest.approx(before[others], abs=0.12)
 
 
+def test_a_rating_that_is_the_same_for_all_says_nothing(calibration):
+    race = make_race(12)
+    same = with_numbers(race, rating=[50.0] * 12, site_average_points=[31.5] * 12)
+    assert driver_skill(same, calibration) == pytest.approx(driver_skill(race, calibration))
+
+
 def test_known_form_moves_a_driver_on_the_level_of_those_known(calibration):
     race = make_race(12)
     forms = {f"driver {k}": DriverForm(float(k), float(k), 30.0, {}) for k in range(12)}

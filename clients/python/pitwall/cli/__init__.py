@@ -7,7 +7,9 @@ names that do not exist); 3 a service is unreachable, busy, out of disk or past 
 from __future__ import annotations
 
 import errno
+import itertools
 import sys
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -33,6 +35,7 @@ from pitwall.cli._common import Connection, drop_output, errors, report_error
 from pitwall.errors import InvalidInputError, PitwallError, StorageFullError, Violation
 
 _EXIT_INTERRUPTED = 130
+_CONNECTION_OPTIONS = ("--address", "--data-dir")
 
 app = typer.Typer(
     name="pitwall",
@@ -62,7 +65,7 @@ def connection(
         typer.Option(envvar="PITWALL_DATA_DIR", help="Where the embedded services keep races and scenarios."),
     ] = "",
 ) -> None:
-    """Options before the verb."""
+    """Where the services are: options of every verb."""
     context.obj = Connection(address, data_dir)
 
 
@@ -101,12 +104,30 @@ def main() -> None:
     sys.exit(code)
 
 
+def connection_first(arguments: Sequence[str]) -> list[str]:
+    """Arguments with those that say where the services are before the verb, wherever they stood."""
+    first: list[str] = []
+    rest: list[str] = []
+    left = iter(arguments)
+    for argument in left:
+        name, given, _ = argument.partition("=")
+        if argument == "--":
+            rest += [argument, *left]
+        elif name not in _CONNECTION_OPTIONS:
+            rest.append(argument)
+        elif given:
+            first.append(argument)
+        else:
+            first += [argument, *itertools.islice(left, 1)]
+    return first + rest
+
+
 def _run_app() -> int:
     """Run a verb; returns the exit code."""
     as_json = "--json" in sys.argv
     try:
         # A standalone app tells of options that cannot be read itself, in a frame that no program reads.
-        code = app(standalone_mode=not as_json)
+        code = app(connection_first(sys.argv[1:]), standalone_mode=not as_json)
     except SystemExit as end:
         if isinstance(end.__context__, BrokenPipeError):
             raise end.__context__ from None
