@@ -91,6 +91,30 @@ def test_a_rerun_tells_that_it_puts_a_changed_race_back(cli, tmp_path):
     assert again["same_result"]
 
 
+def test_stages_given_reach_the_race_and_a_rerun(cli, tmp_path):
+    def laps(race_id):
+        race = cli("race", "show", race_id, "--json").json
+        return race["scheduled_laps"], race["stage_laps"]
+
+    stages = ("--stage-laps", "60,65,187")
+    assert cli("race", "import", "staged", *SLATE, "--track", "short", *stages).code == 0
+    assert laps("staged") == (312, [60, 65, 187])
+    options = ("--track", "sonoma", "--race-id", "staged", "--scenarios", 500, "--lineups", 1, "--opponents", 50)
+    run_id = cli("run", *SLATE, *options, "--stage-laps", 110, "--out", tmp_path, "--json").json["run_id"]
+    assert laps("staged") == (110, [110])
+    assert cli("runs", "rerun", run_id, "--out", tmp_path / "again", "--json").json["same_result"]
+    assert cli("race", "delete", "staged").code == 0
+
+
+@pytest.mark.parametrize(
+    ("laps", "field"), [("60,a", "--stage-laps"), ("60,65,100 --laps 312", "stage_laps"), ("0,110", "stage_laps")]
+)
+def test_stages_that_cannot_be_are_refused(cli, laps, field):
+    told = cli("race", "import", "staged", *SLATE, "--track", "sonoma", "--json", "--stage-laps", *laps.split())
+    assert told.code == 2
+    assert field in json.dumps(told.violations)
+
+
 def test_runs_are_listed_and_shown_with_hashes(cli, sample, folder):
     assert sample["run_id"] in [run["run_id"] for run in cli("runs", "list", "--json").json]
     shown = cli("runs", "show", sample["run_id"], "--json").json

@@ -53,8 +53,8 @@ class JobConfig:
         Name under which the race is kept.
     salaries, race_sheet
         The site's salary file; who starts where for whom.
-    track, laps
-        Where the race is run, and how far.
+    track, laps, stage_laps
+        Where the race is run, how far, and the laps of each stage. Default: 25 %, 30 % and the rest.
     contest, insight
         The contest to simulate, and how much its field knows that you do not: see ``FieldConfig``.
     portfolio
@@ -84,6 +84,7 @@ class JobConfig:
     accept_guesses: bool = False
     withdraw_unlisted: bool = False
     start_time: datetime | None = None
+    stage_laps: tuple[int, ...] = ()
     insight: float | None = None
     select: SelectRule = SelectRule.TAIL
 
@@ -144,6 +145,7 @@ class _Stages:
                 race_sheet=config.race_sheet,
                 track=config.track,
                 laps=config.laps,
+                stage_laps=config.stage_laps,
                 series=config.series,
                 rules=Rules(config.site),
                 accept_guesses=config.accept_guesses,

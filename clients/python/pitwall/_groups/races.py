@@ -45,8 +45,8 @@ class Races:
             Paths, or the bytes of the files.
         track
             A track, or its type: superspeedway, intermediate, short, road, dirt.
-        laps
-            Scheduled laps.
+        laps, stage_laps
+            Scheduled laps, and those of each stage: see ``Race``.
         accept_guesses
             Join similar names too, instead of refusing them.
         withdraw_unlisted

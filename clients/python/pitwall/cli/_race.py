@@ -19,8 +19,9 @@ from pitwall.cli._common import (
     print_json,
     print_table,
 )
+from pitwall.sitefiles._problems import invalid
 from pitwall.tracks import find_track
-from pitwall.types.race import ImportReport, Race, Rules
+from pitwall.types.race import ImportReport, Race, Rules, Track
 
 app = typer.Typer(no_args_is_help=True, help="Races: who drives where, at what salary.")
 
@@ -40,6 +41,13 @@ TrackOption = Annotated[
     ),
 ]
 LapsOption = Annotated[int, typer.Option(help="Scheduled laps. Default: the track's usual distance.")]
+StageLapsOption = Annotated[
+    str,
+    typer.Option(
+        help="Laps of each stage, such as 60,65,187; a single number: no caution between stages. "
+        "Default: 25 %, 30 % and the rest."
+    ),
+]
 SeriesOption = Annotated[str, typer.Option(help="cup, xfinity or truck.")]
 SiteOption = Annotated[str, typer.Option(help="draftkings or fanduel.")]
 GuessOption = Annotated[bool, typer.Option("--accept-guesses", help="Join similar names, not only equal ones.")]
@@ -50,6 +58,16 @@ DateOption = Annotated[
 WithdrawOption = Annotated[
     bool, typer.Option("--withdraw-unlisted", help="Drivers missing in the race sheet do not start.")
 ]
+
+
+def planned_race(track: str, laps: int, stage_laps: str) -> tuple[Track, int, tuple[int, ...]]:
+    """The track that is meant, the laps scheduled there and those of each stage, empty where not given."""
+    try:
+        stages = tuple(int(part) for part in stage_laps.split(",")) if stage_laps.strip() else ()
+    except ValueError:
+        raise invalid("--stage-laps", f"must be whole numbers such as 60,65,187, not {stage_laps}") from None
+    found, n_laps = find_track(track, laps or sum(stages))
+    return found, n_laps, stages
 
 
 def print_import_report(report: ImportReport, *, with_sheet: bool) -> None:
@@ -91,6 +109,7 @@ def import_race(
     track: TrackOption,
     race_sheet: SheetOption = None,
     laps: LapsOption = 0,
+    stage_laps: StageLapsOption = "",
     series: SeriesOption = "cup",
     site: SiteOption = "draftkings",
     name: Annotated[str, typer.Option(help="Title. Default: that of the salary file.")] = "",
@@ -104,7 +123,7 @@ def import_race(
     Example: `pitwall race import sample --salaries examples/DKSalaries.csv
     --race-sheet examples/race_sheet.csv --track phoenix`
     """
-    found, n_laps = find_track(track, laps)
+    found, n_laps, stages = planned_race(track, laps, stage_laps)
     with client_of(context) as client:
         race, report = client.races.import_files(
             race_id,
@@ -112,6 +131,7 @@ def import_race(
             race_sheet=race_sheet,
             track=found,
             laps=n_laps,
+            stage_laps=stages,
             series=series,
             rules=Rules(site),
             name=name,

@@ -45,8 +45,10 @@ from pitwall.cli._race import (
     SeriesOption,
     SheetOption,
     SiteOption,
+    StageLapsOption,
     TrackOption,
     WithdrawOption,
+    planned_race,
     print_import_report,
 )
 from pitwall.cli._ranges import MAX_SEED, within
@@ -56,7 +58,6 @@ from pitwall.config import PortfolioConfig
 from pitwall.job import JobConfig, JobResult, SelectRule, quiet, run_job
 from pitwall.results import result_document
 from pitwall.sitefiles import require_layout
-from pitwall.tracks import find_track
 
 
 @with_contest_options
@@ -66,6 +67,7 @@ def run(
     track: TrackOption,
     race_sheet: SheetOption = None,
     laps: LapsOption = 0,
+    stage_laps: StageLapsOption = "",
     series: SeriesOption = "cup",
     site: SiteOption = "draftkings",
     race_id: Annotated[str, typer.Option(help="Name under which the race is kept.")] = "race",
@@ -99,13 +101,14 @@ def run(
     --race-id sample`
     """
     require_layout(site, layout)  # before the work whose lineups it would refuse
-    found, n_laps = find_track(track, laps)
+    found, n_laps, stages = planned_race(track, laps, stage_laps)
     config = JobConfig(
         race_id=race_id,
         salaries=salaries,
         race_sheet=race_sheet,
         track=found,
         laps=n_laps,
+        stage_laps=stages,
         series=series,
         site=site,
         contest=contest.contest(opponents, lineups),

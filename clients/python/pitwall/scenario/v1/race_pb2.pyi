@@ -268,7 +268,9 @@ class Race(_message.Message):
 
     @_builtins.property
     def stage_laps(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """Optional. Laps of each stage; they sum to `scheduled_laps`. Default: 25 %, 30 %, rest."""
+        """Optional. Laps of each stage; they sum to `scheduled_laps`. Default: 25 %, 30 %, rest. A single stage means that no
+        caution comes between stages, as on most road courses of 2023.
+        """
 
     @_builtins.property
     def rules(self) -> _site_pb2.SiteRules:

@@ -118,7 +118,7 @@ class ImportRaceRequest(_message.Message):
 
     @_builtins.property
     def stage_laps(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """Optional. Laps of each stage."""
+        """Optional. Laps of each stage: see `Race`."""
 
     @_builtins.property
     def rules(self) -> _site_pb2.SiteRules:
