@@ -26,7 +26,7 @@ from services.scenario.calibration.moments import (
     simulated_statistics,
 )
 from services.scenario.calibration.noisy_least_squares import least_squares
-from services.scenario.calibration.order_fit import OrderFit, favourite_ranks
+from services.scenario.calibration.order_fit import UNQUALIFIED_WEIGHT, OrderFit, favourite_ranks, qualified_weights
 from services.scenario.calibration.race_statistics import INDEX
 from services.scenario.core.race_checks import default_stages
 from services.scenario.core.race_flow import BlockResult, RaceFlow
@@ -97,7 +97,7 @@ class FlowFitSettings:
 
     max_races: int = 36
     half_life_races: float = 12.0
-    unqualified_weight: float = 0.25
+    unqualified_weight: float = UNQUALIFIED_WEIGHT
     n_scenarios: int = 32
     max_rounds: int = 6
     pull: float = 0.25
@@ -118,13 +118,14 @@ class FlowFit:
 def race_input(known: KnownRace, fit: OrderFit, flow: RaceFlow) -> SimulationInput:
     """A historic race as it is simulated: DraftKings' rules, form as known before it."""
     race = known.race
+    distance = race.scheduled_laps
     return SimulationInput(
         flow=flow._replace(start_effect=fit.grid_effect(race), score_bend=fit.bend),
         strength=fit.strength(known.signals),
         start=race.start,
         team=race.team_index,
-        scheduled_laps=race.scheduled_laps,
-        stage_laps=default_stages(race.scheduled_laps),
+        scheduled_laps=distance,
+        stage_laps=default_stages(distance) if race.stage_breaks else (distance,),
         rules=DRAFTKINGS_CLASSIC,
     )
 
@@ -168,7 +169,7 @@ def fit_flow(
     if begin is not None:
         start = start._replace(**{name: getattr(begin.flow, name) for name in BOUNDS})
     weights = race_weights(len(known), settings.half_life_races)
-    weights *= [1.0 if item.race.qualified else settings.unqualified_weight for item in known]
+    weights *= qualified_weights(known, settings.unqualified_weight)
     ranks = [favourite_ranks(item, fit) for item in known]
     target = _Target(known, ranks, weights, dispersion)
 

@@ -23,12 +23,12 @@ from services.common.domain.names import name_key
 from services.common.domain.race import Series, TrackType
 from services.common.domain.site_rules import DRAFTKINGS_CLASSIC, ScoringRules
 from services.scenario.calibration.history_files import TableColumns, read_tables
+from services.scenario.calibration.season_rules import grid_from_qualifying, stages_end_in_cautions
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 OVERTIME_LAPS = 20
-UNQUALIFIED_SEASON = 2020
 _RESULTS = TableColumns(
     numbers=("finish", "start", "laps", "laps_led"),
     texts=("track", "team", "status"),
@@ -63,7 +63,9 @@ class HistoricRace:
     cautions, caution_laps
         -1 where not known.
     qualified
-        The grid comes from qualifying. In 2020 and in most of 2021 it was drawn or set by a formula.
+        The grid comes from qualifying. In most of 2020 and 2021 it was drawn or set by a formula.
+    stage_breaks
+        The field was under caution after each stage.
     """
 
     series: Series
@@ -86,6 +88,7 @@ class HistoricRace:
     rating: Floats
     practice: Floats
     qualified: bool = True
+    stage_breaks: bool = True
 
     @property
     def n_cars(self) -> int:
@@ -184,11 +187,6 @@ def _race_notes(notes: pd.DataFrame | None) -> dict[tuple[int, int], _Note]:
     }
 
 
-def _is_qualified(season: int, race_num: int, note: _Note | None) -> bool:
-    """By the pole speed where notes exist; else all but 2020, whose first race alone had the usual qualifying."""
-    return note.pole_speed if note else season != UNQUALIFIED_SEASON or race_num == 1
-
-
 def _distances(frame: pd.DataFrame) -> dict[str, dict[int, int]]:
     """How often each distance was run at a track: the usual ones are what was scheduled."""
     races = frame.groupby(["track", "season", "race_num"])["laps"].max().reset_index()
@@ -223,13 +221,14 @@ def _race(
     first = group.iloc[0]
     season, race_num, track = int(first["season"]), int(first["race_num"]), str(first["track"])
     laps_run = int(group["laps"].max())
+    track_type = _track_type(first)
     note = notes.get((season, race_num))
     return HistoricRace(
         series=series,
         season=season,
         race_num=race_num,
         track=track,
-        track_type=_track_type(first),
+        track_type=track_type,
         scheduled_laps=_planned(first) or _scheduled(laps_run, distances.get(track, {})),
         laps_run=laps_run,
         cautions=note.cautions if note else -1,
@@ -244,7 +243,8 @@ def _race(
         fastest_laps=_fastest(group),
         rating=_column(group, "driver_rating"),
         practice=_column(group, "practice"),
-        qualified=_is_qualified(season, race_num, note),
+        qualified=note.pole_speed if note else grid_from_qualifying(series, season, race_num),
+        stage_breaks=stages_end_in_cautions(season, track, track_type),
     )
 
 

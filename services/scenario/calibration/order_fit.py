@@ -25,6 +25,8 @@ Ints = npt.NDArray[np.int64]
 
 TYPICAL_BEND, MAX_BEND = 0.25, 0.8
 """Where the fit of the bend begins, and how far it may go."""
+UNQUALIFIED_WEIGHT = 0.25
+"""Weight of a race whose grid was drawn or set by a formula, against one with qualifying, which is what is forecast."""
 
 
 @dataclass(frozen=True)
@@ -32,11 +34,18 @@ class OrderSettings:
     """Half life, in races of the series, of the weight of the past, and the strength of the pull to pooled values.
 
     Walking forward through 2014-2021 (288 races), the bend gains 0.69 +- 0.08 nats a race over straight scores.
+
+    Attributes
+    ----------
+    unqualified_weight
+        Weight of a race without qualifying. Where the grid tells little of the pace of the day, form has to tell more:
+        at full weight such races overrate form, and the grid of a race with qualifying counts for too little.
     """
 
     half_life_races: float = 40.0
     pooled_ridge: float = 1.0
     type_ridge: float = 4.0
+    unqualified_weight: float = UNQUALIFIED_WEIGHT
 
 
 @dataclass(frozen=True)
@@ -120,6 +129,7 @@ def fit_orders(past: Sequence[KnownRace], settings: OrderSettings | None = None)
     """
     settings = settings or OrderSettings()
     weights = np.asarray(0.5 ** (np.arange(len(past), 0, -1) / settings.half_life_races))
+    weights *= qualified_weights(past, settings.unqualified_weight)
     nothing = np.zeros(design(past[-1]).shape[1])
     pooled, bend = _fit(past, weights, settings.pooled_ridge, nothing, (0.0, MAX_BEND))
     fits: dict[TrackType, OrderFit] = {}
@@ -130,6 +140,11 @@ def fit_orders(past: Sequence[KnownRace], settings: OrderSettings | None = None)
             values, _ = _fit([past[k] for k in own], weights[own], settings.type_ridge, pooled, (bend, bend))
         fits[kind] = OrderFit(values[:-2], float(values[-2]), float(values[-1]), bend)
     return fits
+
+
+def qualified_weights(known: Sequence[KnownRace], unqualified_weight: float) -> Floats:
+    """1 for a race whose grid comes from qualifying, else ``unqualified_weight``; shape (n_races,)."""
+    return np.where([item.race.qualified for item in known], 1.0, unqualified_weight)
 
 
 def _fit(
