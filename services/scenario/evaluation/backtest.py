@@ -56,7 +56,8 @@ class BacktestSettings:
         by ``refit_rounds`` rounds of improvement.
     n_scenarios
         Scenarios per race. Expected finishes at superspeedways lie within a few places of each other, and the mean of
-        2,000 is known to a quarter of a place.
+        5,000 is known to a sixth of a place; with 2,000 the share of cars in 80 % intervals over 18 races still has a
+        standard deviation of 0.3 points.
     n_joint
         Of these, how many enter scores whose work grows with pairs.
     """
@@ -65,7 +66,7 @@ class BacktestSettings:
     refit_orders_every: int = 6
     refit_flow_every: int = 2
     refit_rounds: int = 1
-    n_scenarios: int = 2_000
+    n_scenarios: int = 5_000
     n_joint: int = 300
     seed: int = 7
 
