@@ -24,7 +24,7 @@ pytestmark = pytest.mark.timeout(300)
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory):
-    """Options before the verb: a served stack, and a folder for runs."""
+    """Where the services are: a served stack, and a folder for runs."""
     folder = tmp_path_factory.mktemp("data")
     with serving(folder / "served") as address:
         yield ("--address", address, "--data-dir", folder / "client")
@@ -107,12 +107,21 @@ def test_stages_given_reach_the_race_and_a_rerun(cli, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("laps", "field"), [("60,a", "--stage-laps"), ("60,65,100 --laps 312", "stage_laps"), ("0,110", "stage_laps")]
+    ("laps", "complaint"),
+    [
+        ("60,a", "from 1 to 1,000"),
+        ("0,110", "from 1 to 1,000"),
+        ("99999999999", "from 1 to 1,000"),
+        ("1_10", "from 1 to 1,000"),
+        ("60,65,100 --laps 312", "sums to 225 laps but 312 are scheduled"),
+    ],
 )
-def test_stages_that_cannot_be_are_refused(cli, laps, field):
+def test_stages_that_cannot_be_are_refused(cli, laps, complaint):
     told = cli("race", "import", "staged", *SLATE, "--track", "sonoma", "--json", "--stage-laps", *laps.split())
     assert told.code == 2
-    assert field in json.dumps(told.violations)
+    (violation,) = told.violations["violations"]
+    assert violation["field"] == "--stage-laps"
+    assert complaint in violation["description"]
 
 
 def test_runs_are_listed_and_shown_with_hashes(cli, sample, folder):

@@ -53,8 +53,10 @@ class JobConfig:
         Name under which the race is kept.
     salaries, race_sheet
         The site's salary file; who starts where for whom.
-    track, laps, stage_laps
-        Where the race is run, how far, and the laps of each stage. Default: 25 %, 30 % and the rest.
+    track, laps
+        Where the race is run, and how far.
+    stage_laps
+        Laps of each stage, which sum to ``laps``. Default: 25 %, 30 % and the rest.
     contest, insight
         The contest to simulate, and how much its field knows that you do not: see ``FieldConfig``.
     portfolio

@@ -116,6 +116,8 @@ def _stages(race: Race) -> list[FieldViolation]:
     total = sum(race.stage_laps)
     if not race.stage_laps or (total == race.scheduled_laps and min(race.stage_laps) > 0):
         return []
+    if min(race.stage_laps) <= 0:
+        return [FieldViolation("race.stage_laps", "each stage needs a lap at least")]
     problem = f"stages sum to {total} laps but {race.scheduled_laps} are scheduled; make them equal or leave them out"
     return [FieldViolation("race.stage_laps", problem)]
 

@@ -39,7 +39,8 @@ def test_ranges_hold_at_their_ends(check, taken, refused):
     [
         ("race list --address x:1 --json", "--address x:1 race list --json"),
         ("--data-dir d simulate sample --address=x:1", "--data-dir d --address=x:1 simulate sample"),
-        ("doctor --address", "--address doctor"),
+        ("doctor --address", "--address"),
+        ("race show foo --data-dir --json", "--data-dir"),
         ("race show -- --address", "race show -- --address"),
         ("run --addressee x", "run --addressee x"),
         ("", ""),

@@ -7,7 +7,6 @@ names that do not exist); 3 a service is unreachable, busy, out of disk or past 
 from __future__ import annotations
 
 import errno
-import itertools
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -65,7 +64,7 @@ def connection(
         typer.Option(envvar="PITWALL_DATA_DIR", help="Where the embedded services keep races and scenarios."),
     ] = "",
 ) -> None:
-    """Where the services are: options of every verb."""
+    """Where the services are; these options may stand before or after the verb."""
     context.obj = Connection(address, data_dir)
 
 
@@ -105,20 +104,26 @@ def main() -> None:
 
 
 def connection_first(arguments: Sequence[str]) -> list[str]:
-    """Arguments with those that say where the services are before the verb, wherever they stood."""
+    """Arguments with those that say where the services are before the verb, wherever they stood.
+
+    An option without its value stays where it is, last, for the parser to complain of.
+    """
     first: list[str] = []
     rest: list[str] = []
-    left = iter(arguments)
-    for argument in left:
+    left = list(arguments)
+    while left:
+        argument = left.pop(0)
         name, given, _ = argument.partition("=")
         if argument == "--":
-            rest += [argument, *left]
-        elif name not in _CONNECTION_OPTIONS:
+            return [*first, *rest, argument, *left]
+        if name not in _CONNECTION_OPTIONS:
             rest.append(argument)
         elif given:
             first.append(argument)
+        elif left and not left[0].startswith("-"):
+            first += [argument, left.pop(0)]
         else:
-            first += [argument, *itertools.islice(left, 1)]
+            return [*first, argument]
     return first + rest
 
 

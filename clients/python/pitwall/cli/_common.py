@@ -81,7 +81,7 @@ class Connection:
 
 
 def connection_of(context: typer.Context) -> Connection:
-    """The connection that the options before the verb describe."""
+    """The connection that ``--address`` and ``--data-dir`` describe."""
     return context.find_object(Connection) or Connection()
 
 

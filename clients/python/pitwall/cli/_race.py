@@ -23,6 +23,8 @@ from pitwall.sitefiles._problems import invalid
 from pitwall.tracks import find_track
 from pitwall.types.race import ImportReport, Race, Rules, Track
 
+_MAX_LAPS = 1_000
+
 app = typer.Typer(no_args_is_help=True, help="Races: who drives where, at what salary.")
 
 SalariesOption = Annotated[Path, typer.Option(help="The site's salary file (DKSalaries.csv).", show_default=False)]
@@ -44,8 +46,8 @@ LapsOption = Annotated[int, typer.Option(help="Scheduled laps. Default: the trac
 StageLapsOption = Annotated[
     str,
     typer.Option(
-        help="Laps of each stage, such as 60,65,187; a single number: no caution between stages. "
-        "Default: 25 %, 30 % and the rest."
+        help="Laps of each stage, such as 60,65,187, which sum to the distance; a single number: no caution between "
+        "stages. Default: 25 %, 30 % and the rest."
     ),
 ]
 SeriesOption = Annotated[str, typer.Option(help="cup, xfinity or truck.")]
@@ -62,10 +64,13 @@ WithdrawOption = Annotated[
 
 def planned_race(track: str, laps: int, stage_laps: str) -> tuple[Track, int, tuple[int, ...]]:
     """The track that is meant, the laps scheduled there and those of each stage, empty where not given."""
-    try:
-        stages = tuple(int(part) for part in stage_laps.split(",")) if stage_laps.strip() else ()
-    except ValueError:
-        raise invalid("--stage-laps", f"must be whole numbers such as 60,65,187, not {stage_laps}") from None
+    parts = [part.strip() for part in stage_laps.split(",")] if stage_laps.strip() else []
+    if not all(part.isascii() and part.isdecimal() and 0 < int(part) <= _MAX_LAPS for part in parts):
+        allowed = f"whole numbers from 1 to {_MAX_LAPS:,} such as 60,65,187"
+        raise invalid("--stage-laps", f"must be {allowed}, not {stage_laps}")
+    stages = tuple(int(part) for part in parts)
+    if laps and stages and sum(stages) != laps:
+        raise invalid("--stage-laps", f"sums to {sum(stages)} laps but {laps} are scheduled; make them equal")
     found, n_laps = find_track(track, laps or sum(stages))
     return found, n_laps, stages
 

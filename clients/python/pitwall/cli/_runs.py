@@ -35,7 +35,7 @@ OutOption = Annotated[Path, typer.Option(help="Folder for the files.")]
 
 
 def store_of(context: typer.Context) -> RunStore:
-    """The runs of the data folder that the options before the verb name."""
+    """The runs of the data folder that ``--data-dir`` names."""
     return RunStore(connection_of(context).data_dir or None)
 
 
