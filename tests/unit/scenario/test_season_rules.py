@@ -29,8 +29,13 @@ def known(tmp_path_factory):
 @pytest.mark.parametrize("series", list(Series))
 def test_other_seasons_than_2020_and_2021_have_qualifying(series):
     assert all(grid_from_qualifying(series, season, 9) for season in (2016, 2019, 2022, 2024))
-    assert sum(grid_from_qualifying(series, 2020, number) for number in range(1, 37)) in (2, 3, 4)
-    assert sum(grid_from_qualifying(series, 2021, number) for number in range(1, 37)) in (5, 7)
+    assert grid_from_qualifying(series, 2020, 1)
+    assert not any(grid_from_qualifying(series, 2020, number) for number in range(8, 37))
+
+
+def test_of_2020_the_weekends_before_may_and_the_coca_cola_600_had_qualifying():
+    cup = [number for number in range(1, 37) if grid_from_qualifying(Series.CUP, 2020, number)]
+    assert cup == [1, 3, 4, 7]
 
 
 def test_stages_end_in_cautions_but_on_road_courses_of_2023():
@@ -56,7 +61,7 @@ def test_a_race_without_stage_breaks_has_two_cautions_fewer(known):
 
 
 def test_orders_of_races_without_qualifying_count_by_their_weight(known):
-    """None of the weight is as if they had not been run; the whole weight as if they had had qualifying."""
+    """None of the weight is as if they had not been run; a quarter of it, the default, lies between that and all."""
 
     def fitted(races, **settings):
         made = fit_orders(races, OrderSettings(half_life_races=1e9, **settings))
@@ -68,9 +73,15 @@ def test_orders_of_races_without_qualifying_count_by_their_weight(known):
     ]
     for kind, values in fitted([item for item in mixed if item.race.qualified]).items():
         assert fitted(mixed, unqualified_weight=0.0)[kind] == pytest.approx(values, abs=1e-3)
-    between = fitted(mixed, unqualified_weight=0.25)[TrackType.SHORT]
+    between = fitted(mixed)[TrackType.SHORT]
+    assert between == fitted(mixed, unqualified_weight=0.25)[TrackType.SHORT]
     assert between != pytest.approx(fitted(mixed, unqualified_weight=0.0)[TrackType.SHORT], abs=1e-2)
     assert between != pytest.approx(fitted(mixed, unqualified_weight=1.0)[TrackType.SHORT], abs=1e-2)
+
+
+FORMULA_BUT_UNLIKE = {Series.CUP: (19, 27, 28), Series.XFINITY: (29,), Series.TRUCK: (13, 15, 17, 20, 21)}
+"""Races of 2021 by formula whose grids agree less with the measure below, which leaves out owners and fastest laps; the
+first is the second race of a weekend."""
 
 
 @pytest.mark.real_data
@@ -78,7 +89,7 @@ def test_orders_of_races_without_qualifying_count_by_their_weight(known):
 def test_grids_by_formula_follow_the_last_race_and_the_standings(shared_data, series):
     """The list of races with qualifying against the grids themselves, 2021."""
     races = [race for race in read_history(shared_data, series) if race.season == 2021]
-    agreement = {True: [], False: []}
+    unlike = []
     points: dict[str, int] = {}
     for last, race in itertools.pairwise(races):
         for key, finish in zip(last.keys, last.finish, strict=True):
@@ -90,9 +101,18 @@ def test_grids_by_formula_follow_the_last_race_and_the_standings(shared_data, se
             for key, start in zip(race.keys, race.start, strict=True)
             if key in finishes
         ]
-        agreement[grid_from_qualifying(series, 2021, race.race_num)].append(spearmanr(*zip(*both, strict=True))[0])
-    assert max(agreement[True]) < 0.81
-    assert np.median(agreement[False]) > 0.9
+        if spearmanr(*zip(*both, strict=True))[0] < 0.81:
+            unlike.append(race.race_num)
+    qualified = [race.race_num for race in races[1:] if grid_from_qualifying(series, 2021, race.race_num)]
+    assert set(unlike) == {*qualified, *FORMULA_BUT_UNLIKE[series]}
+
+
+@pytest.mark.real_data
+def test_the_list_agrees_with_the_notes_of_the_cup_in_2021(shared_data):
+    races = [race for race in read_history(shared_data) if race.season == 2021]
+    assert [race.qualified for race in races] == [
+        grid_from_qualifying(Series.CUP, 2021, race.race_num) for race in races
+    ]
 
 
 @pytest.mark.real_data
