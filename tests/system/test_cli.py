@@ -99,10 +99,14 @@ def test_stages_given_reach_the_race_and_a_rerun(cli, tmp_path):
     stages = ("--stage-laps", "60,65,187")
     assert cli("race", "import", "staged", *SLATE, "--track", "short", *stages).code == 0
     assert laps("staged") == (312, [60, 65, 187])
+    assert "312 laps in stages of 60, 65, 187," in " ".join(cli("race", "show", "staged").out.split())
     options = ("--track", "sonoma", "--race-id", "staged", "--scenarios", 500, "--lineups", 1, "--opponents", 50)
     run_id = cli("run", *SLATE, *options, "--stage-laps", 110, "--out", tmp_path, "--json").json["run_id"]
     assert laps("staged") == (110, [110])
-    assert cli("runs", "rerun", run_id, "--out", tmp_path / "again", "--json").json["same_result"]
+    assert "110 laps without stage breaks," in " ".join(cli("race", "show", "staged").out.split())
+    again = cli("runs", "rerun", run_id, "--out", tmp_path / "again", "--json").json
+    assert again["same_lineups"]
+    assert again["warnings"] == again["changed"] == []
     assert cli("race", "delete", "staged").code == 0
 
 
@@ -113,7 +117,8 @@ def test_stages_given_reach_the_race_and_a_rerun(cli, tmp_path):
         ("0,110", "from 1 to 1,000"),
         ("99999999999", "from 1 to 1,000"),
         ("1_10", "from 1 to 1,000"),
-        ("60,65,100 --laps 312", "sums to 225 laps but 312 are scheduled"),
+        ("60,65,100 --laps 312", "sums to 225 laps but 312 are scheduled; make them equal"),
+        ("25,30,5", "sums to 60 laps but 110 are scheduled; make them equal, or say how far the race goes by --laps"),
     ],
 )
 def test_stages_that_cannot_be_are_refused(cli, laps, complaint):
@@ -590,7 +595,7 @@ def test_an_interrupt_is_code_130(monkeypatch):
     def interrupted():
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("pitwall.cli._run.find_track", lambda *_: interrupted())
+    monkeypatch.setattr("pitwall.cli._run.planned_race", lambda *_: interrupted())
     told = pitwall("run", *SLATE, "--track", "phoenix")
     assert told.code == 130
     assert told.err == "interrupted\n"

@@ -20,7 +20,7 @@ from pitwall.cli._common import (
     print_table,
 )
 from pitwall.sitefiles._problems import invalid
-from pitwall.tracks import find_track
+from pitwall.tracks import TRACK_TYPES, find_track
 from pitwall.types.race import ImportReport, Race, Rules, Track
 
 _MAX_LAPS = 1_000
@@ -46,8 +46,8 @@ LapsOption = Annotated[int, typer.Option(help="Scheduled laps. Default: the trac
 StageLapsOption = Annotated[
     str,
     typer.Option(
-        help="Laps of each stage, such as 60,65,187, which sum to the distance; a single number: no caution between "
-        "stages. Default: 25 %, 30 % and the rest."
+        help="Laps of each stage, such as 60,65,187: at most five, which sum to the distance. A single number: no "
+        "caution between stages. Default: 25 %, 30 % and the rest."
     ),
 ]
 SeriesOption = Annotated[str, typer.Option(help="cup, xfinity or truck.")]
@@ -69,9 +69,11 @@ def planned_race(track: str, laps: int, stage_laps: str) -> tuple[Track, int, tu
         allowed = f"whole numbers from 1 to {_MAX_LAPS:,} such as 60,65,187"
         raise invalid("--stage-laps", f"must be {allowed}, not {stage_laps}")
     stages = tuple(int(part) for part in parts)
-    if laps and stages and sum(stages) != laps:
-        raise invalid("--stage-laps", f"sums to {sum(stages)} laps but {laps} are scheduled; make them equal")
-    found, n_laps = find_track(track, laps or sum(stages))
+    only_type = track.strip().lower() in TRACK_TYPES
+    found, n_laps = find_track(track, laps or (sum(stages) if only_type else 0))
+    if stages and sum(stages) != n_laps:
+        told = f"sums to {sum(stages)} laps but {n_laps} are scheduled; make them equal"
+        raise invalid("--stage-laps", told if laps else f"{told}, or say how far the race goes by --laps")
     return found, n_laps, stages
 
 
@@ -100,7 +102,10 @@ def print_race(race: Race) -> None:
         for driver in sorted(race.drivers, key=lambda driver: (driver.start_position or 99, -driver.salary_dollars))
     ]
     where = race.track.name or race.track.type
-    title = f"{race.race_id}: {race.name} - {where}, {race.scheduled_laps} laps, {len(race.starters)} starters"
+    several = len(race.stage_laps) > 1
+    stages = f"in stages of {', '.join(map(str, race.stage_laps))}" if several else "without stage breaks"
+    distance = f"{race.scheduled_laps} laps {stages}"
+    title = f"{race.race_id}: {race.name} - {where}, {distance}, {len(race.starters)} starters"
     print_table(
         title, ("start", "driver", "team", "salary $", "id"), rows, narrow=("start", "driver", "salary $", "id")
     )
