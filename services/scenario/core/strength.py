@@ -48,17 +48,17 @@ def driver_skill(race: Race, calibration: Calibration, trust: Trust = DEFAULT_TR
 
     A weighted mean of signals on a common scale, so signals that contradict each other shrink the field together.
     A signal that only some drivers have is put on the level of their salaries first: being known is neither an
-    advantage nor a drawback. What is the same for all, salaries too, says nothing.
+    advantage nor a drawback.
     """
-    dollars = race.salaries_dollars.astype(np.float64)
-    salary = 0.5 * rank_scores(dollars) + 0.5 * standardise(dollars)
-    total, weight = trust.salary * salary, np.full(salary.size, trust.salary if np.ptp(dollars) > 0 else 0.0)
+    salary = 0.5 * rank_scores(race.salaries_dollars.astype(np.float64))
+    salary += 0.5 * standardise(race.salaries_dollars.astype(np.float64))
+    total, weight = trust.salary * salary, np.full(salary.size, trust.salary)
     for values, trusted in _signals(race, calibration, trust):
         scores = _on_level_of(salary, values)
         known = np.isfinite(scores)
         total[known] += (trusted * scores)[known]
         weight[known] += np.broadcast_to(trusted, known.shape)[known]
-    skill = np.divide(total, weight, out=np.zeros_like(total), where=weight > 0)
+    skill = total / weight
     return np.asarray(skill - skill.mean())
 
 
@@ -106,11 +106,9 @@ def _form_age(race: Race, calibration: Calibration) -> int:
 def _on_level_of(reference: Floats, values: Floats) -> Floats:
     """Values with the mean and spread that the reference has among the drivers who have a value.
 
-    Where the reference is the same for all, the spread is 1. All NaN where the values say nothing: fewer than three of
-    them, or the same for all, which would pull everyone together.
+    All NaN where they say nothing: fewer than three values, or the same for all, which would pull everyone together.
     """
     known = np.isfinite(values)
     if known.sum() < 3 or np.ptp(values[known]) == 0.0:
         return np.full(values.size, np.nan)
-    spread = reference[known].std() if np.ptp(reference) > 0 else 1.0
-    return standardise(values) * spread + reference[known].mean()
+    return standardise(values) * reference[known].std() + reference[known].mean()

@@ -40,13 +40,6 @@ def test_equal_salaries_and_nothing_else_give_equal_strength(calibration):
     assert driver_strength(race, calibration) == pytest.approx(np.zeros(10))
 
 
-def test_where_salaries_are_equal_the_other_signals_decide(calibration):
-    race = with_numbers(make_race(10), salary_dollars=[5_000] * 10, rating=[float(k) for k in range(10)])
-    skill = driver_skill(race, calibration)
-    assert (np.diff(skill) > 0).all()
-    assert skill.std() == pytest.approx(1)
-
-
 def test_odds_count_for_more_than_salaries(calibration):
     race = with_numbers(make_race(12), decimal_win_odds=[float(100 - 8 * k) for k in range(12)])
     assert spearmanr(driver_skill(race, calibration), np.arange(12))[0] > 0.9
