@@ -52,6 +52,14 @@ def test_ratings_and_averages_beyond_all_scales_are_refused():
     assert fields(replaced(race, 3, site_average_points=-2e9)) == ["race.drivers[3].site_average_points"]
 
 
+@pytest.mark.parametrize(
+    ("stages", "complaint"), [((0, 267), "each stage needs a lap at least"), ((80, 85), "sum to 165 laps but 267")]
+)
+def test_stages_that_cannot_be_say_what_is_wrong_with_them(stages, complaint):
+    with pytest.raises(InvalidInput, match=complaint):
+        complete_race(dataclasses.replace(make_race(laps=267), stage_laps=stages))
+
+
 def test_withdrawn_drivers_hold_no_place():
     race = replaced(replaced(make_race(), 2, start_position=1), 0, withdrawn=True)
     assert complete_race(race).starters[0].driver_id == "d1"

@@ -106,7 +106,7 @@ def main() -> None:
 def connection_first(arguments: Sequence[str]) -> list[str]:
     """Arguments with those that say where the services are before the verb, wherever they stood.
 
-    An option without its value stays where it is, last, for the parser to complain of.
+    One without a value ends them, so that the parser complains of it and of nothing else.
     """
     first: list[str] = []
     rest: list[str] = []
