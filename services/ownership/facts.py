@@ -7,7 +7,6 @@ from collections.abc import Mapping
 
 from cachetools import LRUCache
 
-from services.common.domain.errors import FailedPrecondition, ServiceError
 from services.common.domain.race import Race
 from services.common.rpc.calls import Call
 from services.common.rpc.peers import ScenarioPeer
@@ -39,7 +38,7 @@ class ScenarioFacts:
         FailedPrecondition
             If the race has no scenarios as it stands.
         """
-        set_id = scenario_set_id or self._newest(race_id, call)
+        set_id = scenario_set_id or self._peer.get_scenario_set(race_id, "", call).scenario_set_id
         key = (race_id, set_id)
         with self._lock:
             cached = self._summaries.get(key)
@@ -48,17 +47,6 @@ class ScenarioFacts:
             with self._lock:
                 self._summaries[key] = cached
         return set_id, cached
-
-    def _newest(self, race_id: str, call: Call) -> str:
-        try:
-            return self._peer.get_scenario_set(race_id, "", call).scenario_set_id
-        except ServiceError as error:
-            if error.reason != "NOT_FOUND":
-                raise
-            raise FailedPrecondition(
-                f"race {race_id!r} has no scenarios as it stands; call GenerateScenarios first",
-                metadata={"race_id": race_id, "missing": "scenarios"},
-            ) from error
 
 
 class ModelShelf:

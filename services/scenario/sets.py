@@ -134,7 +134,8 @@ class ScenarioSets:
         if newest is not None:
             return newest
         raise NotFound(
-            f"race {race_id!r} has no scenarios as it and the model stand now; generate some",
+            f"race {race_id!r} has no scenarios as it and the race model stand now; generate some "
+            f"(`pitwall scenarios generate {race_id}`, GenerateScenarios)",
             metadata={"race_id": race_id},
         )
 

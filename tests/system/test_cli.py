@@ -110,11 +110,22 @@ def test_stages_given_reach_the_race_and_a_rerun(cli, tmp_path):
     assert cli("race", "delete", "staged").code == 0
 
 
+def test_a_rerun_is_the_same_where_a_table_is_kept_that_was_not(cli, tmp_path):
+    options = ("--track", "sonoma", "--race-id", "tabled", "--scenarios", 500, "--lineups", 1, "--opponents", 50)
+    run_id = cli("run", *SLATE, *options, "--out", tmp_path, "--json").json["run_id"]
+    built = cli("optimize", "tabled", "--lineups", 2, "--json").json["lineups"]
+    assert {item["certificate"]["method"] for item in built} == {"table"}
+    again = cli("runs", "rerun", run_id, "--out", tmp_path / "again", "--json").json
+    assert (again["same_lineups"], again["same_result"], again["same_report"]) == (True, True, True)
+
+
 @pytest.mark.parametrize(
     ("laps", "complaint"),
     [
         ("60,a", "from 1 to 1,000"),
         ("0,110", "from 1 to 1,000"),
+        ("20,20,20,20,20,10", "at most 5 stages, not 6"),
+        ("3,4", "must sum to at least 10 and at most 1,000, not 7"),
         ("99999999999", "from 1 to 1,000"),
         ("1_10", "from 1 to 1,000"),
         ("60,65,100 --laps 312", "sums to 225 laps but 312 are scheduled; make them equal"),
@@ -127,6 +138,22 @@ def test_stages_that_cannot_be_are_refused(cli, laps, complaint):
     (violation,) = told.violations["violations"]
     assert violation["field"] == "--stage-laps"
     assert complaint in violation["description"]
+
+
+@pytest.mark.parametrize("laps", [0, 9, 1_001])
+def test_a_distance_that_cannot_be_is_refused(cli, laps):
+    told = cli("race", "import", "endless", *SLATE, "--track", "phoenix", "--json", "--laps", laps)
+    assert told.code == 2
+    assert told.violations["violations"] == [
+        {"field": "--laps", "description": f"must be at least 10 and at most 1,000, not {laps}"}
+    ]
+
+
+@pytest.mark.parametrize("option", ["--address", "--data-dir"])
+def test_an_empty_place_is_refused_as_typed(option):
+    told = pitwall("race", "list", option, "", "--json")
+    assert told.code == 2
+    assert [item["field"] for item in told.violations["violations"]] == [option]
 
 
 def test_runs_are_listed_and_shown_with_hashes(cli, sample, folder):

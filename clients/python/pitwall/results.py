@@ -15,6 +15,9 @@ from pitwall.types.contests import EntrySelection
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
+_WORK = ("method", "lineups_covered", "lineups_evaluated", "solve_seconds")
+"""What a certificate says of the way to it: another one where a table of the lineups is already there."""
+
 
 def result_document(result: JobResult) -> dict[str, Any]:
     """What ``result.json`` holds: lineups, portfolio, contest, and all it takes to repeat the job.
@@ -127,7 +130,7 @@ def _lineup_rows(result: JobResult) -> list[dict[str, Any]]:
                 "cash_rate": played.cash_rate,
                 "cash_rate_standard_error": played.cash_rate_standard_error,
                 "expected_duplicates": played.expected_duplicates,
-                "certificate": _without(certificate, "solve_seconds", "lineups_evaluated"),
+                "certificate": _without(certificate, *_WORK),
             }
         )
     return rows

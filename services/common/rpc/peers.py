@@ -20,7 +20,7 @@ from pitwall.ownership.v1 import ownership_pb2, ownership_service_pb2
 from pitwall.ownership.v1.ownership_service_pb2_grpc import OwnershipServiceStub
 from pitwall.scenario.v1 import scenario_service_pb2, scenario_set_pb2
 from pitwall.scenario.v1.scenario_service_pb2_grpc import ScenarioServiceStub
-from services.common.domain.errors import FailedPrecondition, ServiceError
+from services.common.domain.errors import FailedPrecondition, NotFound, ServiceError
 from services.common.domain.race import Race
 from services.common.mapping import race_from_proto
 from services.common.matrix.scenario_matrix import ScenarioMatrix
@@ -68,15 +68,28 @@ class ScenarioPeer:
         return race_from_proto(response.race)
 
     def get_scenario_set(self, race_id: str, scenario_set_id: str, call: Call) -> scenario_set_pb2.ScenarioSet:
-        """The set, by default the newest of the race as it stands now; ``NotFound`` when there is none."""
-        with _as_service_errors():
-            response = self._caller.unary(
-                self._stub.GetScenarioSet,
-                scenario_service_pb2.GetScenarioSetRequest(race_id=race_id, scenario_set_id=scenario_set_id),
-                race_id=race_id,
-                timeout_seconds=call.timeout_seconds(),
-                cancelling=call.cancelling,
-            )
+        """The set, by default the newest of the race, which is there, as it stands now.
+
+        Raises
+        ------
+        NotFound
+            If there is no set of that id.
+        FailedPrecondition
+            If the race has no scenarios yet.
+        """
+        try:
+            with _as_service_errors():
+                response = self._caller.unary(
+                    self._stub.GetScenarioSet,
+                    scenario_service_pb2.GetScenarioSetRequest(race_id=race_id, scenario_set_id=scenario_set_id),
+                    race_id=race_id,
+                    timeout_seconds=call.timeout_seconds(),
+                    cancelling=call.cancelling,
+                )
+        except NotFound as error:
+            if scenario_set_id:
+                raise
+            raise FailedPrecondition(error.message, metadata={"race_id": race_id, "missing": "scenarios"}) from error
         return response.scenario_set
 
     def get_scenarios(self, race_id: str, scenario_set_id: str, call: Call) -> ScenarioMatrix:
@@ -87,7 +100,7 @@ class ScenarioPeer:
         FailedPrecondition
             If the race has no scenarios yet.
         """
-        found = self._described(race_id, scenario_set_id, call)
+        found = self.get_scenario_set(race_id, scenario_set_id, call)
         key = (race_id, found.scenario_set_id)
         with self._lock:
             cached = self._matrices.get(key)
@@ -98,18 +111,6 @@ class ScenarioPeer:
             if matrix.ticks.nbytes <= self._matrices.maxsize:
                 self._matrices[key] = matrix
         return matrix
-
-    def _described(self, race_id: str, scenario_set_id: str, call: Call) -> scenario_set_pb2.ScenarioSet:
-        try:
-            return self.get_scenario_set(race_id, scenario_set_id, call)
-        except ServiceError as error:
-            # Servicers have fetched the race before, so what is missing is the set.
-            if error.reason == "NOT_FOUND" and not scenario_set_id:
-                raise FailedPrecondition(
-                    f"race {race_id!r} has no scenarios as it stands now; call GenerateScenarios first",
-                    metadata={"race_id": race_id, "missing": "scenarios"},
-                ) from error
-            raise
 
     def _download(self, race_id: str, scenario_set_id: str, call: Call) -> ScenarioMatrix:
         def open_stream(

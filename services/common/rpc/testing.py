@@ -51,7 +51,7 @@ class FakeScenarioPeer(ScenarioPeer):
         """The matrix, if there is one."""
         self.get_race(race_id, call)
         if self.matrix is None:
-            raise FailedPrecondition(f"race {race_id!r} has no scenarios; call GenerateScenarios first")
+            raise FailedPrecondition(f"race {race_id!r} has no scenarios")
         if scenario_set_id not in ("", self.matrix.scenario_set_id):
             raise NotFound(f"race {race_id!r} has no scenario set {scenario_set_id!r}")
         return self.matrix

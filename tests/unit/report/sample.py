@@ -48,8 +48,6 @@ def lineup(number):
         objective=300.0 - number,
         upper_bound=300.0 - number,
         proven=True,
-        method="table",
-        lineups_covered=924,
         mean=200.0,
         sd=50.0,
         best=400.0,

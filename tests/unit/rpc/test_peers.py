@@ -129,7 +129,7 @@ def test_what_is_missing_keeps_its_kind(stack):
     with pytest.raises(NotFoundError, match="nowhere"):
         project(stub, race_id="nowhere")
     servicer.has_set = False
-    with pytest.raises(Exception, match="call GenerateScenarios first") as caught:
+    with pytest.raises(Exception, match="no set") as caught:
         project(stub)
     assert caught.value.reason == "FAILED_PRECONDITION"
 

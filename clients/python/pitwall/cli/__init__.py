@@ -30,11 +30,13 @@ from pitwall.cli import (
     _serve,
     _template,
 )
-from pitwall.cli._common import Connection, drop_output, errors, report_error
+from pitwall.cli._common import Connection, drop_output, errors, is_typed, report_error
 from pitwall.errors import InvalidInputError, PitwallError, StorageFullError, Violation
+from pitwall.sitefiles._problems import invalid
 
 _EXIT_INTERRUPTED = 130
 _CONNECTION_OPTIONS = ("--address", "--data-dir")
+_CONNECTION_HELP = "Every verb also takes --address and --data-dir: see pitwall --help."
 
 app = typer.Typer(
     name="pitwall",
@@ -61,10 +63,13 @@ def connection(
     ] = "",
     data_dir: Annotated[
         str,
-        typer.Option(envvar="PITWALL_DATA_DIR", help="Where the embedded services keep races and scenarios."),
+        typer.Option(envvar="PITWALL_DATA_DIR", help="Where runs are kept, and what the embedded services keep."),
     ] = "",
 ) -> None:
     """Where the services are; these options may stand before or after the verb."""
+    for name, value in (("address", address), ("data_dir", data_dir)):
+        if is_typed(context, name) and not value.strip():
+            raise invalid(f"--{name.replace('_', '-')}", "is empty; give a value, or leave the option out")
     context.obj = Connection(address, data_dir)
 
 
@@ -84,6 +89,18 @@ app.command("history")(_history.history)
 app.command("doctor")(_doctor.doctor)
 app.command("calibrate")(_model.calibrate)
 app.add_typer(_model.backtest_app, name="backtest")
+
+
+def _tell_of_connection(group: typer.Typer) -> None:
+    """End the help of every verb with the options that it shares with all others."""
+    for command in group.registered_commands:
+        command.epilog = _CONNECTION_HELP
+    for inner in group.registered_groups:
+        if inner.typer_instance is not None:
+            _tell_of_connection(inner.typer_instance)
+
+
+_tell_of_connection(app)
 
 
 def main() -> None:

@@ -92,6 +92,12 @@ def client_of(context: typer.Context) -> Iterator[Client]:
         yield client
 
 
+def is_typed(context: typer.Context, option: str) -> bool:
+    """Whether an option was given on the command line."""
+    source = context.get_parameter_source(option)
+    return source is not None and source.name != "DEFAULT"
+
+
 class Bars:
     """Progress bars on standard error, one per stage, fed by the services' progress."""
 

@@ -16,6 +16,7 @@ from pitwall.cli._common import (
     client_of,
     errors,
     first_few,
+    is_typed,
     output,
     plural,
     print_json,
@@ -204,7 +205,7 @@ def optimize(
             "seed": seed,
         }
         from_file = read_rules(rules, lambda name: driver_ids(race, [name], str(rules))[0]) if rules else {}
-        typed = {name for name, option in _OPTION_OF.items() if _is_typed(context, option)}
+        typed = {name for name, option in _OPTION_OF.items() if is_typed(context, option)}
         config = PortfolioConfig(**{**options, **{k: v for k, v in from_file.items() if k not in typed}})
         portfolio = client.optimizer.build(
             race_id, config, scenario_set_id=scenario_set, driver_names=race.names_by_id, on_progress=bars
@@ -216,12 +217,6 @@ def optimize(
     else:
         print_portfolio(portfolio, race, stacked=config.stack is not None)
     refuse_shortage(portfolio)
-
-
-def _is_typed(context: typer.Context, option: str) -> bool:
-    """Whether an option was given on the command line."""
-    source = context.get_parameter_source(option)
-    return source is not None and source.name != "DEFAULT"
 
 
 def _named(portfolio: Portfolio, race: Race) -> list[dict[str, object]]:

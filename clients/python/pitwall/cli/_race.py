@@ -19,11 +19,13 @@ from pitwall.cli._common import (
     print_json,
     print_table,
 )
+from pitwall.cli._ranges import within
 from pitwall.sitefiles._problems import invalid
 from pitwall.tracks import TRACK_TYPES, find_track
 from pitwall.types.race import ImportReport, Race, Rules, Track
 
-_MAX_LAPS = 1_000
+_MIN_LAPS, _MAX_LAPS, _MAX_STAGES = 10, 1_000, 5
+"""Limits of a race, as its contract has them."""
 
 app = typer.Typer(no_args_is_help=True, help="Races: who drives where, at what salary.")
 
@@ -42,7 +44,12 @@ TrackOption = Annotated[
         show_default=False,
     ),
 ]
-LapsOption = Annotated[int, typer.Option(help="Scheduled laps. Default: the track's usual distance.")]
+LapsOption = Annotated[
+    int | None,
+    typer.Option(
+        help="Scheduled laps. Default: the track's usual distance.", callback=within("laps", _MIN_LAPS, _MAX_LAPS)
+    ),
+]
 StageLapsOption = Annotated[
     str,
     typer.Option(
@@ -62,13 +69,17 @@ WithdrawOption = Annotated[
 ]
 
 
-def planned_race(track: str, laps: int, stage_laps: str) -> tuple[Track, int, tuple[int, ...]]:
+def planned_race(track: str, laps: int | None, stage_laps: str) -> tuple[Track, int, tuple[int, ...]]:
     """The track that is meant, the laps scheduled there and those of each stage, empty where not given."""
     parts = [part.strip() for part in stage_laps.split(",")] if stage_laps.strip() else []
     if not all(part.isascii() and part.isdecimal() and 0 < int(part) <= _MAX_LAPS for part in parts):
         allowed = f"whole numbers from 1 to {_MAX_LAPS:,} such as 60,65,187"
         raise invalid("--stage-laps", f"must be {allowed}, not {stage_laps}")
+    if len(parts) > _MAX_STAGES:
+        raise invalid("--stage-laps", f"must be at most {_MAX_STAGES} stages, not {len(parts)}")
     stages = tuple(int(part) for part in parts)
+    if stages and not _MIN_LAPS <= sum(stages) <= _MAX_LAPS:
+        raise invalid("--stage-laps", f"must sum to at least {_MIN_LAPS} and at most {_MAX_LAPS:,}, not {sum(stages)}")
     only_type = track.strip().lower() in TRACK_TYPES
     found, n_laps = find_track(track, laps or (sum(stages) if only_type else 0))
     if stages and sum(stages) != n_laps:
@@ -118,7 +129,7 @@ def import_race(
     salaries: SalariesOption,
     track: TrackOption,
     race_sheet: SheetOption = None,
-    laps: LapsOption = 0,
+    laps: LapsOption = None,
     stage_laps: StageLapsOption = "",
     series: SeriesOption = "cup",
     site: SiteOption = "draftkings",

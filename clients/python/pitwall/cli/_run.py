@@ -66,7 +66,7 @@ def run(
     salaries: SalariesOption,
     track: TrackOption,
     race_sheet: SheetOption = None,
-    laps: LapsOption = 0,
+    laps: LapsOption = None,
     stage_laps: StageLapsOption = "",
     series: SeriesOption = "cup",
     site: SiteOption = "draftkings",

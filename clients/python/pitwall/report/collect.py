@@ -89,8 +89,6 @@ def _lineup_row(
         objective=certificate.objective,
         upper_bound=certificate.upper_bound,
         proven=certificate.proven_optimal,
-        method=certificate.method,
-        lineups_covered=certificate.lineups_covered,
         mean=metrics.mean_points,
         sd=metrics.sd_points,
         best=metrics.best_points,

@@ -22,8 +22,6 @@ class LineupRow:
     objective: float
     upper_bound: float
     proven: bool
-    method: str
-    lineups_covered: int
     mean: float
     sd: float
     best: float
