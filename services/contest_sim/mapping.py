@@ -18,7 +18,7 @@ from services.contest_sim.core.opponents import Opponents
 from services.contest_sim.core.prize_shape import PrizeShape, shape_prizes
 from services.contest_sim.core.prize_text import parse_prizes
 from services.contest_sim.core.prizes import PrizeRow, PrizeTable
-from services.contest_sim.core.selection_rules import SelectionRules
+from services.contest_sim.core.selection_rules import ExposureLimit, SelectionRules
 from services.contest_sim.core.standings import standings_lineups
 
 
@@ -170,11 +170,23 @@ def pool_from_proto(race: Race, request: contestsim_service_pb2.SelectEntriesReq
     return different
 
 
-def rules_from_proto(request: contestsim_service_pb2.SelectEntriesRequest) -> SelectionRules:
-    """The rules of a selection."""
+def rules_from_proto(race: Race, request: contestsim_service_pb2.SelectEntriesRequest) -> SelectionRules:
+    """The rules of a selection.
+
+    Raises
+    ------
+    InvalidInput
+        For a limit on a driver who does not start.
+    """
     return SelectionRules(
         n_entries=request.n_entries,
         max_driver_exposure=request.max_driver_exposure or 1.0,
         min_distinct_drivers=max(1, request.min_distinct_drivers),
         risk_aversion=request.risk_aversion,
+        limits=tuple(_limit(race, item, f"limits[{index}]") for index, item in enumerate(request.limits)),
     )
+
+
+def _limit(race: Race, message: contestsim_service_pb2.ExposureLimit, field: str) -> ExposureLimit:
+    columns = lineup_columns(race, lineup_pb2.Lineup(driver_ids=message.driver_ids), f"{field}.driver_ids")
+    return ExposureLimit(columns, message.max, message.name)

@@ -19,12 +19,19 @@ def with_scratched(race: Race) -> Race:
 
 
 def scoring_nothing(matrix: ScenarioMatrix, race: Race) -> ScenarioMatrix:
-    """The matrix with a column of zeros for each driver that ``race`` has after those of the matrix."""
-    n_scratched = len(race.driver_ids) - matrix.n_drivers
+    """The matrix of a race's starters with a column of zeros for each driver who is withdrawn: see ``with_scratched``.
+
+    Raises
+    ------
+    FailedPrecondition
+        If the matrix is of other starters.
+    """
+    matrix.require_starters(race)
+    listed = with_scratched(race).driver_ids
+    n_scratched = len(listed) - matrix.n_drivers
     if not n_scratched:
         return matrix
-    ticks = np.pad(matrix.ticks, ((0, 0), (0, n_scratched)))
-    return replace(matrix, ticks=ticks, driver_ids=race.driver_ids)
+    return replace(matrix, ticks=np.pad(matrix.ticks, ((0, 0), (0, n_scratched))), driver_ids=listed)
 
 
 def scratched_warnings(

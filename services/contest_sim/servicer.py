@@ -9,6 +9,8 @@ import numpy as np
 
 from pitwall.contestsim.v1 import contestsim_service_pb2 as pb
 from pitwall.contestsim.v1 import contestsim_service_pb2_grpc as pb_grpc
+from services.common.domain.race import Race
+from services.common.matrix.scenario_matrix import ScenarioMatrix
 from services.common.rpc.calls import Call, Emit, open_call, progress_reporter, stream_events
 from services.common.rpc.peers import ScenarioPeer
 from services.contest_sim import answers, mapping
@@ -54,14 +56,14 @@ class ContestSimServicer(pb_grpc.ContestSimServiceServicer):
         ]
         for index, contest in enumerate(contests):
             contest.check_entries(entries.n_entries, f"contests[{index}]")
-        matrix = self._scenario.get_scenarios(request.race_id, request.scenario_set_id, call)
+        matrix = self._scenarios(race, request.scenario_set_id, call)
         oppositions = [
             self._opposition.find(race, request.field, contest.setting, matrix.scenario_set_id, call)
             for contest in contests
         ]
         return Simulation(
             listed,
-            scoring_nothing(matrix, listed),
+            matrix,
             contests,
             entries,
             oppositions,
@@ -72,6 +74,10 @@ class ContestSimServicer(pb_grpc.ContestSimServiceServicer):
                 listed, len(race.driver_ids), entries.lineups, entries.copies, "entries of your own"
             ),
         )
+
+    def _scenarios(self, race: Race, scenario_set_id: str, call: Call) -> ScenarioMatrix:
+        """The scenarios, with columns for the scratched; of other starters they are refused before any work."""
+        return scoring_nothing(self._scenario.get_scenarios(race.race_id, scenario_set_id, call), race)
 
     def DescribeField(
         self, request: pb.DescribeFieldRequest, context: grpc.ServicerContext
@@ -120,13 +126,20 @@ class ContestSimServicer(pb_grpc.ContestSimServiceServicer):
         contest = mapping.contest_from_proto(request.contest, "contest")
         contest.check_entries(request.n_entries)
         pool = mapping.pool_from_proto(race, request)
-        matrix = self._scenario.get_scenarios(request.race_id, request.scenario_set_id, call)
+        matrix = self._scenarios(race, request.scenario_set_id, call)
         opposition = self._opposition.find(race, request.field, contest.setting, matrix.scenario_set_id, call)
         lineups = self._library.universe(race).lineups if pool is None else pool
-        rules = mapping.rules_from_proto(request)
-        listed = with_scratched(race)
-        matrix = scoring_nothing(matrix, listed)
-        return Choosing(listed, matrix, contest, opposition, lineups, rules, request.n_fields, request.seed)
+        rules = mapping.rules_from_proto(race, request)
+        return Choosing(
+            with_scratched(race),
+            matrix,
+            contest,
+            opposition,
+            lineups,
+            rules,
+            request.n_fields,
+            request.seed,
+        )
 
     def ResolvePrizes(
         self, request: pb.ResolvePrizesRequest, context: grpc.ServicerContext

@@ -73,12 +73,7 @@ def slate_of(race: Race, matrix: ScenarioMatrix, checkpoint: Checkpoint = no_che
     FailedPrecondition
         If the race lists other drivers than the scenarios.
     """
-    if matrix.driver_ids != race.driver_ids:
-        raise FailedPrecondition(
-            f"race {race.race_id!r} has changed since scenario set {matrix.scenario_set_id} was made: "
-            "other drivers start; generate scenarios again",
-            metadata={"race_id": race.race_id, "scenario_set_id": matrix.scenario_set_id},
-        )
+    matrix.require_starters(race)
     slate = Slate(matrix.ticks_by_driver, race.salaries_dollars, race.rules.roster_size, race.rules.salary_cap_dollars)
     check_range(slate, checkpoint)
     return slate

@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+from collections import Counter
 from dataclasses import replace
 from itertools import pairwise
 
@@ -449,6 +450,58 @@ def test_selection_keeps_the_rules_and_its_bound(stub):
     assert response.selection.profit_cents - first.profit_cents.value > 2 * first.profit_cents.standard_error
     fresh = response.selection.fresh_profit_cents["selection"]
     assert response.selection.portfolio.profit_cents.value == pytest.approx(fresh)
+
+
+def test_selection_keeps_limits_of_teams_and_of_single_drivers(stub):
+    plain = pb.SelectEntriesRequest(race_id="phoenix", contest=contest(1000), n_entries=8, n_fields=4)
+    free = result_of(stub.SelectEntries(plain)).selection
+    most = Counter(driver for item in free.lineups for driver in item.driver_ids).most_common(3)
+    assert most[2][1] > 2, "nothing to limit"
+    team, alone = [most[0][0], most[1][0]], most[2][0]
+    limits = [
+        pb.ExposureLimit(driver_ids=team, max=0.5, name="Team"),
+        pb.ExposureLimit(driver_ids=[alone], max=0.3),
+    ]
+    asked = pb.SelectEntriesRequest(race_id="phoenix", contest=contest(1000), n_entries=8, n_fields=4, limits=limits)
+    chosen = [set(item.driver_ids) for item in result_of(stub.SelectEntries(asked)).selection.lineups]
+    assert len(chosen) == 8
+    assert sum(bool(drivers & set(team)) for drivers in chosen) <= 4
+    assert sum(alone in drivers for drivers in chosen) <= 2
+
+
+def test_a_limit_on_a_driver_who_does_not_start_is_refused(stub):
+    limits = [pb.ExposureLimit(driver_ids=["nobody"], max=0.5)]
+    asked = pb.SelectEntriesRequest(race_id="phoenix", contest=contest(1000), n_entries=2, limits=limits)
+    with pytest.raises(grpc.RpcError) as caught:
+        list(stub.SelectEntries(asked))
+    assert "'nobody' does not start" in error_of(caught)[2]["limits[0].driver_ids"]
+
+
+def changed(change):
+    """The race, other than when its scenarios were made."""
+    if change == "scratched":
+        return replace(RACE, drivers=(*RACE.drivers[:3], replace(RACE.drivers[3], withdrawn=True), *RACE.drivers[4:]))
+    return replace(RACE, drivers=RACE.drivers[::-1] if change == "reordered" else RACE.drivers[1:])
+
+
+@pytest.mark.parametrize("change", ["scratched", "reordered", "shortened"])
+def test_scenarios_of_other_starters_are_refused(change):
+    """Their columns would be taken for those of the drivers who start now."""
+    race = changed(change)
+    cheap = sorted(race.starters, key=lambda driver: driver.salary_dollars)[: DRAFTKINGS_CLASSIC.roster_size]
+    entry = contest_pb2.EnteredLineup(
+        lineup=lineup_pb2.Lineup(driver_ids=[driver.driver_id for driver in cheap]), n_entries=1
+    )
+    scenario = FakeScenarioPeer(race, make_matrix(RACE))
+    with serve([build(ContestSimSettings(), scenario, FakeOwnershipPeer(OWNERSHIP))]) as channel:
+        stub = ContestSimServiceStub(channel)
+        asked = pb.SimulateContestRequest(race_id="phoenix", entries=[entry], contests=[contest(50)], n_fields=2)
+        choice = pb.SelectEntriesRequest(race_id="phoenix", contest=contest(50), n_entries=1, n_fields=2)
+        for call in (lambda: stub.SimulateContest(asked), lambda: stub.SelectEntries(choice)):
+            with pytest.raises(grpc.RpcError) as caught:
+                list(call())
+            assert error_of(caught)[:2] == (grpc.StatusCode.FAILED_PRECONDITION, "FAILED_PRECONDITION")
+            assert "other drivers start; generate scenarios again" in caught.value.details()
 
 
 def test_a_choice_that_left_nothing_to_chance_is_not_doubted(stub):

@@ -9,6 +9,7 @@ import os
 import socket
 import subprocess
 import sys
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -64,7 +65,12 @@ def test_entries_can_be_chosen_by_what_they_pay_together(cli, tmp_path):
     options = ("--track", "phoenix", "--race-id", "equity", "--scenarios", 1_000, "--lineups", 2, "--out", tmp_path)
     chosen = cli("run", *SLATE, *options, "--select", "equity", "--opponents", 300, "--json").json
     assert len(chosen["lineups"]) == 2
-    assert chosen["portfolio"]["n_built"] == 6
+    assert chosen["pool"]["n_built"] == 6
+    assert (chosen["portfolio"]["n_requested"], chosen["portfolio"]["n_built"]) == (2, 2)
+    held = [driver_id for item in chosen["lineups"] for driver_id in item["driver_ids"]]
+    exposures = {row["name"]: row["n_lineups"] for row in chosen["portfolio"]["driver_exposures"]}
+    assert exposures == Counter(held)
+    assert max(exposures.values()) == 1, "half of the entries at most, as in the pool"
     assert chosen["selection"]["profit_cents"] <= chosen["selection"]["upper_bound_cents"]
     assert {"selection", "best_single_roi"} <= set(chosen["selection"]["fresh_profit_cents"])
     assert all(item["n_entries"] == 2 for item in chosen["selection"]["comparisons"])

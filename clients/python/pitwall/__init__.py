@@ -11,7 +11,7 @@ os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 
 from pitwall._channel import ConnectionConfig
 from pitwall.client import Addresses, Client, connect, local
-from pitwall.config import Contest, FieldConfig, Group, PortfolioConfig, PrizeShape
+from pitwall.config import Contest, ExposureLimit, FieldConfig, Group, PortfolioConfig, PrizeShape
 from pitwall.errors import (
     CancelledError,
     ChecksumMismatchError,
@@ -40,6 +40,7 @@ __all__ = [
     "Contest",
     "DeadlineExceededError",
     "FailedPreconditionError",
+    "ExposureLimit",
     "FieldConfig",
     "Group",
     "InfeasibleError",

@@ -21,6 +21,15 @@ class Group:
 
 
 @dataclass(frozen=True)
+class ExposureLimit:
+    """At most ``max`` (a share) of the entries hold any of the drivers: one of his own, or a team."""
+
+    driver_ids: Sequence[str]
+    max: float
+    name: str = ""
+
+
+@dataclass(frozen=True)
 class PortfolioConfig:
     """How to build a portfolio.
 

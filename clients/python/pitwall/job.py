@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import enum
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
+from pitwall._chosen import chosen_portfolio, limits_of_pool
 from pitwall._groups.base import OnProgress
 from pitwall.client import Client
-from pitwall.config import Contest, FieldConfig, PortfolioConfig
+from pitwall.config import Contest, ExposureLimit, FieldConfig, PortfolioConfig
+from pitwall.errors import InfeasibleError, InvalidInputError, Violation
 from pitwall.types.contests import ContestResult, EntrySelection, SimulationResult
 from pitwall.types.ownership import ContestProfile, OwnershipProjection
 from pitwall.types.portfolio import Portfolio
@@ -103,7 +105,11 @@ class JobConfig:
 
 @dataclass(frozen=True)
 class JobResult:
-    """Everything the job found out."""
+    """Everything the job found out.
+
+    ``portfolio`` holds the lineups that are entered. Where they were selected, ``pool`` is the portfolio that was
+    built, and what is known of its lineups as a whole; else None.
+    """
 
     config: JobConfig
     race: Race
@@ -112,9 +118,15 @@ class JobResult:
     contest_scenario_set: ScenarioSet
     ownership: OwnershipProjection
     portfolio: Portfolio
+    pool: Portfolio | None
     selection: EntrySelection | None
     simulation: SimulationResult
     timings_seconds: dict[str, float]
+
+    @property
+    def built(self) -> Portfolio:
+        """The portfolio as the optimizer built it: the pool where entries were selected."""
+        return self.pool or self.portfolio
 
     @property
     def contest(self) -> ContestResult:
@@ -198,25 +210,37 @@ class _Stages:
                 on_progress=self._on_progress,
             )
 
-    def select_entries(self, pool: Portfolio, scenarios: ScenarioSet) -> tuple[EntrySelection, Portfolio]:
-        """The entries of a pool that together pay best, and the portfolio of these alone, in the order of choice."""
+    def select_entries(self, race: Race, pool: Portfolio, scenarios: ScenarioSet) -> tuple[EntrySelection, Portfolio]:
+        """The entries of a pool that together pay best, and the portfolio of these alone, in the order of choice.
+
+        They keep the exposures of the pool; soft ones only where that can be done.
+        """
         wanted = self._config.portfolio
-        with self._stage("selection"):
-            selection = self._client.contests.select_entries(
-                scenarios.race_id,
+        limits = limits_of_pool(pool, race)
+
+        def select(limits: Sequence[ExposureLimit]) -> EntrySelection:
+            return self._client.contests.select_entries(
+                race.race_id,
                 min(wanted.n_lineups, len(pool.lineups)),
                 self._config.contest,
                 pool=[item.driver_ids for item in pool.lineups],
                 field=FieldConfig(insight=self._config.insight),
-                max_driver_exposure=wanted.max_driver_exposure or 0.0,
+                limits=limits,
                 min_distinct_drivers=max(1, wanted.min_distinct_drivers),
                 scenario_set_id=scenarios.scenario_set_id,
                 seed=self._config.seed,
                 on_progress=self._on_progress,
             )
-        by_drivers = {item.driver_ids: item for item in pool.lineups}
-        chosen = [replace(by_drivers[item.driver_ids], index=index) for index, item in enumerate(selection.lineups)]
-        return selection, replace(pool, lineups=tuple(chosen))
+
+        with self._stage("selection"):
+            try:
+                selection = select(limits)
+            except InfeasibleError:
+                if not wanted.soft_exposures:
+                    raise
+                selection = select(())
+        chosen = [item.driver_ids for item in selection.lineups]
+        return selection, chosen_portfolio(pool, race, chosen, wanted.n_lineups, limits)
 
     def play_contest(self, portfolio: Portfolio, fresh: ScenarioSet) -> SimulationResult:
         """What the lineups are worth."""
@@ -249,17 +273,27 @@ def run_job(
     PitwallError
         As the services answer; races and scenarios made until then stay.
     """
+    _refuse_least_shares(config)
     client.contests.resolve_prizes(config.contest)  # prizes that cannot be are refused before any work
     stages = _Stages(client, config, on_stage, on_progress)
     race, report = stages.import_race()
     scenarios, fresh, selecting = stages.simulate_races(race)
     ownership = stages.project_ownership(scenarios)
-    portfolio, selection = stages.build_lineups(race, scenarios), None
+    portfolio, pool, selection = stages.build_lineups(race, scenarios), None, None
     if config.select is SelectRule.EQUITY:
-        selection, portfolio = stages.select_entries(portfolio, selecting)
+        pool = portfolio
+        selection, portfolio = stages.select_entries(race, pool, selecting)
     simulation = stages.play_contest(portfolio, fresh)
     timings = stages.timings_seconds
-    return JobResult(config, race, report, scenarios, fresh, ownership, portfolio, selection, simulation, timings)
+    return JobResult(config, race, report, scenarios, fresh, ownership, portfolio, pool, selection, simulation, timings)
+
+
+def _refuse_least_shares(config: JobConfig) -> None:
+    """Refuse what a selection from a pool cannot promise."""
+    least = [driver_id for driver_id, (low, _) in config.portfolio.driver_exposures.items() if low > 0]
+    if config.select is SelectRule.EQUITY and least:
+        problem = f"least shares are kept by select='tail' only, not by 'equity'; driver {least[0]!r} has one"
+        raise InvalidInputError(f"driver_exposures: {problem}", violations=[Violation("driver_exposures", problem)])
 
 
 def _pool_config(config: JobConfig) -> PortfolioConfig:

@@ -28,6 +28,7 @@ def result_document(result: JobResult) -> dict[str, Any]:
     return {
         "lineups": _lineup_rows(result),
         "portfolio": _without(result.portfolio.summary, "timings_seconds"),
+        "pool": _without(result.pool.summary, "timings_seconds") if result.pool is not None else None,
         "selection": _selection_facts(result.selection),
         "contest": _contest_facts(result),
         "ownership": [
@@ -51,8 +52,8 @@ def timings_document(result: JobResult) -> dict[str, Any]:
     """What a job took, in seconds: each stage, and the stages and lineups within the building of the portfolio."""
     return {
         "stages": result.timings_seconds,
-        "portfolio": result.portfolio.summary.timings_seconds,
-        "lineups": [item.certificate.solve_seconds for item in result.portfolio.lineups],
+        "portfolio": result.built.summary.timings_seconds,
+        "lineups": [item.certificate.solve_seconds for item in result.built.lineups],
     }
 
 

@@ -8,6 +8,8 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from services.common.domain.errors import FailedPrecondition
+from services.common.domain.race import Race
 from services.common.domain.site_rules import TICKS_PER_POINT
 
 Ticks = npt.NDArray[np.int16]
@@ -51,6 +53,21 @@ class ScenarioMatrix:
         transposed = np.ascontiguousarray(self.ticks.T)
         transposed.setflags(write=False)
         return transposed
+
+    def require_starters(self, race: Race) -> None:
+        """Check that the columns are the starters of the race as it stands.
+
+        Raises
+        ------
+        FailedPrecondition
+            If other drivers start, or in another order.
+        """
+        if self.driver_ids != race.driver_ids:
+            raise FailedPrecondition(
+                f"race {race.race_id!r} has changed since scenario set {self.scenario_set_id} was made: "
+                "other drivers start; generate scenarios again",
+                metadata={"race_id": race.race_id, "scenario_set_id": self.scenario_set_id},
+            )
 
     def mean_points(self) -> npt.NDArray[np.float64]:
         """Mean points per driver; shape (n_drivers,)."""

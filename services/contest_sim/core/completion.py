@@ -18,6 +18,7 @@ from scipy.optimize import Bounds, LinearConstraint, OptimizeResult, milp
 
 from services.common.blocks import run_blocks
 from services.common.domain.errors import Infeasible
+from services.common.domain.shares import at_most
 from services.common.domain.work import Checkpoint, no_checkpoint
 from services.contest_sim.core.lineup_keys import lineup_keys
 from services.contest_sim.core.selection_rules import SelectionRules
@@ -33,6 +34,10 @@ BEST, BEST_PER_DRIVER = 1_500, 50
 """Of larger pools the best payouts, and the best with each driver: rules run out of drivers, not of money."""
 
 TIME_LIMIT_SECONDS = 10.0
+
+MOST_NAMED = 10
+"""Limits that a message of failure names, the tightest first: there may be one for each driver and team."""
+
 _KEPT = 2.0
 """Worth of an entry that is kept, in greatest payouts."""
 
@@ -56,7 +61,7 @@ def complete_choice(
     worth = payouts[candidates] / max(1.0, float(payouts.max())) + _KEPT * np.isin(candidates, picked)
 
     def solve(_start: int, _stop: int) -> OptimizeResult:
-        return _solve(pool[candidates], worth, rules)
+        return _solve(pool[candidates], worth, rules, int(pool.max()) + 1)
 
     (result,) = run_blocks(solve, [(0, 1)], checkpoint=checkpoint)
     if result.x is None:
@@ -73,7 +78,7 @@ def check_exposure(pool: Lineups, rules: SelectionRules) -> None:
         If the places of all entries are more than the drivers of ``pool[row, slot]`` may fill.
     """
     holders = np.bincount(pool.ravel())
-    if np.minimum(holders, rules.max_per_driver).sum() < rules.n_entries * pool.shape[1]:
+    if np.minimum(holders, rules.caps(len(holders)).most_by_driver).sum() < rules.n_entries * pool.shape[1]:
         raise _infeasible(rules, 0, len(pool), proven=True)
 
 
@@ -90,14 +95,14 @@ def _candidates(pool: Lineups, payouts: Floats, picked: Sequence[int], checkpoin
     return np.unique(np.concatenate(parts))
 
 
-def _solve(lineups: Lineups, worth: Floats, rules: SelectionRules) -> OptimizeResult:
+def _solve(lineups: Lineups, worth: Floats, rules: SelectionRules, n_drivers: int) -> OptimizeResult:
     """The choice of greatest ``worth`` that keeps the rules."""
     n, roster = lineups.shape
-    columns = np.repeat(np.arange(n), roster)
-    exposure = sparse.csr_array((np.ones(n * roster), (lineups.ravel().astype(np.int64), columns)))
+    caps = rules.caps(n_drivers)
+    exposure = sparse.csr_array(caps.held_by(lineups).astype(np.float64))
     constraints = [
         LinearConstraint(np.ones((1, n)), rules.n_entries, rules.n_entries),
-        LinearConstraint(exposure, -np.inf, rules.max_per_driver),
+        LinearConstraint(exposure, -np.inf, caps.most),
     ]
     shared = _shared_drivers(lineups, roster - rules.min_distinct_drivers + 1)
     if shared.shape[0]:
@@ -123,6 +128,11 @@ def _infeasible(rules: SelectionRules, n_picked: int, n_pool: int, *, proven: bo
     conflict = [f"min_distinct_drivers {max(1, rules.min_distinct_drivers)}"]
     if rules.max_driver_exposure < 1.0:
         conflict.append(f"max_driver_exposure {rules.max_driver_exposure:g} ({rules.max_per_driver} entries a driver)")
+    tightest = sorted((limit for limit in rules.limits if limit.max_share < 1.0), key=lambda limit: limit.max_share)
+    conflict += [
+        f"{limit.name or 'limit'} {limit.max_share:.3g} ({at_most(limit.max_share, rules.n_entries)} entries)"
+        for limit in tightest[:MOST_NAMED]
+    ]
     found = (
         f"no {rules.n_entries} of the {n_pool:,} candidates keep all rules together"
         if proven

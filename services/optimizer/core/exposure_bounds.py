@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from services.common.domain.errors import FieldViolation, InvalidInput
+from services.common.domain.shares import at_most
 from services.optimizer.core.structure import DriverTable
 
 Counts = npt.NDArray[np.int64]
@@ -58,11 +59,6 @@ class ExposureBounds:
     driver_max: Counts
     team_max: Counts
     spread: bool = True
-
-
-def at_most(share: float, n_lineups: int) -> int:
-    """Lineups that a greatest share allows: rounded down, but one unless the share is 0."""
-    return 0 if share == 0 else max(1, int(np.floor(share * n_lineups + _EPSILON)))
 
 
 def exposure_bounds(

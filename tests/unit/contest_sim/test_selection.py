@@ -16,7 +16,7 @@ from services.contest_sim.core.opponents import Opponents
 from services.contest_sim.core.play import play_contests
 from services.contest_sim.core.prizes import PrizeRow, PrizeTable
 from services.contest_sim.core.selection import SelectionTask, select_entries, split_scenarios
-from services.contest_sim.core.selection_rules import Chosen, SelectionRules
+from services.contest_sim.core.selection_rules import Chosen, ExposureLimit, SelectionRules
 from services.contest_sim.core.swaps import improve_by_swaps
 from services.contest_sim.core.tail_ranking import rank_by_tail
 
@@ -182,6 +182,8 @@ def test_rules_that_cannot_hold_are_named(small, draw):
         SelectionRules(4, max_driver_exposure=0.5, min_distinct_drivers=2),
         SelectionRules(4, min_distinct_drivers=3),
         SelectionRules(5, max_driver_exposure=0.4, min_distinct_drivers=2),
+        SelectionRules(4, limits=(ExposureLimit((0, 5, 7), 0.5), ExposureLimit((3,), 0.25), ExposureLimit((9,), 0.0))),
+        SelectionRules(5, max_driver_exposure=0.6, limits=(ExposureLimit((1, 2), 0.4), ExposureLimit((4, 6), 0.4))),
     ],
 )
 def test_a_choice_is_found_exactly_where_there_is_one(small, draw, tiles, rules):
@@ -224,7 +226,12 @@ def keeps(lineups, rules):
     """Whether lineups keep the rules, pair by pair and driver by driver."""
     sets = [set(lineup) for lineup in lineups]
     apart = all(len(a - b) >= rules.min_distinct_drivers for a, b in combinations(sets, 2))
-    return apart and max(sum(driver in item for item in sets) for driver in range(12)) <= rules.max_per_driver
+    limited = all(
+        sum(not item.isdisjoint(limit.columns) for item in sets) <= int(limit.max_share * rules.n_entries + 1e-9)
+        for limit in rules.limits
+    )
+    most = max(sum(driver in item for item in sets) for driver in range(12))
+    return apart and limited and most <= rules.max_per_driver
 
 
 def best_first(lineups, rules):

@@ -6,12 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.common.domain.errors import Infeasible, InvalidInput
+from services.common.domain.shares import at_most
 from services.common.domain.work import no_checkpoint
 from services.common.universe.rules import Group, Rule
 from services.optimizer.core.allocation import allocate, interleave
 from services.optimizer.core.conflict import smallest_conflict
 from services.optimizer.core.exposure import ExposurePlan
-from services.optimizer.core.exposure_bounds import ExposureConfig, ExposureMode, at_most, exposure_bounds
+from services.optimizer.core.exposure_bounds import ExposureConfig, ExposureMode, exposure_bounds
 from services.optimizer.core.objective import Term, build_objective
 from services.optimizer.core.portfolio import PortfolioBuilder, PortfolioSpec
 from services.optimizer.core.structure import DriverTable

@@ -10,7 +10,7 @@ from pitwall._decode import decode
 from pitwall._groups.base import OnProgress, last_event
 from pitwall._numbers import MAX_SEED, cents, whole
 from pitwall.common.v1 import lineup_pb2
-from pitwall.config import Contest, FieldConfig
+from pitwall.config import Contest, ExposureLimit, FieldConfig
 from pitwall.contestsim.v1 import contest_pb2
 from pitwall.contestsim.v1 import contestsim_service_pb2 as pb
 from pitwall.contestsim.v1.contestsim_service_pb2_grpc import ContestSimServiceStub
@@ -127,13 +127,17 @@ class Contests:
         risk_aversion: float = 0.0,
         max_driver_exposure: float = 0.0,
         min_distinct_drivers: int = 1,
+        limits: Iterable[ExposureLimit] = (),
         scenario_set_id: str = "",
         n_fields: int = 0,
         seed: int = 0,
         on_progress: OnProgress | None = None,
         timeout_seconds: float | None = None,
     ) -> EntrySelection:
-        """Choose the entries that together pay best, from a pool or from every legal lineup."""
+        """Choose the entries that together pay best, from a pool or from every legal lineup.
+
+        ``limits`` are exposures of some drivers or teams, beside ``max_driver_exposure`` (0 for none) of any driver.
+        """
         request = pb.SelectEntriesRequest(
             race_id=race_id,
             scenario_set_id=scenario_set_id,
@@ -144,6 +148,7 @@ class Contests:
             risk_aversion=risk_aversion,
             max_driver_exposure=max_driver_exposure,
             min_distinct_drivers=whole(min_distinct_drivers, "min_distinct_drivers"),
+            limits=[pb.ExposureLimit(driver_ids=item.driver_ids, max=item.max, name=item.name) for item in limits],
             n_fields=whole(n_fields, "n_fields"),
             seed=whole(seed, "seed", MAX_SEED),
         )

@@ -138,6 +138,16 @@ def _comparisons(summary: PortfolioSummary, *, stacked: bool) -> Iterator[str]:
         )
 
 
+def print_pool(pool: Portfolio) -> None:
+    """What the lines that follow are about, where entries were chosen from a pool; why it is small, if it is."""
+    summary = pool.summary
+    output.print(f"chosen from a pool of {plural(summary.n_built, 'lineup')}, of which:", markup=False)
+    if summary.n_built < summary.n_requested:
+        why = first_few(summary.conflicting_rules, 3, "; ")
+        reason = f"these rules leave no further one: {why}" if why else "time ran out"
+        errors.print(f"warning: {summary.n_requested:,} were wanted for the pool; {reason}", markup=False)
+
+
 def refuse_shortage(portfolio: Portfolio) -> None:
     """Say so where there are fewer lineups than asked for; to be called when the files are written.
 

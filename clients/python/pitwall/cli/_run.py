@@ -25,7 +25,7 @@ from pitwall.cli._contest_options import (
     with_contest_options,
 )
 from pitwall.cli._contests import print_comparisons, print_portfolio_result, print_warnings
-from pitwall.cli._lineups import print_diagnostics, refuse_shortage
+from pitwall.cli._lineups import print_diagnostics, print_pool, refuse_shortage
 from pitwall.cli._portfolio_options import (
     FormatOption,
     LineupsOption,
@@ -153,7 +153,9 @@ def _print_result(result: JobResult, paths: list[Path]) -> None:
     told = result.simulation.field.warnings
     print_warnings([*result.ownership.warnings, *told])
     _print_lineups(result)
-    print_diagnostics(result.portfolio, stacked=result.config.portfolio.stack is not None)
+    if result.pool is not None:
+        print_pool(result.pool)
+    print_diagnostics(result.built, stacked=result.config.portfolio.stack is not None)
     if result.selection is not None:
         print_warnings([warning for warning in result.selection.warnings if warning not in told])
         print_comparisons(result.selection)

@@ -47,13 +47,13 @@ def headlines(result: JobResult) -> tuple[Fact, ...]:
             f"lineups with a certificate that none of the {summary.n_allowed_lineups:,} allowed lineups is better",
         ),
     ]
-    if summary.baseline is not None:
+    if (baseline := result.built.summary.baseline) is not None:
         facts.append(
             Fact(
                 "tail gained",
-                f"{summary.baseline.tail_gain_points:+.2f} points",
+                f"{baseline.tail_gain_points:+.2f} points",
                 f"objective of the best lineup against the lineup of the greatest mean, for "
-                f"{summary.baseline.mean_given_up_points:.2f} points of mean",
+                f"{baseline.mean_given_up_points:.2f} points of mean",
             )
         )
     return tuple(facts)
@@ -74,6 +74,14 @@ def _portfolio_facts(result: JobResult) -> list[Fact]:
             "those that keep your structure rules too; every one is covered by each certificate",
         ),
     ]
+    if result.pool is not None:
+        facts.append(
+            Fact(
+                "pool of the entries",
+                f"{len(result.pool.lineups):,} lineups",
+                "built and proven; entered are those that together pay best, under the same exposures",
+            )
+        )
     if result.portfolio.lineups:
         tails = result.portfolio.lineups[0].certificate.tails
         sizes = ", ".join(f"{100 * tail.alpha:g} %: {tail.k}" for tail in tails)
@@ -84,8 +92,8 @@ def _portfolio_facts(result: JobResult) -> list[Fact]:
                 "CVaR is the mean of this many best totals; below 100 it is a rough estimate",
             )
         )
-    if summary.validation is not None:
-        check = summary.validation
+    built = result.built.summary
+    if (check := built.validation) is not None:
         facts.append(
             Fact(
                 "objective on fresh scenarios",
@@ -94,14 +102,14 @@ def _portfolio_facts(result: JobResult) -> list[Fact]:
                 f"{100 * check.shrinkage:.1f} % less (+- {100 * check.shrinkage_se:.1f}) is the winner's curse",
             )
         )
-    if summary.stability is not None:
+    if (stability := built.stability) is not None:
         facts.append(
             Fact(
                 "resamples of scenarios with the same best lineup",
-                f"{summary.stability.same_lineup_share:.0%}",
-                f"of {summary.stability.n_resamples}; winners overlap with it by {summary.stability.jaccard_mean:.2f} "
-                f"(Jaccard), its objective varies by {100 * summary.stability.objective_cv:.1f} % and looks "
-                f"{summary.stability.optimism_points:.2f} points better than it is",
+                f"{stability.same_lineup_share:.0%}",
+                f"of {stability.n_resamples}; winners overlap with it by {stability.jaccard_mean:.2f} "
+                f"(Jaccard), its objective varies by {100 * stability.objective_cv:.1f} % and looks "
+                f"{stability.optimism_points:.2f} points better than it is",
             )
         )
     if summary.diversity is not None:

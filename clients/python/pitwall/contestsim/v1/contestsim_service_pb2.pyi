@@ -319,6 +319,38 @@ class SampleFieldResponse(_message.Message):
 Global___SampleFieldResponse: _TypeAlias = SampleFieldResponse  # noqa: Y015
 
 @_typing.final
+class ExposureLimit(_message.Message):
+    """At most `max` of the entries hold any of the drivers: one of his own, or a team."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DRIVER_IDS_FIELD_NUMBER: _builtins.int
+    MAX_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    max: _builtins.float
+    """Optional. Greatest share of entries, rounded down to whole entries but at least one; 0 for none. Default: 0."""
+    name: _builtins.str
+    """Optional. What messages call the drivers."""
+    @_builtins.property
+    def driver_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Required. Drivers who start, by site id."""
+
+    def __init__(
+        self,
+        *,
+        driver_ids: _abc.Iterable[_builtins.str] | None = ...,
+        max: _builtins.float = ...,
+        name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["driver_ids", b"driver_ids", "max", b"max", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExposureLimit: _TypeAlias = ExposureLimit  # noqa: Y015
+
+@_typing.final
 class SelectEntriesRequest(_message.Message):
     """Request of SelectEntries."""
 
@@ -335,6 +367,7 @@ class SelectEntriesRequest(_message.Message):
     MIN_DISTINCT_DRIVERS_FIELD_NUMBER: _builtins.int
     N_FIELDS_FIELD_NUMBER: _builtins.int
     SEED_FIELD_NUMBER: _builtins.int
+    LIMITS_FIELD_NUMBER: _builtins.int
     race_id: _builtins.str
     """Required. The race."""
     scenario_set_id: _builtins.str
@@ -344,7 +377,7 @@ class SelectEntriesRequest(_message.Message):
     risk_aversion: _builtins.float
     """Optional. Weight of the standard deviation of profit, subtracted. Default (0): expected profit alone."""
     max_driver_exposure: _builtins.float
-    """Optional. Greatest share of entries for any driver. Default (0): no limit."""
+    """Optional. Greatest share of entries for any driver, at least one entry. Default (0): no limit."""
     min_distinct_drivers: _builtins.int
     """Optional. Least number of drivers in which any two entries differ. Default: 1."""
     n_fields: _builtins.int
@@ -363,6 +396,10 @@ class SelectEntriesRequest(_message.Message):
     def field(self) -> _contest_pb2.FieldSpec:
         """Optional. The opponents."""
 
+    @_builtins.property
+    def limits(self) -> _containers.RepeatedCompositeFieldContainer[Global___ExposureLimit]:
+        """Optional. Exposures of some drivers or teams, beside that of any driver."""
+
     def __init__(
         self,
         *,
@@ -377,10 +414,11 @@ class SelectEntriesRequest(_message.Message):
         min_distinct_drivers: _builtins.int = ...,
         n_fields: _builtins.int = ...,
         seed: _builtins.int = ...,
+        limits: _abc.Iterable[Global___ExposureLimit] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["contest", b"contest", "field", b"field"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["contest", b"contest", "field", b"field", "max_driver_exposure", b"max_driver_exposure", "min_distinct_drivers", b"min_distinct_drivers", "n_entries", b"n_entries", "n_fields", b"n_fields", "pool", b"pool", "race_id", b"race_id", "risk_aversion", b"risk_aversion", "scenario_set_id", b"scenario_set_id", "seed", b"seed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contest", b"contest", "field", b"field", "limits", b"limits", "max_driver_exposure", b"max_driver_exposure", "min_distinct_drivers", b"min_distinct_drivers", "n_entries", b"n_entries", "n_fields", b"n_fields", "pool", b"pool", "race_id", b"race_id", "risk_aversion", b"risk_aversion", "scenario_set_id", b"scenario_set_id", "seed", b"seed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
