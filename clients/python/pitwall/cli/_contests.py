@@ -34,7 +34,7 @@ from pitwall.config import FieldConfig
 from pitwall.job import following_seed
 from pitwall.sitefiles import pool_of_race, read_lineups
 from pitwall.sitefiles._problems import read_bytes
-from pitwall.sitefiles.standings import read_standings
+from pitwall.sitefiles.standings import count_opponents
 from pitwall.types.contests import ContestResult, EntrySelection, PortfolioResult, SimulationResult
 
 DEFAULT_KELLY = 0.25
@@ -131,9 +131,7 @@ def _opponents(stated: int | None, standings: Path | None, own_user: str) -> int
         return stated
     if standings is None:
         return DEFAULT_OPPONENTS
-    user = own_user.strip().casefold()
-    entries = read_standings(standings.name, read_bytes(standings)).entries
-    return sum(1 for entry in entries if entry.lineup and not (user and entry.user.casefold() == user))
+    return count_opponents(standings.name, read_bytes(standings), own_user)
 
 
 @with_contest_options

@@ -68,6 +68,28 @@ def read_standings(file_name: str, content: bytes) -> Standings:
     return Standings(tuple(entries), tuple(players))
 
 
+def count_opponents(file_name: str, content: bytes, own_user: str = "") -> int:
+    """Entries of an export that hold a lineup, but for those of ``own_user``.
+
+    Only the columns that say so are needed, EntryName and Lineup: it may come from before the end of the contest.
+
+    Raises
+    ------
+    InvalidInputError
+        If the file cannot be read or lacks one of them.
+    """
+    rows = _rows(file_name, _text(file_name, content))
+    column = _columns(file_name, rows[0] if rows else [], ("entryname", "lineup"))
+    user = own_user.strip().casefold()
+    filled = (row for row in rows[1:] if _cell(row, column["lineup"]))
+    return sum(not user or _user(_cell(row, column["entryname"])).casefold() != user for row in filled)
+
+
+def _user(entry_name: str) -> str:
+    """The user behind an entry such as ``someone (2/20)``."""
+    return _ENTRY_OF.sub("", entry_name).strip()
+
+
 def _rows(file_name: str, text: str) -> list[list[str]]:
     try:
         return list(csv.reader(io.StringIO(text, newline="")))
@@ -101,10 +123,10 @@ def _unzip(file_name: str, content: bytes) -> bytes:
         return archive.read(names[0])
 
 
-def _columns(file_name: str, header: Sequence[str]) -> dict[str, int]:
+def _columns(file_name: str, header: Sequence[str], needed: Sequence[str] = _NEEDED) -> dict[str, int]:
     column = {name.strip().lower(): position for position, name in enumerate(header) if name.strip()}
     problem = "the column is missing; give the standings as exported after the contest"
-    refuse([Violation(f"{file_name}: row 1, column {name}", problem) for name in _NEEDED if name not in column])
+    refuse([Violation(f"{file_name}: row 1, column {name}", problem) for name in needed if name not in column])
     return column
 
 
@@ -161,7 +183,7 @@ def _entries(
             problem = f"{text[:60]!r} holds names that the player block lacks; give the standings as exported"
             violations.append(Violation(f"{file_name}: row {number}, column Lineup", problem))
             continue
-        user = _ENTRY_OF.sub("", _cell(row, column["entryname"]))
+        user = _user(_cell(row, column["entryname"]))
         entries.append(StandingsEntry(int(rank), entry_id, user, round(points, 2), lineup))
     return entries
 
