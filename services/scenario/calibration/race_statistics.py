@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import enum
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,47 +17,67 @@ _Counts = npt.NDArray[np.integer[Any]]
 START_GROUPS = ("1", "2-5", "6-10", "11-20", "21-30", "31+")
 _GROUP_LAST = np.array([1, 5, 10, 20, 30, 1 << 30])
 
-BASE = (
-    "cars",
-    "dnf",
-    "dnf_squared",
-    "crash",
-    "crash_squared",
-    "top1_led",
-    "top2_led",
-    "top3_led",
-    "winner_led",
-    "leaders",
-    "led_by_first_five",
-    "led_from_21st",
-    "top_leader_wins",
-    "start_finish",
-    "start_finish_running",
-    "fastest_share",
-    "fastest_top1",
-    "fastest_top3",
-    "fastest_drivers",
-    "winner_top5_start",
-    "best_ticks",
-    "favourites_finish",
-    "favourites_win",
-    "favourites_top5",
-    "favourites_top10",
-    "outsiders_last8",
-    "led_by_top5",
-    "led_by_21st_on",
-    "fastest_by_top5",
-    "fastest_by_21st_on",
-    "fastest_by_top_leader",
-    "best6_ticks",
-    "cautions",
-    "cautions_squared",
-)
+
+class Column(enum.IntEnum):
+    """Columns of a row before those of the start groups; laps are shares of the laps run, fastest laps of the green."""
+
+    CARS = 0
+    DNF = 1
+    DNF_SQUARED = 2
+    CRASH = 3
+    CRASH_SQUARED = 4
+    TOP1_LED = 5
+    TOP2_LED = 6
+    TOP3_LED = 7
+    WINNER_LED = 8
+    LEADERS = 9
+    LED_BY_FIRST_FIVE = 10
+    LED_FROM_21ST = 11
+    TOP_LEADER_WINS = 12
+    START_FINISH = 13
+    START_FINISH_RUNNING = 14
+    FASTEST_SHARE = 15
+    FASTEST_TOP1 = 16
+    FASTEST_TOP3 = 17
+    FASTEST_DRIVERS = 18
+    WINNER_TOP5_START = 19
+    BEST_TICKS = 20
+    FAVOURITES_FINISH = 21
+    FAVOURITES_WIN = 22
+    FAVOURITES_TOP5 = 23
+    FAVOURITES_TOP10 = 24
+    OUTSIDERS_LAST8 = 25
+    LED_BY_TOP5 = 26
+    LED_BY_21ST_ON = 27
+    FASTEST_BY_TOP5 = 28
+    FASTEST_BY_21ST_ON = 29
+    FASTEST_BY_TOP_LEADER = 30
+    BEST6_TICKS = 31
+    CAUTIONS = 32
+    CAUTIONS_SQUARED = 33
+
+
+BASE = tuple(column.name.lower() for column in Column)
 _N_BASE = len(BASE)
 COLUMNS = BASE + tuple(f"{name}_{group}" for group in START_GROUPS for name in ("n", "p1", "p2", "p3"))
 """Columns of a row of statistics; p1, p2, p3 are sums of powers of points of the cars that started in a group."""
 
 INDEX = {name: column for column, name in enumerate(COLUMNS)}
+
+
+class Cars(NamedTuple):
+    """What became of each car of a race; arrays of shape (n_cars,).
+
+    ``out`` is 0 for a car that runs at the end and 1 for one out by a crash; ``favourite`` ranks by what was expected.
+    """
+
+    start: Ints
+    finish: Ints
+    led: Ints
+    fastest: Ints
+    out: Ints
+    ticks: Ints
+    favourite: Ints
 
 
 @njit(cache=True, nogil=True)
@@ -80,63 +101,77 @@ def _rank_correlation(start: Ints, finish: Ints, keep: npt.NDArray[np.bool_]) ->
 
 
 @njit(cache=True, nogil=True)
-def race_statistics(
-    start: Ints,
-    finish: Ints,
-    led: Ints,
-    fastest: Ints,
-    out: Ints,
-    laps: float,
-    ticks: Ints,
-    favourite: Ints,
-    cautions: float,
-    group_last: Ints,
-    row: Floats,
-) -> None:
-    """Fill ``row`` (the columns of ``COLUMNS``) for one race; per-car arrays of shape (n,), ``laps`` the laps run."""
-    n = start.size
-    row[:] = 0.0
-    crash = dnf = 0
-    for i in range(n):
-        dnf += out[i] > 0
-        crash += out[i] == 1
-    row[0], row[1], row[2], row[3], row[4] = n, dnf, dnf * dnf, crash, crash * crash
-    by_led = np.argsort(-led)
-    row[5], row[6], row[7] = led[by_led[0]] / laps, led[by_led[1]] / laps, led[by_led[2]] / laps
-    for i in range(n):
+def _count_out(cars: Cars, row: Floats) -> None:
+    """Cars that were out at the end, of crashes and in all."""
+    dnf, crash = (cars.out > 0).sum(), (cars.out == 1).sum()
+    row[Column.CARS] = cars.out.size
+    row[Column.DNF], row[Column.DNF_SQUARED] = dnf, dnf * dnf
+    row[Column.CRASH], row[Column.CRASH_SQUARED] = crash, crash * crash
+
+
+@njit(cache=True, nogil=True)
+def _share_laps_led(cars: Cars, by_led: Ints, laps: float, row: Floats) -> None:
+    """Who led, and where they came from and got to."""
+    start, finish, led = cars.start, cars.finish, cars.led
+    row[Column.TOP1_LED] = led[by_led[0]] / laps
+    row[Column.TOP2_LED] = led[by_led[1]] / laps
+    row[Column.TOP3_LED] = led[by_led[2]] / laps
+    row[Column.TOP_LEADER_WINS] = finish[by_led[0]] == 1
+    for i in range(start.size):
+        share = led[i] / laps
         if finish[i] == 1:
-            row[8] = led[i] / laps
-            row[19] = start[i] <= 5
-        row[9] += led[i] > 0
-        row[10] += led[i] / laps if start[i] <= 5 else 0.0
-        row[11] += led[i] / laps if start[i] >= 21 else 0.0
-    row[12] = finish[by_led[0]] == 1
-    row[13] = _rank_correlation(start, finish, np.ones(n, np.bool_))
-    row[14] = _rank_correlation(start, finish, out == 0)
+            row[Column.WINNER_LED] = share
+            row[Column.WINNER_TOP5_START] = start[i] <= 5
+        row[Column.LEADERS] += led[i] > 0
+        row[Column.LED_BY_FIRST_FIVE] += share if start[i] <= 5 else 0.0
+        row[Column.LED_FROM_21ST] += share if start[i] >= 21 else 0.0
+        row[Column.LED_BY_TOP5] += share if finish[i] <= 5 else 0.0
+        row[Column.LED_BY_21ST_ON] += share if finish[i] >= 21 else 0.0
+
+
+@njit(cache=True, nogil=True)
+def _share_fastest_laps(cars: Cars, top_leader: int, laps: float, row: Floats) -> None:
+    """Who set fastest laps, one on each green lap."""
+    finish, fastest = cars.finish, cars.fastest
     green = fastest.sum()
-    by_fastest = np.sort(fastest)
-    row[15] = green / laps
+    ranked = np.sort(fastest)
+    row[Column.FASTEST_SHARE] = green / laps
     if green > 0:
-        row[16], row[17] = by_fastest[-1] / green, (by_fastest[-1] + by_fastest[-2] + by_fastest[-3]) / green
-    row[20] = ticks.max()
-    row[21] = _rank_correlation(favourite, finish, np.ones(n, np.bool_))
+        row[Column.FASTEST_TOP1] = ranked[-1] / green
+        row[Column.FASTEST_TOP3] = (ranked[-1] + ranked[-2] + ranked[-3]) / green
+    row[Column.FASTEST_BY_TOP_LEADER] = fastest[top_leader] / max(1, green)
+    for i in range(finish.size):
+        share = fastest[i] / max(1, green)
+        row[Column.FASTEST_DRIVERS] += fastest[i] > 0
+        row[Column.FASTEST_BY_TOP5] += share if finish[i] <= 5 else 0.0
+        row[Column.FASTEST_BY_21ST_ON] += share if finish[i] >= 21 else 0.0
+
+
+@njit(cache=True, nogil=True)
+def _follow_order(cars: Cars, row: Floats) -> None:
+    """How the finish follows the start, and what was expected."""
+    start, finish, favourite = cars.start, cars.finish, cars.favourite
+    n = start.size
+    everybody = np.ones(n, np.bool_)
+    row[Column.START_FINISH] = _rank_correlation(start, finish, everybody)
+    row[Column.START_FINISH_RUNNING] = _rank_correlation(start, finish, cars.out == 0)
+    row[Column.FAVOURITES_FINISH] = _rank_correlation(favourite, finish, everybody)
     for i in range(n):
-        row[22] += finish[i] == 1 and favourite[i] <= 3
-        row[23] += (finish[i] <= 5 and favourite[i] <= 5) / 5.0
-        row[24] += (finish[i] <= 10 and favourite[i] <= 10) / 10.0
-        row[25] += (finish[i] > n - 8 and favourite[i] > n - 8) / 8.0
-        row[26] += led[i] / laps if finish[i] <= 5 else 0.0
-        row[27] += led[i] / laps if finish[i] >= 21 else 0.0
-        row[28] += fastest[i] / max(1, green) if finish[i] <= 5 else 0.0
-        row[29] += fastest[i] / max(1, green) if finish[i] >= 21 else 0.0
-    row[30] = fastest[by_led[0]] / max(1, green)
-    row[31] = np.sort(ticks)[-6:].sum()
-    row[32], row[33] = cautions, cautions**2
-    for i in range(n):
-        row[18] += fastest[i] > 0
-        group = np.searchsorted(group_last, start[i])
+        row[Column.FAVOURITES_WIN] += finish[i] == 1 and favourite[i] <= 3
+        row[Column.FAVOURITES_TOP5] += (finish[i] <= 5 and favourite[i] <= 5) / 5.0
+        row[Column.FAVOURITES_TOP10] += (finish[i] <= 10 and favourite[i] <= 10) / 10.0
+        row[Column.OUTSIDERS_LAST8] += (finish[i] > n - 8 and favourite[i] > n - 8) / 8.0
+
+
+@njit(cache=True, nogil=True)
+def _add_points(cars: Cars, group_last: Ints, row: Floats) -> None:
+    """The best points, and powers of points by start group."""
+    ticks = cars.ticks
+    row[Column.BEST_TICKS] = ticks.max()
+    row[Column.BEST6_TICKS] = np.sort(ticks)[-6:].sum()
+    for i in range(ticks.size):
+        first = _N_BASE + 4 * np.searchsorted(group_last, cars.start[i])
         points = ticks[i] / 20.0
-        first = _N_BASE + 4 * group
         row[first] += 1.0
         row[first + 1] += points
         row[first + 2] += points**2
@@ -144,33 +179,32 @@ def race_statistics(
 
 
 @njit(cache=True, nogil=True)
-def _block(
-    start: Ints,
-    finish: Ints,
-    led: Ints,
-    fastest: Ints,
-    out: Ints,
-    laps: Ints,
-    ticks: Ints,
-    favourite: Ints,
-    cautions: Floats,
-    group_last: Ints,
-    rows: Floats,
-) -> None:
-    for s in range(start.shape[0]):
-        race_statistics(
-            start[s],
-            finish[s],
-            led[s],
-            fastest[s],
-            out[s],
-            laps[s],
-            ticks[s],
-            favourite,
-            cautions[s],
-            group_last,
-            rows[s],
+def race_statistics(cars: Cars, laps: float, cautions: float, group_last: Ints, row: Floats) -> None:
+    """Fill ``row`` (the columns of ``COLUMNS``) for one race of ``laps`` laps run."""
+    row[:] = 0.0
+    by_led = np.argsort(-cars.led)
+    _count_out(cars, row)
+    _share_laps_led(cars, by_led, laps, row)
+    _share_fastest_laps(cars, by_led[0], laps, row)
+    _follow_order(cars, row)
+    _add_points(cars, group_last, row)
+    row[Column.CAUTIONS], row[Column.CAUTIONS_SQUARED] = cautions, cautions**2
+
+
+@njit(cache=True, nogil=True)
+def _fill_rows(races: Cars, laps: Ints, cautions: Floats, group_last: Ints, rows: Floats) -> None:
+    """Rows of races with a field in common: arrays of ``races`` have a first axis of races, but for ``favourite``."""
+    for s in range(len(rows)):
+        cars = Cars(
+            races.start[s],
+            races.finish[s],
+            races.led[s],
+            races.fastest[s],
+            races.out[s],
+            races.ticks[s],
+            races.favourite,
         )
+        race_statistics(cars, laps[s], cautions[s], group_last, rows[s])
 
 
 def statistics_rows(
@@ -191,19 +225,8 @@ def statistics_rows(
     expected of it. Cautions may be NaN.
     """
     rows = np.empty((start.shape[0], len(COLUMNS)))
-    _block(
-        _wide(start),
-        _wide(finish),
-        _wide(led),
-        _wide(fastest),
-        _wide(out),
-        _wide(laps),
-        _wide(ticks),
-        _wide(favourite),
-        np.ascontiguousarray(cautions, dtype=np.float64),
-        _GROUP_LAST,
-        rows,
-    )
+    races = Cars(*map(_wide, (start, finish, led, fastest, out, ticks, favourite)))
+    _fill_rows(races, _wide(laps), np.ascontiguousarray(cautions, dtype=np.float64), _GROUP_LAST, rows)
     return rows
 
 
