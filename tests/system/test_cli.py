@@ -118,11 +118,16 @@ def test_stages_given_reach_the_race_and_a_rerun(cli, tmp_path):
 
 def test_a_rerun_is_the_same_where_a_table_is_kept_that_was_not(cli, tmp_path):
     options = ("--track", "sonoma", "--race-id", "tabled", "--scenarios", 500, "--lineups", 1, "--opponents", 50)
-    run_id = cli("run", *SLATE, *options, "--out", tmp_path, "--json").json["run_id"]
+    first = cli("run", *SLATE, *options, "--out", tmp_path, "--json").json
+    assert first["lineups"][0]["certificate"]["method"] == "branch_and_bound"
     built = cli("optimize", "tabled", "--lineups", 2, "--json").json["lineups"]
     assert {item["certificate"]["method"] for item in built} == {"table"}
-    again = cli("runs", "rerun", run_id, "--out", tmp_path / "again", "--json").json
+    again = cli("runs", "rerun", first["run_id"], "--out", tmp_path / "again", "--json").json
     assert (again["same_lineups"], again["same_result"], again["same_report"]) == (True, True, True)
+    told = cli("runs", "rerun", first["run_id"], "--out", tmp_path / "again")
+    assert "are the same, though some proofs were found in another way" in " ".join(told.out.split())
+    told = cli("runs", "rerun", "latest", "--out", tmp_path / "again")
+    assert "are the same, byte by byte" in " ".join(told.out.split())
 
 
 @pytest.mark.parametrize(

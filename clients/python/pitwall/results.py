@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.metadata
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,15 +16,15 @@ from pitwall.types.contests import EntrySelection
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-_WORK = ("method", "lineups_covered", "lineups_evaluated", "solve_seconds")
+_WAY = ("method", "lineups_covered")
 """What a certificate says of the way to it: another one where a table of the lineups is already there."""
 
 
 def result_document(result: JobResult) -> dict[str, Any]:
     """What ``result.json`` holds: lineups, portfolio, contest, and all it takes to repeat the job.
 
-    It says nothing of the work, which differs with the clock and with what is cached: the same job gives the same
-    document. See ``timings_document``.
+    It says nothing of the work, which differs with the clock and with what is cached, but for the way in which proofs
+    were found: see ``same_findings`` and ``timings_document``.
     """
     return {
         "lineups": _lineup_rows(result),
@@ -46,6 +47,19 @@ def result_document(result: JobResult) -> dict[str, Any]:
         | ({"selection_scenarios": result.config.selection_seed} if result.selection else {}),
         "hashes": _hashes(result),
     }
+
+
+def same_findings(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two documents of ``result_document``, as read from JSON, say the same, by whichever way it was proven."""
+    return _findings(one) == _findings(other)
+
+
+def _findings(document: Mapping[str, Any]) -> dict[str, Any]:
+    lineups = []
+    for row in document["lineups"]:
+        certificate = {name: value for name, value in row["certificate"].items() if name not in _WAY}
+        lineups.append({**row, "certificate": certificate})
+    return {**document, "lineups": lineups}
 
 
 def timings_document(result: JobResult) -> dict[str, Any]:
@@ -131,7 +145,7 @@ def _lineup_rows(result: JobResult) -> list[dict[str, Any]]:
                 "cash_rate": played.cash_rate,
                 "cash_rate_standard_error": played.cash_rate_standard_error,
                 "expected_duplicates": played.expected_duplicates,
-                "certificate": _without(certificate, *_WORK),
+                "certificate": _without(certificate, "solve_seconds", "lineups_evaluated"),
             }
         )
     return rows

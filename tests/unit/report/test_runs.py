@@ -5,6 +5,7 @@ import pytest
 from pitwall.config import Contest, PrizeShape
 from pitwall.errors import InvalidInputError, NotFoundError
 from pitwall.files import to_json
+from pitwall.results import same_findings
 from pitwall.runs import RunStore
 from pitwall.types.contests import PrizeRow, PrizeTable
 from tests.unit.report.runs import job_config, named_report, race, store_run
@@ -53,3 +54,14 @@ def test_a_data_folder_that_is_a_file_is_refused(tmp_path):
         with pytest.raises(InvalidInputError, match="is no folder"):
             RunStore(folder).list()
     assert RunStore(tmp_path / "not there yet").list() == []
+
+
+def test_findings_are_the_same_whichever_way_they_were_proven():
+    def document(**certificate):
+        return {"lineups": [{"roi": 0.1, "certificate": {"objective": 300.0, **certificate}}], "seeds": {"contest": 1}}
+
+    table, branch = document(method="table", lineups_covered=9), document(method="branch_and_bound", lineups_covered=7)
+    assert same_findings(table, branch)
+    assert not same_findings(table, document(method="table", lineups_covered=9, objective=299.95))
+    assert not same_findings(table, {**branch, "seeds": {"contest": 2}})
+    assert table["lineups"][0]["certificate"]["method"] == "table"

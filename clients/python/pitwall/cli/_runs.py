@@ -25,7 +25,7 @@ from pitwall.errors import NotFoundError
 from pitwall.files import check_writable, write_atomically
 from pitwall.job import JobResult, quiet, run_job
 from pitwall.report import collect_report, report_from_json, report_html
-from pitwall.results import write_outputs
+from pitwall.results import same_findings, write_outputs
 from pitwall.runs import LINEUPS, Run, RunStore
 
 app = typer.Typer(no_args_is_help=True, help="Runs: what was run, with everything that it takes to do it again.")
@@ -115,7 +115,7 @@ def rerun(
     out: OutOption = Path("out"),
     as_json: JsonOption = False,
 ) -> None:
-    """Do a run again from its stored files, and compare lineups, result and report byte by byte.
+    """Do a run again from its stored files, and compare lineups, result and report.
 
     The race of the run replaces one that has been changed under its id since; a warning says so.
 
@@ -139,7 +139,8 @@ def rerun(
         return
     output.print(f"run {after.run_id}, files in {paths[0].parent}", markup=False)
     if all(same.values()):
-        output.print("lineups, result and report are the same, byte by byte")
+        how = "byte by byte" if after.result == before.result else "though some proofs were found in another way"
+        output.print(f"lineups, result and report are the same, {how}")
     else:
         what = ", ".join(name.removeprefix("same_") for name, equal in same.items() if not equal)
         why = ", ".join(changed) or "nothing that is recorded"
@@ -159,10 +160,13 @@ def _replaced_race(client: Client, before: Run) -> str:
 
 
 def _sameness(before: Run, after: Run) -> dict[str, bool]:
-    """Which files of two runs are the same; result.json and report.html follow from what is stored of them."""
+    """Which files of two runs are the same; result.json and report.html follow from what is stored of them.
+
+    In which way a proof was found does not count.
+    """
     return {
         "same_lineups": after.lineups_sha256 == before.lineups_sha256,
-        "same_result": after.result == before.result,
+        "same_result": same_findings(after.result, before.result),
         "same_report": after.report == before.report,
     }
 
