@@ -27,6 +27,7 @@ import fsspec
 import numpy as np
 import numpy.typing as npt
 from cachetools import LRUCache
+from numpy.lib import format as npy_format
 
 from pitwall import wire
 from services.common.domain.errors import ChecksumMismatch, StorageFull
@@ -257,14 +258,21 @@ def _storage_errors(folder: Path) -> Iterator[None]:
 def _write_entry(folder: Path, built: Built) -> None:
     ticks = np.ascontiguousarray(built.ticks, dtype="<i2")
     regimes = np.ascontiguousarray(built.regimes, dtype=np.uint8)
-    np.save(folder / _TICKS_FILE, ticks)
-    np.save(folder / _REGIMES_FILE, regimes)
+    _write_array(folder / _TICKS_FILE, ticks)
+    _write_array(folder / _REGIMES_FILE, regimes)
     meta = {"content_hash": wire.content_hash(ticks), "regimes_hash": _digest(regimes), "meta": built.meta}
     (folder / _META_FILE).write_text(json.dumps(meta))
     # The rename must not reach the disk before what it names.
     for name in _FILES:
         with (folder / name).open("rb") as file:
             os.fsync(file.fileno())
+
+
+def _write_array(path: Path, array: npt.NDArray[Any]) -> None:
+    """A ``.npy`` file, by writes that say why they fail: those of ``np.save`` lose the errno of a full disk."""
+    with path.open("wb") as file:
+        npy_format.write_array_header_1_0(file, npy_format.header_data_from_array_1_0(array))
+        file.write(array.data)
 
 
 def _move_into_place(scratch: Path, target: Path) -> None:

@@ -1,6 +1,9 @@
 import errno
 import os
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +11,7 @@ import pytest
 from services.common.domain.errors import ChecksumMismatch, DeadlineExceeded, StorageFull
 from services.common.matrix import store as store_module
 from services.common.matrix.store import Built, MatrixStore
+from tests.conftest import REPOSITORY
 
 KEY = "0123456789abcdef"
 
@@ -97,6 +101,39 @@ def test_a_full_disk_is_named_and_leaves_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(store_module, "_write_entry", full)
     with pytest.raises(StorageFull, match="no room left"):
         MatrixStore(str(tmp_path)).put(KEY, built())
+    assert folders(tmp_path) == []
+
+
+def test_a_write_that_a_real_file_refuses_says_why(tmp_path):
+    """By a limit on the size of files, as no test can fill a disk: the system refuses to write on in the same way."""
+    program = f"""
+import pathlib, resource
+from services.common.matrix.store import _write_entry
+from tests.unit.matrix.test_store import built
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+try:
+    _write_entry(pathlib.Path({str(tmp_path)!r}), built(n_rows=25_000))
+except OSError as error:
+    print(error.errno)
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True, check=True, timeout=120
+    )
+    assert ran.stdout.strip() == str(errno.EFBIG)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
+@pytest.mark.parametrize("name", ["ticks.npy", "regimes.npy", "meta.json"])
+def test_a_device_without_room_is_named_and_leaves_nothing(tmp_path, monkeypatch, name):
+    write_entry = store_module._write_entry
+
+    def onto_full_device(folder, entry):
+        (folder / name).symlink_to("/dev/full")
+        write_entry(folder, entry)
+
+    monkeypatch.setattr(store_module, "_write_entry", onto_full_device)
+    with pytest.raises(StorageFull, match="no room left"):
+        MatrixStore(str(tmp_path)).put(KEY, built(n_rows=25_000))
     assert folders(tmp_path) == []
 
 
