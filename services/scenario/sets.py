@@ -16,7 +16,8 @@ from pitwall import wire
 from services.common.domain.errors import ChecksumMismatch, FailedPrecondition, NotFound
 from services.common.domain.race import Race
 from services.common.domain.work import Checkpoint, ReportProgress, no_checkpoint, no_progress
-from services.common.matrix.store import Built, MatrixStore, StoredMatrix
+from services.common.matrix.entry import Built, StoredMatrix
+from services.common.matrix.store import MatrixStore
 from services.scenario.core.calibration import Calibration
 from services.scenario.core.race_flow import REGIME_NAMES
 from services.scenario.core.regimes import classify_regimes
