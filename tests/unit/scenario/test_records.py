@@ -105,7 +105,7 @@ def test_a_set_of_another_calibration_is_served_by_its_id_alone_and_not_rebuilt(
     other = read_calibration()
     store = MatrixStore(str(tmp_path / "matrices"))
     later = ScenarioSets(records, store, type(other)("2-other", other.series, {}), workers=1)
-    with pytest.raises(NotFound, match="as it and the model stand now"):
+    with pytest.raises(NotFound, match="as it and the race model stand now"):
         later.open("a")
     assert later.open("a", made.scenario_set_id).matrix.content_hash == made.content_hash
     store.delete(made.scenario_set_id)
