@@ -4,13 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from pitwall.cli import _template
 from services.common.domain.errors import InvalidInput
 from services.common.domain.names import Match
 from services.common.domain.race import Track, TrackType
 from services.common.domain.site_rules import DRAFTKINGS_CLASSIC, FANDUEL, Site
 from services.scenario.core.csv_table import read_table
 from services.scenario.core.race_import import ImportRequest, NamedFile, import_race
-from services.scenario.core.race_sheet import read_race_sheet
+from services.scenario.core.race_sheet import COLUMNS, read_race_sheet
 from services.scenario.core.salary_files import read_salary_file
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
@@ -270,3 +271,7 @@ def test_the_start_is_taken_from_the_salary_file_where_it_says_so(game_info, tit
     assert (race.name, race.start_time) == (title, start)
     told = "2026-05-01T18:00:00Z"
     assert import_race(request(start_time=told), salaries(lines), None)[0].start_time == told
+
+
+def test_the_template_of_the_command_line_has_the_columns_that_are_read():
+    assert _template.COLUMNS == COLUMNS
