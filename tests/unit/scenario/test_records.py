@@ -3,6 +3,7 @@ import itertools
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from sqlalchemy.orm import Session
 
 from services.common.domain.errors import FailedPrecondition, InvalidInput, NotFound
 from services.common.matrix.store import MatrixStore
@@ -36,6 +37,48 @@ def test_a_race_comes_back_as_it_was(records):
     assert records.get_race("a").race.snapshot_hash == race.snapshot_hash
     again = records.put_race(race)
     assert again.create_time == stored.create_time < again.update_time
+
+
+@pytest.fixture
+def between_reading_and_writing(monkeypatch):
+    """Does something once, after the next row was read."""
+    read = Session.get
+
+    def meanwhile(do):
+        def get(session, *arguments, **options):
+            monkeypatch.setattr(Session, "get", read)
+            found = read(session, *arguments, **options)
+            do()
+            return found
+
+        monkeypatch.setattr(Session, "get", get)
+
+    return meanwhile
+
+
+def test_a_race_that_another_call_stores_first_is_replaced(records, between_reading_and_writing):
+    between_reading_and_writing(lambda: records.put_race(complete_race(make_race(race_id="a", laps=100))))
+    stored = records.put_race(complete_race(make_race(race_id="a", laps=120)))
+    assert records.get_race("a") == stored
+    assert stored.race.scheduled_laps == 120
+    assert stored.create_time < stored.update_time
+
+
+def test_a_race_that_another_call_deletes_meanwhile_is_stored_anew(records, between_reading_and_writing):
+    race = complete_race(make_race(race_id="a"))
+    records.put_race(race)
+    between_reading_and_writing(lambda: records.delete_race("a"))
+    assert records.put_race(race) == records.get_race("a")
+
+
+def test_a_set_whose_race_is_deleted_while_it_is_asked_for_again_is_not_found(
+    records, sets, between_reading_and_writing
+):
+    records.put_race(complete_race(make_race(race_id="a")))
+    made = sets.generate("a", 100, 1)
+    between_reading_and_writing(lambda: records.delete_race("a"))
+    with pytest.raises(NotFound, match="no race 'a'"):
+        records.add_set(made)
 
 
 def test_pages_follow_the_newest_change(records):
