@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pitwall import wire
-from services.common.domain.errors import ChecksumMismatch, FailedPrecondition, NotFound
+from services.common.domain.errors import ChecksumMismatch, Conflict, FailedPrecondition, NotFound
 from services.common.domain.race import Race
 from services.common.domain.work import Checkpoint, ReportProgress, no_checkpoint, no_progress
 from services.common.matrix.entry import Built, StoredMatrix
@@ -98,26 +98,40 @@ class ScenarioSets:
         report("simulate", n_scenarios, n_scenarios)
         return self._recorded(_generated_record(recipe, matrix), aside=aside)
 
-    def upload(self, race_id: str, upload: Upload) -> SetRecord:
-        """Keep a user's matrix as a set of the race; scenarios without labels are classified.
+    def upload(self, race: Race, upload: Upload, *, checkpoint: Checkpoint = no_checkpoint) -> SetRecord:
+        """Keep a user's matrix as a set of the race that its columns were checked against.
+
+        Scenarios without labels are classified.
 
         Raises
         ------
         ChecksumMismatch
             If the user said what the matrix hashes to and it does not.
+        Conflict
+            If the race has been stored anew meanwhile: the matrix may not be meant for it.
         """
-        race = self._records.get_race(race_id).race
+        checkpoint()
         content = wire.content_hash(upload.ticks)
         if upload.content_hash not in ("", content):
             raise ChecksumMismatch("the matrix does not match header.content_hash; send it again or leave the hash out")
         names = REGIME_NAMES if upload.regimes is None else upload.regime_names
-        regimes = classify_regimes(upload.ticks) if upload.regimes is None else upload.regimes
+        regimes = classify_regimes(upload.ticks, checkpoint=checkpoint) if upload.regimes is None else upload.regimes
         labels = hashlib.sha256(np.ascontiguousarray(regimes).data).hexdigest()
         key = _digest((race.snapshot_hash, "upload", content, labels, names))
         warnings = [CLASSIFIED_WARNING] if upload.regimes is None else []
         built = Built(upload.ticks, regimes, {"regime_names": list(names), "warnings": warnings})
-        matrix = self._store.get_or_build(key, lambda: built)
+        checkpoint()
+        self._refuse_changed(race)
+        matrix = self._store.get_or_build(key, lambda: built, checkpoint=checkpoint)
         return self._recorded(_uploaded_record(race, matrix))
+
+    def _refuse_changed(self, race: Race) -> None:
+        if self._records.get_race(race.race_id).race.snapshot_hash != race.snapshot_hash:
+            raise Conflict(
+                f"race {race.race_id!r} was stored anew during the upload; upload the matrix again if it is meant for "
+                "the race as it stands now",
+                metadata={"race_id": race.race_id},
+            )
 
     def _recorded(self, record: SetRecord, *, aside: bool = False) -> SetRecord:
         """Record a set; when its race was deleted meanwhile, its matrix goes too."""

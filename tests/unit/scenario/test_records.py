@@ -2,14 +2,17 @@ import datetime as dt
 import itertools
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 from sqlalchemy.orm import Session
 
-from services.common.domain.errors import FailedPrecondition, InvalidInput, NotFound
+from pitwall._matrix import upload_parts
+from services.common.domain.errors import DeadlineExceeded, FailedPrecondition, InvalidInput, NotFound
 from services.common.matrix.store import MatrixStore
 from services.scenario.calibration_file import read_calibration
 from services.scenario.core.race_checks import complete_race
 from services.scenario.records import Records
+from services.scenario.servicer import ScenarioServicer
 from services.scenario.sets import ScenarioSets
 from tests.unit.scenario.slates import make_race
 
@@ -112,6 +115,29 @@ def test_callers_at_the_same_time_make_one_set(records, sets):
         made = list(pool.map(lambda _: sets.generate("a", 500, 1), range(8)))
     assert len({record.scenario_set_id for record in made}) == 1
     assert len(records.list_sets("a", 10, "")[0]) == 1
+
+
+class NoTimeLeft:
+    """The context of a call whose deadline has passed."""
+
+    def time_remaining(self):
+        return 0.0
+
+    def add_callback(self, _callback):
+        return True
+
+    def cancel(self):
+        """Nobody is there to notice."""
+
+
+def test_an_upload_whose_deadline_has_passed_keeps_nothing(records, sets, tmp_path):
+    race = complete_race(make_race(race_id="a"))
+    records.put_race(race)
+    parts = upload_parts("a", np.zeros((10, len(race.driver_ids)), np.int16), race.driver_ids)
+    with pytest.raises(DeadlineExceeded):
+        ScenarioServicer(records, sets).UploadMatrix(parts, NoTimeLeft())
+    assert records.list_sets("a", 10, "")[0] == []
+    assert list((tmp_path / "matrices").iterdir()) == []
 
 
 def test_the_identity_of_a_set_is_its_recipe(records, sets):
