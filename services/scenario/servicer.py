@@ -26,6 +26,7 @@ from services.scenario.sets import OpenSet, ScenarioSets
 DEFAULT_PAGE_SIZE = 50
 UPLOAD_IDLE_SECONDS = 60.0
 HEAVY_METHODS = frozenset({"GenerateScenarios", "UploadMatrix", "SummarizeScenarios"})
+"""Not StreamMatrix, which reads as a rule: where it has to rebuild a set, `ScenarioSets` bounds the simulations."""
 
 
 class ScenarioServicer(ScenarioServiceServicer):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pitwall import wire
+from services.common.blocks import held
 from services.common.domain.errors import ChecksumMismatch, Conflict, FailedPrecondition, NotFound
 from services.common.domain.race import Race
 from services.common.domain.work import Checkpoint, ReportProgress, no_checkpoint, no_progress
@@ -72,13 +74,24 @@ class ScenarioSets:
     ----------
     workers
         Threads that simulate one set; the bytes do not depend on it.
+    max_simulations
+        Sets simulated at once. Others wait: any call that reads a matrix may have to rebuild it.
     """
 
-    def __init__(self, records: Records, store: MatrixStore, calibration: Calibration, *, workers: int = 1) -> None:
+    def __init__(
+        self,
+        records: Records,
+        store: MatrixStore,
+        calibration: Calibration,
+        *,
+        workers: int = 1,
+        max_simulations: int = 4,
+    ) -> None:
         self._records = records
         self._store = store
         self._calibration = calibration
         self._workers = workers
+        self._places = threading.Semaphore(max_simulations)
 
     def generate(
         self,
@@ -170,19 +183,18 @@ class ScenarioSets:
 
     def _builder(self, recipe: Recipe, checkpoint: Checkpoint, report: ReportProgress) -> Callable[[], Built]:
         def build() -> Built:
-            inputs = simulation_input(recipe.race, self._calibration, workers=self._workers, checkpoint=checkpoint)
-            simulation = simulate(
-                inputs,
-                recipe.n_scenarios,
-                seed=recipe.seed,
-                workers=self._workers,
-                checkpoint=checkpoint,
-                report=report,
-            )
+            with held(self._places, checkpoint):
+                simulation = self._simulation(recipe, checkpoint, report)
             meta = _meta(simulation) | {"warnings": projection_warnings(recipe.race, simulation.ticks)}
             return Built(simulation.ticks, simulation.regimes, meta)
 
         return build
+
+    def _simulation(self, recipe: Recipe, checkpoint: Checkpoint, report: ReportProgress) -> Simulation:
+        inputs = simulation_input(recipe.race, self._calibration, workers=self._workers, checkpoint=checkpoint)
+        return simulate(
+            inputs, recipe.n_scenarios, seed=recipe.seed, workers=self._workers, checkpoint=checkpoint, report=report
+        )
 
     @property
     def _versions(self) -> tuple[str, str]:

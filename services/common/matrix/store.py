@@ -21,6 +21,7 @@ from pathlib import Path
 import fsspec
 from cachetools import LRUCache
 
+from services.common.blocks import held
 from services.common.domain.errors import ChecksumMismatch, StorageFull, Unavailable
 from services.common.domain.work import Checkpoint, no_checkpoint
 from services.common.matrix.entry import (
@@ -38,7 +39,6 @@ from services.common.matrix.entry import (
 )
 
 _KEY = re.compile(r"[0-9a-f]{16,64}")
-_LOCK_POLL_SECONDS = 0.1
 _MAX_CACHED_ENTRIES = 64
 """Each keeps two mapped files open, of the 256 to 1,024 that systems allow a process."""
 
@@ -212,12 +212,8 @@ class MatrixStore:
             flight = self._flights.setdefault(key, _Flight())
             flight.callers += 1
         try:
-            while not flight.lock.acquire(timeout=_LOCK_POLL_SECONDS):
-                checkpoint()
-            try:
+            with held(flight.lock, checkpoint):
                 yield
-            finally:
-                flight.lock.release()
         finally:
             with self._lock:
                 flight.callers -= 1

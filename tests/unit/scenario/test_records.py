@@ -1,5 +1,6 @@
 import datetime as dt
 import itertools
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -11,6 +12,7 @@ from services.common.domain.errors import DeadlineExceeded, FailedPrecondition, 
 from services.common.matrix.store import MatrixStore
 from services.scenario.calibration_file import read_calibration
 from services.scenario.core.race_checks import complete_race
+from services.scenario.core.simulate import simulate
 from services.scenario.records import Records
 from services.scenario.servicer import ScenarioServicer
 from services.scenario.sets import ScenarioSets
@@ -115,6 +117,36 @@ def test_callers_at_the_same_time_make_one_set(records, sets):
         made = list(pool.map(lambda _: sets.generate("a", 500, 1), range(8)))
     assert len({record.scenario_set_id for record in made}) == 1
     assert len(records.list_sets("a", 10, "")[0]) == 1
+
+
+def test_sets_that_are_rebuilt_wait_for_a_place(records, tmp_path, monkeypatch):
+    store = MatrixStore(str(tmp_path / "matrices"))
+    sets = ScenarioSets(records, store, read_calibration(), max_simulations=1)
+    records.put_race(complete_race(make_race(race_id="a")))
+    first, second = (sets.generate("a", 100, seed).scenario_set_id for seed in (1, 2))
+    store.delete(first)
+    store.delete(second)
+    started, release, simulated = threading.Event(), threading.Event(), []
+
+    def slow(*arguments, seed, **options):
+        simulated.append(seed)
+        started.set()
+        release.wait(20)
+        return simulate(*arguments, seed=seed, **options)
+
+    def expired():
+        raise DeadlineExceeded("too late")
+
+    monkeypatch.setattr("services.scenario.sets.simulate", slow)
+    with ThreadPoolExecutor(1) as pool:
+        rebuilt = pool.submit(sets.open, "a", first)
+        assert started.wait(10)
+        with pytest.raises(DeadlineExceeded):
+            sets.open("a", second, checkpoint=expired)
+        assert simulated == [1]
+        release.set()
+        assert rebuilt.result().matrix.key == first
+    assert sets.open("a", second).matrix.key == second
 
 
 class NoTimeLeft:
