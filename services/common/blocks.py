@@ -68,8 +68,8 @@ def _result(future: Future[Result], checkpoint: Checkpoint) -> Result:
 
 
 @contextmanager
-def held(lock: threading.Lock, checkpoint: Checkpoint) -> Iterator[None]:
-    """Hold a lock; while it is waited for, ``checkpoint`` runs ten times a second and may raise."""
+def held(lock: threading.Lock | threading.Semaphore, checkpoint: Checkpoint) -> Iterator[None]:
+    """Hold a lock or one of several places; ``checkpoint`` runs ten times a second while it waits and may raise."""
     while not lock.acquire(timeout=_POLL_SECONDS):
         checkpoint()
     try:

@@ -24,7 +24,7 @@ def build(settings: ScenarioSettings) -> ServiceBinding:
         local_folder=settings.data_dir / "matrices",
     )
     calibration = read_calibration(settings.calibration_path)
-    sets = ScenarioSets(records, store, calibration, workers=settings.workers)
+    sets = ScenarioSets(records, store, calibration, workers=settings.workers, max_simulations=settings.max_heavy_rpcs)
     return ServiceBinding(
         name=DESCRIPTOR.services_by_name["ScenarioService"].full_name,
         add_to=partial(add_ScenarioServiceServicer_to_server, ScenarioServicer(records, sets)),

@@ -15,6 +15,7 @@ from google.protobuf import json_format
 from sqlalchemy import Select, delete, select, tuple_
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.orm.exc import StaleDataError
 
 from pitwall.scenario.v1 import race_pb2
 from services.common.domain.errors import InvalidInput, NotFound
@@ -108,6 +109,13 @@ class Records:
 
     def put_race(self, race: Race) -> RaceRecord:
         """Store a race, replacing one of the same id."""
+        try:
+            return self._put_race(race)
+        except (IntegrityError, StaleDataError):
+            # Meanwhile another call has stored the first race of this id, or deleted the one to be replaced.
+            return self._put_race(race)
+
+    def _put_race(self, race: Race) -> RaceRecord:
         now = _text(self._clock())
         with Session(self._engine) as session, session.begin():
             row = session.get(RaceRow, race.race_id)
@@ -171,8 +179,8 @@ class Records:
                     session.add(row)
                 elif not aside:
                     known.request_time = now
-        except IntegrityError:
-            # Another call has recorded the same set, or the race is gone: what follows tells which.
+        except (IntegrityError, StaleDataError):
+            # Another call has recorded the same set, or the race or the set is gone: what follows tells which.
             pass
         return self.get_set(record.race.race_id, record.scenario_set_id)
 

@@ -11,7 +11,7 @@ from pitwall.scenario.v1 import scenario_service_pb2 as pb
 from pitwall.scenario.v1.scenario_service_pb2_grpc import ScenarioServiceServicer
 from services.common.domain.work import Checkpoint
 from services.common.mapping import race_from_proto
-from services.common.matrix.codec import decode_upload
+from services.common.matrix.codec import decode_upload, upload_header
 from services.common.rpc.calls import Call, open_call, progress_reporter, stream_events, with_idle_limit
 from services.common.rpc.calls import Emit as EmitEvent
 from services.common.rpc.encoded import Encoded
@@ -26,6 +26,7 @@ from services.scenario.sets import OpenSet, ScenarioSets
 DEFAULT_PAGE_SIZE = 50
 UPLOAD_IDLE_SECONDS = 60.0
 HEAVY_METHODS = frozenset({"GenerateScenarios", "UploadMatrix", "SummarizeScenarios"})
+"""Not StreamMatrix, which reads as a rule: where it has to rebuild a set, `ScenarioSets` bounds the simulations."""
 
 
 class ScenarioServicer(ScenarioServiceServicer):
@@ -129,9 +130,12 @@ class ScenarioServicer(ScenarioServiceServicer):
         context: grpc.ServicerContext,
     ) -> pb.UploadMatrixResponse:
         """Keep a user's matrix."""
+        call = open_call(context)
         parts = with_idle_limit(context, request_iterator, UPLOAD_IDLE_SECONDS)
-        decoded = decode_upload(parts, lambda race_id: self._records.get_race(race_id).race.driver_ids)
-        record = self._sets.upload(decoded.header.race_id, mapping.upload_from(decoded))
+        header = upload_header(parts)
+        race = self._records.get_race(header.race_id).race
+        decoded = decode_upload(header, parts, race.driver_ids)
+        record = self._sets.upload(race, mapping.upload_from(decoded), checkpoint=call.checkpoint)
         return pb.UploadMatrixResponse(scenario_set=mapping.set_to_proto(record, record.race.snapshot_hash))
 
     def SummarizeScenarios(

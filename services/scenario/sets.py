@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -13,10 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from pitwall import wire
-from services.common.domain.errors import ChecksumMismatch, FailedPrecondition, NotFound
+from services.common.blocks import held
+from services.common.domain.errors import ChecksumMismatch, Conflict, FailedPrecondition, NotFound
 from services.common.domain.race import Race
 from services.common.domain.work import Checkpoint, ReportProgress, no_checkpoint, no_progress
-from services.common.matrix.store import Built, MatrixStore, StoredMatrix
+from services.common.matrix.entry import Built, StoredMatrix
+from services.common.matrix.store import MatrixStore
 from services.scenario.core.calibration import Calibration
 from services.scenario.core.race_flow import REGIME_NAMES
 from services.scenario.core.regimes import classify_regimes
@@ -71,13 +74,24 @@ class ScenarioSets:
     ----------
     workers
         Threads that simulate one set; the bytes do not depend on it.
+    max_simulations
+        Sets simulated at once. Others wait: any call that reads a matrix may have to rebuild it.
     """
 
-    def __init__(self, records: Records, store: MatrixStore, calibration: Calibration, *, workers: int = 1) -> None:
+    def __init__(
+        self,
+        records: Records,
+        store: MatrixStore,
+        calibration: Calibration,
+        *,
+        workers: int = 1,
+        max_simulations: int = 4,
+    ) -> None:
         self._records = records
         self._store = store
         self._calibration = calibration
         self._workers = workers
+        self._places = threading.Semaphore(max_simulations)
 
     def generate(
         self,
@@ -97,26 +111,40 @@ class ScenarioSets:
         report("simulate", n_scenarios, n_scenarios)
         return self._recorded(_generated_record(recipe, matrix), aside=aside)
 
-    def upload(self, race_id: str, upload: Upload) -> SetRecord:
-        """Keep a user's matrix as a set of the race; scenarios without labels are classified.
+    def upload(self, race: Race, upload: Upload, *, checkpoint: Checkpoint = no_checkpoint) -> SetRecord:
+        """Keep a user's matrix as a set of the race that its columns were checked against.
+
+        Scenarios without labels are classified.
 
         Raises
         ------
         ChecksumMismatch
             If the user said what the matrix hashes to and it does not.
+        Conflict
+            If the race has been stored anew meanwhile: the matrix may not be meant for it.
         """
-        race = self._records.get_race(race_id).race
+        checkpoint()
         content = wire.content_hash(upload.ticks)
         if upload.content_hash not in ("", content):
             raise ChecksumMismatch("the matrix does not match header.content_hash; send it again or leave the hash out")
         names = REGIME_NAMES if upload.regimes is None else upload.regime_names
-        regimes = classify_regimes(upload.ticks) if upload.regimes is None else upload.regimes
+        regimes = classify_regimes(upload.ticks, checkpoint=checkpoint) if upload.regimes is None else upload.regimes
         labels = hashlib.sha256(np.ascontiguousarray(regimes).data).hexdigest()
         key = _digest((race.snapshot_hash, "upload", content, labels, names))
         warnings = [CLASSIFIED_WARNING] if upload.regimes is None else []
         built = Built(upload.ticks, regimes, {"regime_names": list(names), "warnings": warnings})
-        matrix = self._store.get_or_build(key, lambda: built)
+        checkpoint()
+        self._refuse_changed(race)
+        matrix = self._store.get_or_build(key, lambda: built, checkpoint=checkpoint)
         return self._recorded(_uploaded_record(race, matrix))
+
+    def _refuse_changed(self, race: Race) -> None:
+        if self._records.get_race(race.race_id).race.snapshot_hash != race.snapshot_hash:
+            raise Conflict(
+                f"race {race.race_id!r} was stored anew during the upload; upload the matrix again if it is meant for "
+                "the race as it stands now",
+                metadata={"race_id": race.race_id},
+            )
 
     def _recorded(self, record: SetRecord, *, aside: bool = False) -> SetRecord:
         """Record a set; when its race was deleted meanwhile, its matrix goes too."""
@@ -155,19 +183,18 @@ class ScenarioSets:
 
     def _builder(self, recipe: Recipe, checkpoint: Checkpoint, report: ReportProgress) -> Callable[[], Built]:
         def build() -> Built:
-            inputs = simulation_input(recipe.race, self._calibration, workers=self._workers, checkpoint=checkpoint)
-            simulation = simulate(
-                inputs,
-                recipe.n_scenarios,
-                seed=recipe.seed,
-                workers=self._workers,
-                checkpoint=checkpoint,
-                report=report,
-            )
+            with held(self._places, checkpoint):
+                simulation = self._simulation(recipe, checkpoint, report)
             meta = _meta(simulation) | {"warnings": projection_warnings(recipe.race, simulation.ticks)}
             return Built(simulation.ticks, simulation.regimes, meta)
 
         return build
+
+    def _simulation(self, recipe: Recipe, checkpoint: Checkpoint, report: ReportProgress) -> Simulation:
+        inputs = simulation_input(recipe.race, self._calibration, workers=self._workers, checkpoint=checkpoint)
+        return simulate(
+            inputs, recipe.n_scenarios, seed=recipe.seed, workers=self._workers, checkpoint=checkpoint, report=report
+        )
 
     @property
     def _versions(self) -> tuple[str, str]:

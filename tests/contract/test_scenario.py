@@ -15,6 +15,7 @@ from pitwall import wire
 from pitwall.scenario.v1 import race_pb2, scenario_set_pb2
 from pitwall.scenario.v1 import scenario_service_pb2 as pb
 from pitwall.scenario.v1.scenario_service_pb2_grpc import ScenarioServiceStub
+from services.common.matrix.codec import decode_upload
 from services.common.rpc.testing import serve
 from services.scenario.__main__ import build
 from services.scenario.settings import ScenarioSettings
@@ -435,6 +436,32 @@ def test_uploads_at_fault_are_refused_and_leave_nothing(stub, folder, race):
     ]
     assert [refusal(call)[0] for _, call in cases] == [code for code, _ in cases]
     assert set((folder / "matrices").iterdir()) == before
+
+
+def test_an_upload_is_refused_when_its_race_was_stored_anew_meanwhile(stub, folder, race, monkeypatch):
+    moving, moved = race_pb2.Race(), race_pb2.Race()
+    for message in (moving, moved):
+        message.CopyFrom(race)
+        message.race_id = "moving"
+    del moved.drivers[:]
+    moved.drivers.extend(reversed(race.drivers))
+    stub.PutRace(pb.PutRaceRequest(race=moving))
+    before = set((folder / "matrices").iterdir())
+
+    def decode_and_move(*arguments):
+        decoded = decode_upload(*arguments)
+        stub.PutRace(pb.PutRaceRequest(race=moved))
+        return decoded
+
+    values = np.arange(2 * 38, dtype=np.int16).reshape(2, 38)
+    with monkeypatch.context() as patch:
+        patch.setattr("services.scenario.servicer.decode_upload", decode_and_move)
+        told = refusal(lambda: upload(stub, header_for(moving, 2), values))
+    assert told[:2] == (grpc.StatusCode.ABORTED, "CONFLICT")
+    assert set((folder / "matrices").iterdir()) == before
+    again = upload(stub, header_for(moving, 2), values)
+    _, ticks, _ = read(stub, race_id="moving", scenario_set_id=again.scenario_set_id)
+    assert np.array_equal(ticks, values[:, ::-1])
 
 
 def test_summaries_agree_with_the_matrix(stub, race, scenario_set):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -112,31 +112,44 @@ class UploadedMatrix:
     regimes: npt.NDArray[np.uint8] | None
 
 
+def upload_header(parts: Iterator[scenario_service_pb2.UploadMatrixRequest]) -> scenario_set_pb2.MatrixHeader:
+    """The header of an upload, its first message.
+
+    Raises
+    ------
+    InvalidInput
+        If it is missing.
+    """
+    first = next(parts, None)
+    if first is None or not first.HasField("header"):
+        raise InvalidInput.field("header", "the first message must be the header")
+    return first.header
+
+
 def decode_upload(
+    header: scenario_set_pb2.MatrixHeader,
     parts: Iterator[scenario_service_pb2.UploadMatrixRequest],
-    expected_driver_ids: Callable[[str], Sequence[str]],
+    driver_ids: Sequence[str],
 ) -> UploadedMatrix:
     """Assemble an upload, checking every part as it arrives.
 
     Parameters
     ----------
+    header
+        Its first message.
     parts
-        Messages of the stream: one header, then chunks in row order.
-    expected_driver_ids
-        Gives the drivers that start in a race, by race id; columns may come in any order but must be these.
+        The messages after it: chunks in row order.
+    driver_ids
+        The drivers that start in the race; columns may come in any order but must be these.
 
     Raises
     ------
     InvalidInput
-        For a missing header, wrong drivers, rows out of order, wrong sizes, or a value that is no number.
+        For wrong drivers, rows out of order, wrong sizes, or a value that is no number.
     ChecksumMismatch
         For damaged bytes.
     """
-    first = next(parts, None)
-    if first is None or not first.HasField("header"):
-        raise InvalidInput.field("header", "the first message must be the header")
-    header = first.header
-    columns = _column_order(header, expected_driver_ids(header.race_id))
+    columns = _column_order(header, driver_ids)
     ticks = np.empty((header.n_rows, len(columns)), np.int16)
     regimes: npt.NDArray[np.uint8] | None = None
     next_row = 0

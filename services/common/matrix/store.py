@@ -1,4 +1,4 @@
-"""Where matrices live: a bytes-bounded cache in memory over ``.npy`` files that are written whole or not at all.
+"""Where matrices live: a bounded cache in memory over ``.npy`` files that are written whole or not at all.
 
 An entry is a folder named by the scenario set's id, which names its content; its files appear by one atomic
 rename, so a reader sees a complete entry or none, and several processes may share the folder. On a local disk
@@ -9,71 +9,38 @@ a local folder.
 from __future__ import annotations
 
 import errno
-import hashlib
-import json
-import os
 import re
 import shutil
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import fsspec
-import numpy as np
-import numpy.typing as npt
 from cachetools import LRUCache
 
-from pitwall import wire
-from services.common.domain.errors import ChecksumMismatch, StorageFull
+from services.common.blocks import held
+from services.common.domain.errors import ChecksumMismatch, StorageFull, Unavailable
 from services.common.domain.work import Checkpoint, no_checkpoint
-from services.common.matrix.codec import EncodedMatrix, encode_all
+from services.common.matrix.entry import (
+    DAMAGE,
+    FETCHING,
+    FILES,
+    WRITING,
+    Built,
+    StoredMatrix,
+    move_into_place,
+    read_entry,
+    remove_entry,
+    remove_stale_scratch,
+    write_entry,
+)
 
 _KEY = re.compile(r"[0-9a-f]{16,64}")
-_TICKS_FILE, _REGIMES_FILE, _META_FILE = "ticks.npy", "regimes.npy", "meta.json"
-_FILES = (_TICKS_FILE, _REGIMES_FILE, _META_FILE)
-_WRITING, _FETCHING = ".writing-", ".fetching-"
-_SCRATCH_PREFIXES = (_WRITING, _FETCHING)
-_STALE_SECONDS = 24 * 3600.0
-_LOCK_POLL_SECONDS = 0.1
-
-
-@dataclass(frozen=True, eq=False)
-class Built:
-    """A matrix to be stored: int16 ticks, one regime byte per row, and facts that do not follow from the ticks."""
-
-    ticks: npt.NDArray[np.int16]
-    regimes: npt.NDArray[np.uint8]
-    meta: dict[str, Any]
-
-
-@dataclass(frozen=True, eq=False)
-class StoredMatrix:
-    """A matrix at rest; ``ticks`` and ``regimes`` are read-only, mapped from disk where possible."""
-
-    key: str
-    ticks: npt.NDArray[np.int16]
-    regimes: npt.NDArray[np.uint8]
-    content_hash: str
-    meta: dict[str, Any]
-    _encoding: threading.Lock = field(default_factory=threading.Lock, repr=False)
-    _encoded: list[EncodedMatrix] = field(default_factory=list, repr=False)
-
-    def encoded(self) -> EncodedMatrix:
-        """The chunks of the stored type, serialized by the first reader and shared by all."""
-        with self._encoding:
-            if not self._encoded:
-                self._encoded.append(encode_all(self.ticks, self.regimes))
-            return self._encoded[0]
-
-    @property
-    def cache_bytes(self) -> int:
-        """Bytes to reckon with in the cache: the array and its serialized chunks."""
-        return 2 * int(self.ticks.nbytes)
+_MAX_CACHED_ENTRIES = 64
+"""Each keeps two mapped files open, of the 256 to 1,024 that systems allow a process."""
 
 
 @dataclass(eq=False)
@@ -92,7 +59,8 @@ class MatrixStore:
     url
         Folder, or any URL that fsspec knows.
     max_memory_bytes
-        Bound of the cache in memory: arrays and their serialized chunks. Least recently used entries leave.
+        Bound of the cache in memory: arrays and their serialized chunks. Least recently used entries leave, and
+        do so too when there are many, for their files are open.
     local_folder
         Where entries of a remote URL are kept for mapping. Default: a temporary folder.
     """
@@ -104,7 +72,7 @@ class MatrixStore:
         self._remote_root = root
         self._folder = Path(root) if local else (local_folder or Path(tempfile.mkdtemp(prefix="pitwall-")))
         self._folder.mkdir(parents=True, exist_ok=True)
-        _remove_stale_scratch(self._folder)
+        remove_stale_scratch(self._folder)
         self._lock = threading.Lock()
         self._memory: LRUCache[str, StoredMatrix] = LRUCache(
             max_memory_bytes, getsizeof=lambda entry: entry.cache_bytes
@@ -117,8 +85,10 @@ class MatrixStore:
         Raises
         ------
         ChecksumMismatch
-            If the file does not match the hash it was stored with. The entry is removed, so that a generated
+            If the files do not match the hash they were stored with. The entry is removed, so that a generated
             set is rebuilt from its recipe by the next call.
+        Unavailable
+            If the storage does not let itself be read now. Nothing is removed.
         """
         with self._lock:
             entry = self._memory.get(key)
@@ -148,17 +118,15 @@ class MatrixStore:
         ------
         StorageFull
             If the disk has no room.
+        Unavailable
+            If the storage cannot be written otherwise.
         """
         target = self._entry_folder(key)
-        with _storage_errors(self._folder):
-            scratch = Path(tempfile.mkdtemp(prefix=_WRITING, dir=self._folder))
-            try:
-                _write_entry(scratch, built)
-                self._upload(key, scratch)
-                _move_into_place(scratch, target)
-            finally:
-                shutil.rmtree(scratch, ignore_errors=True)
-        entry = _read_entry(key, target)
+        with self._scratch(WRITING) as scratch:
+            write_entry(scratch, built)
+            self._upload(key, scratch)
+            move_into_place(scratch, target)
+            entry = read_entry(key, target)
         self._remember(entry)
         return entry
 
@@ -166,7 +134,7 @@ class MatrixStore:
         """Remove an entry; nothing happens when there is none."""
         with self._lock:
             self._memory.pop(key, None)
-        shutil.rmtree(self._entry_folder(key), ignore_errors=True)
+        remove_entry(self._entry_folder(key))
         if self._remote is not None and self._remote.exists(self._remote_path(key)):
             self._remote.rm(self._remote_path(key), recursive=True)
 
@@ -176,23 +144,25 @@ class MatrixStore:
             return int(self._memory.currsize)
 
     def _remember(self, entry: StoredMatrix | None) -> None:
-        if entry is None:
+        if entry is None or entry.cache_bytes > self._memory.maxsize:
             return
         with self._lock:
-            if entry.cache_bytes <= self._memory.maxsize:
-                self._memory[entry.key] = entry
+            self._memory[entry.key] = entry
+            while len(self._memory) > _MAX_CACHED_ENTRIES:
+                self._memory.popitem()
 
     def _load(self, key: str) -> StoredMatrix | None:
+        """The local copy, or else one of the remote original; a copy that is damaged gives way."""
         folder = self._entry_folder(key)
-        if not folder.exists() and not self._download(key, folder):
-            return None
-        try:
-            return _read_entry(key, folder)
-        except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
-            self.delete(key)
-            raise ChecksumMismatch(
-                f"scenario set {key} was damaged on disk and has been dropped; generate it again"
-            ) from error
+        with _storage_errors(self._folder):
+            if folder.exists():
+                try:
+                    return read_entry(key, folder)
+                except (FileNotFoundError, *DAMAGE) as error:
+                    remove_entry(folder)
+                    if self._remote is None:
+                        raise _damaged(key) from error
+        return self._fetch(key, folder)
 
     def _entry_folder(self, key: str) -> Path:
         if not _KEY.fullmatch(key):
@@ -203,24 +173,38 @@ class MatrixStore:
         return f"{self._remote_root.rstrip('/')}/{key}"
 
     def _upload(self, key: str, folder: Path) -> None:
-        if self._remote is None:
-            return
-        # The meta file goes last: its presence says that the entry is complete.
-        for name in _FILES:
-            self._remote.put_file(str(folder / name), f"{self._remote_path(key)}/{name}")
+        if self._remote is not None:
+            for name in FILES:
+                self._remote.put_file(str(folder / name), f"{self._remote_path(key)}/{name}")
 
-    def _download(self, key: str, folder: Path) -> bool:
-        if self._remote is None or not self._remote.exists(f"{self._remote_path(key)}/{_META_FILE}"):
-            return False
-        with _storage_errors(self._folder):
-            scratch = Path(tempfile.mkdtemp(prefix=_FETCHING, dir=self._folder))
+    def _fetch(self, key: str, target: Path) -> StoredMatrix | None:
+        """The entry as the remote has it, put in place; damaged at its origin, it is removed there."""
+        if self._remote is None:
+            return None
+        with self._scratch(FETCHING) as scratch:
+            paths = {name: f"{self._remote_path(key)}/{name}" for name in FILES}
+            if not all(map(self._remote.exists, paths.values())):
+                return None
+            for name, path in paths.items():
+                self._remote.get_file(path, str(scratch / name))
             try:
-                for name in _FILES:
-                    self._remote.get_file(f"{self._remote_path(key)}/{name}", str(scratch / name))
-                _move_into_place(scratch, folder)
+                entry = read_entry(key, scratch)
+            except DAMAGE as error:
+                self.delete(key)
+                raise _damaged(key) from error
+            # Mapped files stay open through the rename.
+            move_into_place(scratch, target)
+            return entry
+
+    @contextmanager
+    def _scratch(self, prefix: str) -> Iterator[Path]:
+        """A folder for an entry until it is complete."""
+        with _storage_errors(self._folder):
+            scratch = Path(tempfile.mkdtemp(prefix=prefix, dir=self._folder))
+            try:
+                yield scratch
             finally:
                 shutil.rmtree(scratch, ignore_errors=True)
-        return True
 
     @contextmanager
     def _single_flight(self, key: str, checkpoint: Checkpoint) -> Iterator[None]:
@@ -228,12 +212,8 @@ class MatrixStore:
             flight = self._flights.setdefault(key, _Flight())
             flight.callers += 1
         try:
-            while not flight.lock.acquire(timeout=_LOCK_POLL_SECONDS):
-                checkpoint()
-            try:
+            with held(flight.lock, checkpoint):
                 yield
-            finally:
-                flight.lock.release()
         finally:
             with self._lock:
                 flight.callers -= 1
@@ -243,6 +223,7 @@ class MatrixStore:
 
 @contextmanager
 def _storage_errors(folder: Path) -> Iterator[None]:
+    """What goes wrong with the storage as an error of the tree: no fault of an entry, nor of the caller."""
     try:
         yield
     except OSError as error:
@@ -251,52 +232,12 @@ def _storage_errors(folder: Path) -> Iterator[None]:
                 f"no room left for scenario sets in {folder}; free some space or delete races",
                 metadata={"folder": str(folder)},
             ) from error
-        raise
+        raise Unavailable(
+            f"the storage of scenario sets cannot be used now ({error}); repeat the call, and look after {folder} "
+            "if this goes on",
+            metadata={"folder": str(folder)},
+        ) from error
 
 
-def _write_entry(folder: Path, built: Built) -> None:
-    ticks = np.ascontiguousarray(built.ticks, dtype="<i2")
-    regimes = np.ascontiguousarray(built.regimes, dtype=np.uint8)
-    np.save(folder / _TICKS_FILE, ticks)
-    np.save(folder / _REGIMES_FILE, regimes)
-    meta = {"content_hash": wire.content_hash(ticks), "regimes_hash": _digest(regimes), "meta": built.meta}
-    (folder / _META_FILE).write_text(json.dumps(meta))
-    # The rename must not reach the disk before what it names.
-    for name in _FILES:
-        with (folder / name).open("rb") as file:
-            os.fsync(file.fileno())
-
-
-def _move_into_place(scratch: Path, target: Path) -> None:
-    """Rename a complete folder; when another process was first, its equal entry stays."""
-    try:
-        scratch.rename(target)
-    except OSError:
-        if not (target / _META_FILE).exists():
-            raise
-
-
-def _read_entry(key: str, folder: Path) -> StoredMatrix:
-    """The entry, mapped; any of several errors when a file is missing, cut or changed."""
-    document = json.loads((folder / _META_FILE).read_text())
-    ticks = np.load(folder / _TICKS_FILE, mmap_mode="r")
-    regimes = np.load(folder / _REGIMES_FILE, mmap_mode="r")
-    if wire.content_hash(ticks) != document["content_hash"]:
-        raise ValueError("the ticks are not those that were stored")
-    if regimes.shape != ticks.shape[:1] or _digest(regimes) != document["regimes_hash"]:
-        raise ValueError("the regimes are not those that were stored")
-    return StoredMatrix(
-        key=key, ticks=ticks, regimes=regimes, content_hash=document["content_hash"], meta=document["meta"]
-    )
-
-
-def _digest(regimes: npt.NDArray[np.uint8]) -> str:
-    return hashlib.sha256(np.ascontiguousarray(regimes).data).hexdigest()
-
-
-def _remove_stale_scratch(folder: Path) -> None:
-    """What a crash left half-written and nobody writes any more."""
-    oldest = time.time() - _STALE_SECONDS
-    for scratch in folder.glob(".*-*"):
-        if scratch.name.startswith(_SCRATCH_PREFIXES) and scratch.stat().st_mtime < oldest:
-            shutil.rmtree(scratch, ignore_errors=True)
+def _damaged(key: str) -> ChecksumMismatch:
+    return ChecksumMismatch(f"scenario set {key} was damaged on disk and has been dropped; generate it again")

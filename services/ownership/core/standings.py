@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from services.common.domain.errors import FieldViolation, InvalidInput
 from services.common.domain.file_text import csv_rows
+from services.common.domain.number_text import without_commas
 
 _POINTS_DECIMALS = 2
 """The export carries float noise such as 85.850006; unrounded, entries that tied do not tie."""
@@ -144,7 +145,7 @@ def _players(file_name: str, rows: Sequence[Sequence[str]], column: dict[str, in
 
 def _number(text: str) -> float | None:
     try:
-        value = float(text.replace("%", "").replace(",", "").strip())
+        value = float(without_commas(text.replace("%", "").strip()) or "")
     except ValueError:
         return None
     return value if abs(value) < 1e9 else None

@@ -24,11 +24,11 @@ from services.common.domain.race import Series, TrackType
 from services.common.domain.site_rules import DRAFTKINGS_CLASSIC, ScoringRules
 from services.scenario.calibration.history_files import TableColumns, read_tables
 from services.scenario.calibration.season_rules import grid_from_qualifying, stages_end_in_cautions
+from services.scenario.core.race_kernel import OVERTIME_LAPS
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-OVERTIME_LAPS = 20
 _RESULTS = TableColumns(
     numbers=("finish", "start", "laps", "laps_led"),
     texts=("track", "team", "status"),

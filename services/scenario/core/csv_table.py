@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from services.common.domain.errors import FieldViolation, InvalidInput
+from services.common.domain.number_text import without_commas
 
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
@@ -27,11 +28,19 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """A file with its header evened out to lower case and its blank lines left out."""
+    """A file with its header evened out to lower case and its blank lines left out.
+
+    ``decimal_comma`` says that semicolons stand between its cells, so that a comma may be a decimal mark.
+    """
 
     file_name: str
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
+    decimal_comma: bool = False
+
+    def number(self, row: Row, column: str) -> float | None:
+        """The number in a cell, None when it holds none; for whole numbers `parse_number` knows commas better."""
+        return parse_number(row.text(column), decimal_comma=self.decimal_comma)
 
     def violation(self, row: Row, column: str, description: str) -> FieldViolation:
         """A complaint about one cell."""
@@ -77,13 +86,14 @@ def read_table(file_name: str, content: bytes, aliases: Mapping[str, str] | None
         If the bytes are not UTF-8, there is no header or no row, a column stands twice, or a row has more
         cells than the header.
     """
-    lines = _lines(file_name, _decode(file_name, content), _delimiter(content))
+    delimiter = _delimiter(content)
+    lines = _lines(file_name, _decode(file_name, content), delimiter)
     filled = [(number, cells) for number, cells in enumerate(lines, start=1) if any(cell.strip() for cell in cells)]
     if len(filled) < 2:
         raise InvalidInput.field(f"{file_name}: row 1", "the file needs a header row and at least one row of data")
     columns = _columns(file_name, filled[0][1], aliases or {})
     rows = [_row(file_name, columns, number, cells) for number, cells in filled[1:]]
-    return Table(file_name=file_name, columns=columns, rows=tuple(rows))
+    return Table(file_name=file_name, columns=columns, rows=tuple(rows), decimal_comma=delimiter == ";")
 
 
 def _lines(file_name: str, text: str, delimiter: str) -> list[list[str]]:
@@ -134,12 +144,14 @@ def _row(file_name: str, columns: tuple[str, ...], number: int, cells: Sequence[
     return Row(number=number, cells={name: cell.strip() for name, cell in zip(columns, cells, strict=False) if name})
 
 
-def parse_number(text: str) -> float | None:
+def parse_number(text: str, *, decimal_comma: bool = False) -> float | None:
     """The number in a cell, with dollar signs, thousands separators and per cent signs taken off.
 
-    Returns None when the cell holds no finite number.
+    Returns None when the cell holds no finite number, or a comma that is not clear (`without_commas`).
     """
-    plain = text.replace("$", "").replace(",", "").replace("%", "").strip()
+    plain = without_commas(text.replace("$", "").replace("%", "").strip(), decimal_comma=decimal_comma)
+    if plain is None:
+        return None
     try:
         value = float(plain)
     except ValueError:

@@ -11,12 +11,10 @@ from typing import Any
 from services.common.domain.errors import FieldViolation, InvalidInput
 from services.common.domain.race import Race
 from services.common.domain.site_rules import MAX_ROSTER_SIZE
+from services.scenario.core.race_kernel import OVERTIME_LAPS
 
 DEFAULT_STAGE_SHARES = (0.25, 0.30)
 """Shares of the first two stages where the user gives none; the rest is the final stage."""
-
-MAX_LAPS_OVER_SCHEDULE = 20
-"""Overtime laps that the model may add at most, for the bound on points."""
 
 MAX_SIGNAL = 1e9
 """Largest size of a rating or an average."""
@@ -139,7 +137,7 @@ def _lineups(race: Race) -> list[FieldViolation]:
 def _points_fit(race: Race) -> list[FieldViolation]:
     """Scores are kept as 16-bit ticks: the largest conceivable one has to fit."""
     scoring = race.rules.scoring
-    laps = race.scheduled_laps + MAX_LAPS_OVER_SCHEDULE
+    laps = race.scheduled_laps + OVERTIME_LAPS
     per_lap = abs(scoring.lap_led_ticks) + abs(scoring.fastest_lap_ticks) + abs(scoring.lap_completed_ticks)
     places = len(race.drivers) * abs(scoring.place_differential_ticks)
     largest = max((abs(ticks) for ticks in scoring.finish_ticks), default=0) + places + laps * per_lap

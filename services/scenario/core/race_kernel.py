@@ -22,7 +22,7 @@ from services.scenario.core.race_flow import NEVER, BlockResult, Cars, Field, La
 from services.scenario.core.scores import bent
 
 OVERTIME_LAPS = 20
-"""Room for overtime after the scheduled distance."""
+"""Laps after the scheduled distance at most: the bound on points and the distances of history go by it, too."""
 LEAST_TROUBLE = 0.5
 """Part of the mean loss by trouble that every car with trouble has; the rest is exponential."""
 NORMAL, DOMINATOR, CHAOS, FUEL_MILEAGE = 0, 1, 2, 3

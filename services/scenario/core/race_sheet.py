@@ -1,7 +1,8 @@
 """The race sheet: what the salary file leaves out, one row per driver.
 
 Only ``name`` is required. ``odds`` may be decimal (13.0) or American (+1200). ``status`` "out", "withdrawn",
-"dnq" or "dns" takes a driver off the grid.
+"dnq" or "dns" takes a driver off the grid. In a file with semicolons between cells, a decimal comma may stand for the
+point.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 
 from services.common.domain.errors import FieldViolation, InvalidInput
 from services.common.domain.names import nearest_name
+from services.common.domain.number_text import comma_hint
 from services.scenario.core.csv_table import Row, Table, parse_number, read_table
 from services.scenario.core.race_checks import MAX_SIGNAL
 
@@ -154,7 +156,8 @@ def _start(table: Table, row: Row, violations: list[FieldViolation]) -> int:
         return 0
     value = parse_number(text)
     if value is None or value != int(value) or not 1 <= value <= MAX_START:
-        problem = f"{text!r} is no starting position; write a whole number from 1 to {MAX_START}, or nothing"
+        remedy = f"write a whole number from 1 to {MAX_START}, or nothing{comma_hint(text)}"
+        problem = f"{text!r} is no starting position; {remedy}"
         violations.append(table.violation(row, "start", problem))
         return 0
     return int(value)
@@ -171,18 +174,18 @@ def _number(table: Table, row: Row, spec: _NumberColumn, violations: list[FieldV
     text = row.text(spec.column)
     if not text:
         return None
-    value = _american_odds(text) if spec.column == "odds" else parse_number(text)
+    value = table.number(row, spec.column)
+    if value is not None and spec.column == "odds" and text[0] in "+-":
+        value = _decimal_odds(value)
     if value is None or not spec.allows(value):
-        violations.append(table.violation(row, spec.column, f"{text!r} cannot be used; write {spec.remedy}"))
+        problem = f"{text!r} cannot be used; write {spec.remedy}{comma_hint(text)}"
+        violations.append(table.violation(row, spec.column, problem))
         return None
     return value
 
 
-def _american_odds(text: str) -> float | None:
-    """Decimal odds; American ones carry a sign: +1200 pays 12 for 1, -150 pays 1 for 1.5."""
-    value = parse_number(text)
-    if value is None or text[0] not in "+-":
-        return value
+def _decimal_odds(value: float) -> float | None:
+    """Decimal odds of American ones, which carry a sign: +1200 pays 12 for 1, -150 pays 1 for 1.5."""
     if abs(value) < 100:
         return None
     return 1 + (value / 100 if value > 0 else -100 / value)

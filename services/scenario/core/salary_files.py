@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from services.common.domain.errors import FieldViolation, InvalidInput
+from services.common.domain.number_text import comma_hint
 from services.common.domain.site_rules import Site
 from services.scenario.core.csv_table import Row, Table, parse_number, read_table
 
@@ -120,12 +121,22 @@ def _salary_row(table: Table, row: Row, violations: list[FieldViolation]) -> Sal
         violations.append(table.violation(row, "ID", f"{driver_id!r} is no site id; export the file again"))
     salary = parse_number(row.text("salary"))
     if salary is None or salary != int(salary) or not 1 <= salary <= MAX_SALARY_DOLLARS:
-        problem = f"{row.text('salary')!r} is no salary; write whole dollars from 1 to {MAX_SALARY_DOLLARS:,}"
+        text = row.text("salary")
+        problem = f"{text!r} is no salary; write whole dollars from 1 to {MAX_SALARY_DOLLARS:,}{comma_hint(text)}"
         violations.append(table.violation(row, "Salary", problem))
+    average = _average(table, row, violations)
     if len(violations) > before or salary is None:
         return None
-    average = parse_number(row.text("avgpointspergame"))
     return SalaryRow(row.number, name, driver_id, int(salary), average)
+
+
+def _average(table: Table, row: Row, violations: list[FieldViolation]) -> float | None:
+    """Points per race, None where the site gives no number; one whose comma is not clear is refused."""
+    text, average = row.text("avgpointspergame"), table.number(row, "avgpointspergame")
+    if average is None and "," in text:
+        problem = f"{text!r} is no number of points; write one{comma_hint(text)}"
+        violations.append(table.violation(row, "AvgPointsPerGame", problem))
+    return average
 
 
 def _identity(row: Row) -> tuple[str, str]:

@@ -8,7 +8,14 @@ from pitwall._matrix import download, upload_parts
 from pitwall.errors import ChecksumMismatchError, ConflictError, UnavailableError
 from pitwall.scenario.v1 import scenario_service_pb2, scenario_set_pb2
 from services.common.domain.errors import ChecksumMismatch, InvalidInput
-from services.common.matrix.codec import decode_upload, encode, encode_all, points_to_ticks, ticks_to_points
+from services.common.matrix.codec import (
+    decode_upload,
+    encode,
+    encode_all,
+    points_to_ticks,
+    ticks_to_points,
+    upload_header,
+)
 
 DRIVERS = ("a", "b", "c")
 
@@ -145,7 +152,8 @@ def test_serialized_chunks_are_the_messages_they_stand_for():
 
 
 def upload(matrix, driver_ids=DRIVERS, change=lambda messages: messages):
-    return decode_upload(iter(change(list(upload_parts("r", matrix, driver_ids)))), lambda race_id: DRIVERS)
+    parts = iter(change(list(upload_parts("r", matrix, driver_ids))))
+    return decode_upload(upload_header(parts), parts, DRIVERS)
 
 
 def test_an_uploaded_matrix_of_ticks_is_kept_as_it_is():

@@ -1,13 +1,19 @@
 import errno
 import os
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
+import fsspec
 import numpy as np
 import pytest
 
-from services.common.domain.errors import ChecksumMismatch, DeadlineExceeded, StorageFull
+from services.common.domain.errors import ChecksumMismatch, DeadlineExceeded, StorageFull, Unavailable
 from services.common.matrix import store as store_module
-from services.common.matrix.store import Built, MatrixStore
+from services.common.matrix.entry import Built
+from services.common.matrix.store import MatrixStore
+from tests.conftest import REPOSITORY
 
 KEY = "0123456789abcdef"
 
@@ -47,6 +53,14 @@ def test_memory_is_bounded_by_bytes(tmp_path):
         store.put(f"{number:016x}", built(value=number))
         assert store.memory_bytes() <= 3 * entry_bytes
     assert [store.get(f"{number:016x}").ticks[0, 0] for number in range(10)] == list(range(10))
+
+
+def test_the_cache_keeps_few_files_open(tmp_path):
+    store = MatrixStore(str(tmp_path))
+    for number in range(100):
+        store.put(f"{number:016x}", built(value=number))
+    assert store.memory_bytes() <= 64 * store.get(f"{99:016x}").cache_bytes
+    assert store.get(f"{99:016x}") is store.get(f"{99:016x}")
 
 
 def test_an_entry_larger_than_the_cache_is_served_from_disk(tmp_path):
@@ -94,9 +108,42 @@ def test_a_full_disk_is_named_and_leaves_nothing(tmp_path, monkeypatch):
         (folder / "ticks.npy").write_bytes(b"half")
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(store_module, "_write_entry", full)
+    monkeypatch.setattr(store_module, "write_entry", full)
     with pytest.raises(StorageFull, match="no room left"):
         MatrixStore(str(tmp_path)).put(KEY, built())
+    assert folders(tmp_path) == []
+
+
+def test_a_write_that_a_real_file_refuses_says_why(tmp_path):
+    """By a limit on the size of files, as no test can fill a disk: the system refuses to write on in the same way."""
+    program = f"""
+import pathlib, resource
+from services.common.matrix.entry import write_entry
+from tests.unit.matrix.test_store import built
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+try:
+    write_entry(pathlib.Path({str(tmp_path)!r}), built(n_rows=25_000))
+except OSError as error:
+    print(error.errno)
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True, check=True, timeout=120
+    )
+    assert ran.stdout.strip() == str(errno.EFBIG)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
+@pytest.mark.parametrize("name", ["ticks.npy", "regimes.npy", "meta.json"])
+def test_a_device_without_room_is_named_and_leaves_nothing(tmp_path, monkeypatch, name):
+    write_entry = store_module.write_entry
+
+    def onto_full_device(folder, entry):
+        (folder / name).symlink_to("/dev/full")
+        write_entry(folder, entry)
+
+    monkeypatch.setattr(store_module, "write_entry", onto_full_device)
+    with pytest.raises(StorageFull, match="no room left"):
+        MatrixStore(str(tmp_path)).put(KEY, built(n_rows=25_000))
     assert folders(tmp_path) == []
 
 
@@ -122,6 +169,19 @@ def test_a_damaged_entry_is_dropped_and_rebuilt(tmp_path, name, damage):
     with pytest.raises(ChecksumMismatch, match="generate it again"):
         MatrixStore(str(tmp_path)).get(KEY)
     assert MatrixStore(str(tmp_path)).get_or_build(KEY, built).ticks[0, 0] == 7
+
+
+def break_header(path):
+    path.write_bytes(path.read_bytes().replace(b"}", b"{", 1))
+
+
+@pytest.mark.parametrize("name", ["ticks.npy", "regimes.npy"])
+def test_a_damaged_header_is_damage_too(tmp_path, name):
+    MatrixStore(str(tmp_path)).put(KEY, built())
+    break_header(tmp_path / KEY / name)
+    with pytest.raises(ChecksumMismatch, match="generate it again"):
+        MatrixStore(str(tmp_path)).get(KEY)
+    assert folders(tmp_path) == []
 
 
 def test_waiting_for_another_build_ends_at_the_deadline(tmp_path):
@@ -170,6 +230,88 @@ def test_replicas_share_an_object_store(tmp_path):
     assert np.array_equal(second.get(KEY).ticks, built().ticks)
     first.delete(KEY)
     assert MatrixStore(url, local_folder=tmp_path / "three").get(KEY) is None
+
+
+@pytest.fixture
+def shared():
+    """URL of an object store that is gone after the test."""
+    url = "memory://pitwall-test-replicas"
+    yield url
+    filesystem, root = fsspec.core.url_to_fs(url)
+    filesystem.rm(root, recursive=True)
+
+
+def remote_files(url):
+    filesystem, root = fsspec.core.url_to_fs(url)
+    return {path.rsplit("/", 1)[1]: filesystem.cat_file(path) for path in filesystem.find(root)}
+
+
+@pytest.mark.parametrize("code", [errno.EIO, errno.ESTALE, errno.EACCES, errno.ENOMEM, errno.EMFILE])
+def test_a_storage_that_does_not_let_itself_be_read_loses_nothing(tmp_path, monkeypatch, shared, code):
+    MatrixStore(shared, local_folder=tmp_path).put(KEY, built())
+    before = remote_files(shared)
+
+    def refuse(*_arguments, **_options):
+        raise OSError(code, os.strerror(code))
+
+    replica = MatrixStore(shared, local_folder=tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr("numpy.load", refuse)
+        for call in (lambda: replica.get(KEY), lambda: replica.get_or_build(KEY, built)):
+            with pytest.raises(Unavailable, match=os.strerror(code)):
+                call()
+    assert folders(tmp_path) == [KEY]
+    assert remote_files(shared) == before
+    assert np.array_equal(replica.get(KEY).ticks, built().ticks)
+
+
+@pytest.mark.parametrize("name", ["ticks.npy", "regimes.npy", "meta.json"])
+@pytest.mark.parametrize("damage", [flip_last_byte, halve, empty, lambda path: path.unlink()])
+def test_a_damaged_copy_is_fetched_again(tmp_path, shared, name, damage):
+    MatrixStore(shared, local_folder=tmp_path).put(KEY, built())
+    before = remote_files(shared)
+    damage(tmp_path / KEY / name)
+    assert np.array_equal(MatrixStore(shared, local_folder=tmp_path).get(KEY).ticks, built().ticks)
+    assert remote_files(shared) == before
+    assert {path.name: path.read_bytes() for path in (tmp_path / KEY).iterdir()} == before
+    assert folders(tmp_path) == [KEY]
+
+
+def test_an_original_that_is_damaged_itself_is_dropped_and_rebuilt(tmp_path, shared):
+    MatrixStore(shared, local_folder=tmp_path / "one").put(KEY, built())
+    before = remote_files(shared)
+    filesystem, root = fsspec.core.url_to_fs(shared)
+    filesystem.pipe_file(f"{root}/{KEY}/ticks.npy", before["ticks.npy"][:-1] + b"!")
+    replica = MatrixStore(shared, local_folder=tmp_path / "two")
+    with pytest.raises(ChecksumMismatch, match="generate it again"):
+        replica.get(KEY)
+    assert folders(tmp_path / "two") == []
+    assert remote_files(shared) == {}
+    replica.get_or_build(KEY, built)
+    assert remote_files(shared) == before
+
+
+def test_an_original_that_cannot_be_fetched_stays(tmp_path, monkeypatch, shared):
+    MatrixStore(shared, local_folder=tmp_path / "one").put(KEY, built())
+    before = remote_files(shared)
+
+    def refuse(*_arguments, **_options):
+        raise ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")
+
+    replica = MatrixStore(shared, local_folder=tmp_path / "two")
+    with monkeypatch.context() as patch:
+        patch.setattr("fsspec.implementations.memory.MemoryFileSystem.get_file", refuse)
+        with pytest.raises(Unavailable, match="reset by peer"):
+            replica.get(KEY)
+    assert remote_files(shared) == before
+    assert folders(tmp_path / "two") == []
+
+
+def test_an_original_that_was_never_complete_is_none(tmp_path, shared):
+    MatrixStore(shared, local_folder=tmp_path / "one").put(KEY, built())
+    filesystem, root = fsspec.core.url_to_fs(shared)
+    filesystem.rm_file(f"{root}/{KEY}/regimes.npy")
+    assert MatrixStore(shared, local_folder=tmp_path / "two").get(KEY) is None
 
 
 def test_readers_share_one_serialized_copy(tmp_path):

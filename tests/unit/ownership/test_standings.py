@@ -112,6 +112,7 @@ def test_a_cheap_driver_withdrawn_after_the_lock_was_paid_for():
         (export(percents=(101.0, *PERCENTS[1:])), "s.csv: row 2, column %Drafted", "0-100"),
         (export(names=("Twin", "Twin", *NAMES[2:])), "s.csv: row 3, column Player", "captain"),
         (export().replace(b"90.00%", b"lots"), "s.csv: row 2, column %Drafted", "'lots'"),
+        (export().replace(b"90.00%", b'"9,5%"'), "s.csv: row 2, column %Drafted", "'9,5%'"),
         (b"\xff\xfe" + export(), "s.csv: row 1", "not UTF-8"),
         (zipped(export(), other=b"x"), "s.csv", "2 CSV files"),
         (b"PK\x03\x04garbage", "s.csv", "cannot be read"),

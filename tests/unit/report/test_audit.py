@@ -262,6 +262,7 @@ def damaged(change):
         (lambda rows: rows[2].__setitem__(4, "x"), "row 3, column Points"),
         (lambda rows: rows[2].__setitem__(5, "D Nobody"), "row 3, column Lineup"),
         (lambda rows: rows[4].__setitem__(9, "180%"), "row 5, column %Drafted"),
+        (lambda rows: rows[4].__setitem__(9, "1,5%"), "row 5, column %Drafted"),
         (lambda rows: rows.__delitem__(slice(1, None)), "column Player"),
     ],
 )

@@ -4,14 +4,15 @@ from pathlib import Path
 
 import pytest
 
+from pitwall.cli import _template
 from services.common.domain.errors import InvalidInput
 from services.common.domain.names import Match
 from services.common.domain.race import Track, TrackType
 from services.common.domain.site_rules import DRAFTKINGS_CLASSIC, FANDUEL, Site
 from services.scenario.core.csv_table import read_table
 from services.scenario.core.race_import import ImportRequest, NamedFile, import_race
-from services.scenario.core.race_sheet import read_race_sheet
-from services.scenario.core.salary_files import read_salary_file
+from services.scenario.core.race_sheet import COLUMNS, read_race_sheet
+from services.scenario.core.salary_files import SalaryRow, read_salary_file
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 HEADER = "Position,Name + ID,Name,ID,Roster Position,Salary,Game Info,TeamAbbrev,AvgPointsPerGame"
@@ -151,6 +152,57 @@ def test_bad_numbers_of_the_sheet_are_refused(column, text):
     assert list(violations(salaries(), sheet(*rows, header=f"name,{column}"))) == [f"sheet.csv: row 2, column {column}"]
 
 
+def test_decimal_commas_are_read_where_semicolons_stand_between_cells():
+    header = "name;start;projection;sd;odds;rating;ownership"
+    first, *others = NAMES
+    rows = [f"{first};1;45,5;12,25;13,5;0,125;7,5%", *(f"{name};{k};;;;;" for k, name in enumerate(others, start=2))]
+    race, _ = import_race(request(), salaries(), sheet(*rows, header=header))
+    driver = race.drivers[0]
+    assert (driver.projected_points, driver.projected_points_sd, driver.decimal_win_odds) == (45.5, 12.25, 13.5)
+    assert (driver.rating, driver.projected_ownership_percent) == (0.125, 7.5)
+
+
+@pytest.mark.parametrize(
+    ("delimiter", "column", "text"),
+    [
+        (",", "projection", '"45,5"'),
+        (",", "odds", '"13,5"'),
+        (",", "ownership", '"7,5%"'),
+        (",", "start", '"1,0"'),
+        ("\t", "projection", "45,5"),
+        (";", "projection", "1.045,5"),
+        (";", "odds", "1,234"),
+        (";", "odds", "+1,200"),
+        (";", "start", "1,0"),
+    ],
+)
+def test_a_comma_that_is_not_clear_is_refused(delimiter, column, text):
+    rows = [f"{name}{delimiter}{text if k == 0 else ''}" for k, name in enumerate(NAMES)]
+    found = violations(salaries(), sheet(*rows, header=f"name{delimiter}{column}"))
+    assert list(found) == [f"sheet.csv: row 2, column {column}"]
+    assert "decimals with a point, thousands without a comma" in found[f"sheet.csv: row 2, column {column}"]
+
+
+def test_commas_of_salary_files_set_off_thousands():
+    def told(salary: str, average: str) -> SalaryRow:
+        line = row("Ann Able", 0, salary=salary).rsplit(",", 1)[0]
+        content = "\n".join([HEADER, f'{line},"{average}"'])
+        return read_salary_file("s.csv", content.encode(), Site.DRAFTKINGS).rows[0]
+
+    read = told("$9,800", "1,030.5")
+    assert (read.salary_dollars, read.average_points) == (9_800, 1_030.5)
+    with pytest.raises(InvalidInput, match=r"row 2, column Salary: '98,00' is no salary; .*thousands without a comma"):
+        told("98,00", "30.5")
+    with pytest.raises(InvalidInput, match="row 2, column AvgPointsPerGame: '30,5' is no number of points"):
+        told("9800", "30,5")
+
+
+def test_salary_files_that_a_spreadsheet_wrote_with_semicolons_are_read():
+    content = "Name;ID;Salary;AvgPointsPerGame\nAnn Able;1;9,800;30,5\nBob Baker;2;9700;31\n"
+    rows = read_salary_file("s.csv", content.encode(), Site.DRAFTKINGS).rows
+    assert [(item.salary_dollars, item.average_points) for item in rows] == [(9_800, 30.5), (9_700, 31.0)]
+
+
 def test_american_and_decimal_odds():
     rows = [f"{name},{odds}" for name, odds in zip(NAMES, ("+1200", "-150", "13", "", "", "", ""), strict=True)]
     race, _ = import_race(request(), salaries(), sheet(*rows, header="name,odds"))
@@ -270,3 +322,7 @@ def test_the_start_is_taken_from_the_salary_file_where_it_says_so(game_info, tit
     assert (race.name, race.start_time) == (title, start)
     told = "2026-05-01T18:00:00Z"
     assert import_race(request(start_time=told), salaries(lines), None)[0].start_time == told
+
+
+def test_the_template_of_the_command_line_has_the_columns_that_are_read():
+    assert _template.COLUMNS == COLUMNS

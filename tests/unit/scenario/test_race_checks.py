@@ -6,6 +6,7 @@ from services.common.domain.errors import InvalidInput
 from services.common.domain.race import Driver
 from services.common.domain.site_rules import DRAFTKINGS_CLASSIC
 from services.scenario.core.race_checks import complete_race, default_stages
+from services.scenario.core.race_kernel import OVERTIME_LAPS
 from tests.unit.scenario.slates import make_race
 
 
@@ -43,6 +44,25 @@ def test_faults_name_the_driver():
     assert fields(replaced(race, 2, name="Driver 1")) == ["race.drivers[2].name"]
     assert fields(replaced(race, 2, start_position=1)) == ["race.drivers[2].start_position"]
     assert fields(replaced(race, 2, salary_dollars=0)) == ["race.drivers[2].salary_dollars"]
+
+
+@pytest.mark.parametrize(("laps", "fits"), [(400, True), (401, False)])
+def test_points_of_the_longest_race_that_the_model_runs_have_to_fit(laps, fits):
+    race = make_race(12, laps=laps)
+    led_ticks = (2**15 - 1) // (400 + OVERTIME_LAPS)
+    scoring = dataclasses.replace(
+        DRAFTKINGS_CLASSIC.scoring,
+        finish_ticks=((2**15 - 1) % (400 + OVERTIME_LAPS),),
+        place_differential_ticks=0,
+        lap_led_ticks=led_ticks,
+        fastest_lap_ticks=0,
+        lap_completed_ticks=0,
+    )
+    race = dataclasses.replace(race, rules=dataclasses.replace(race.rules, scoring=scoring))
+    if fits:
+        assert complete_race(race)
+    else:
+        assert fields(race) == ["race.rules.scoring"]
 
 
 def test_ratings_and_averages_beyond_all_scales_are_refused():

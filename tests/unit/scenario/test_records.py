@@ -1,14 +1,20 @@
 import datetime as dt
 import itertools
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
+from sqlalchemy.orm import Session
 
-from services.common.domain.errors import FailedPrecondition, InvalidInput, NotFound
+from pitwall._matrix import upload_parts
+from services.common.domain.errors import DeadlineExceeded, FailedPrecondition, InvalidInput, NotFound
 from services.common.matrix.store import MatrixStore
 from services.scenario.calibration_file import read_calibration
 from services.scenario.core.race_checks import complete_race
+from services.scenario.core.simulate import simulate
 from services.scenario.records import Records
+from services.scenario.servicer import ScenarioServicer
 from services.scenario.sets import ScenarioSets
 from tests.unit.scenario.slates import make_race
 
@@ -36,6 +42,48 @@ def test_a_race_comes_back_as_it_was(records):
     assert records.get_race("a").race.snapshot_hash == race.snapshot_hash
     again = records.put_race(race)
     assert again.create_time == stored.create_time < again.update_time
+
+
+@pytest.fixture
+def between_reading_and_writing(monkeypatch):
+    """Does something once, after the next row was read."""
+    read = Session.get
+
+    def meanwhile(do):
+        def get(session, *arguments, **options):
+            monkeypatch.setattr(Session, "get", read)
+            found = read(session, *arguments, **options)
+            do()
+            return found
+
+        monkeypatch.setattr(Session, "get", get)
+
+    return meanwhile
+
+
+def test_a_race_that_another_call_stores_first_is_replaced(records, between_reading_and_writing):
+    between_reading_and_writing(lambda: records.put_race(complete_race(make_race(race_id="a", laps=100))))
+    stored = records.put_race(complete_race(make_race(race_id="a", laps=120)))
+    assert records.get_race("a") == stored
+    assert stored.race.scheduled_laps == 120
+    assert stored.create_time < stored.update_time
+
+
+def test_a_race_that_another_call_deletes_meanwhile_is_stored_anew(records, between_reading_and_writing):
+    race = complete_race(make_race(race_id="a"))
+    records.put_race(race)
+    between_reading_and_writing(lambda: records.delete_race("a"))
+    assert records.put_race(race) == records.get_race("a")
+
+
+def test_a_set_whose_race_is_deleted_while_it_is_asked_for_again_is_not_found(
+    records, sets, between_reading_and_writing
+):
+    records.put_race(complete_race(make_race(race_id="a")))
+    made = sets.generate("a", 100, 1)
+    between_reading_and_writing(lambda: records.delete_race("a"))
+    with pytest.raises(NotFound, match="no race 'a'"):
+        records.add_set(made)
 
 
 def test_pages_follow_the_newest_change(records):
@@ -69,6 +117,59 @@ def test_callers_at_the_same_time_make_one_set(records, sets):
         made = list(pool.map(lambda _: sets.generate("a", 500, 1), range(8)))
     assert len({record.scenario_set_id for record in made}) == 1
     assert len(records.list_sets("a", 10, "")[0]) == 1
+
+
+def test_sets_that_are_rebuilt_wait_for_a_place(records, tmp_path, monkeypatch):
+    store = MatrixStore(str(tmp_path / "matrices"))
+    sets = ScenarioSets(records, store, read_calibration(), max_simulations=1)
+    records.put_race(complete_race(make_race(race_id="a")))
+    first, second = (sets.generate("a", 100, seed).scenario_set_id for seed in (1, 2))
+    store.delete(first)
+    store.delete(second)
+    started, release, simulated = threading.Event(), threading.Event(), []
+
+    def slow(*arguments, seed, **options):
+        simulated.append(seed)
+        started.set()
+        release.wait(20)
+        return simulate(*arguments, seed=seed, **options)
+
+    def expired():
+        raise DeadlineExceeded("too late")
+
+    monkeypatch.setattr("services.scenario.sets.simulate", slow)
+    with ThreadPoolExecutor(1) as pool:
+        rebuilt = pool.submit(sets.open, "a", first)
+        assert started.wait(10)
+        with pytest.raises(DeadlineExceeded):
+            sets.open("a", second, checkpoint=expired)
+        assert simulated == [1]
+        release.set()
+        assert rebuilt.result().matrix.key == first
+    assert sets.open("a", second).matrix.key == second
+
+
+class NoTimeLeft:
+    """The context of a call whose deadline has passed."""
+
+    def time_remaining(self):
+        return 0.0
+
+    def add_callback(self, _callback):
+        return True
+
+    def cancel(self):
+        """Nobody is there to notice."""
+
+
+def test_an_upload_whose_deadline_has_passed_keeps_nothing(records, sets, tmp_path):
+    race = complete_race(make_race(race_id="a"))
+    records.put_race(race)
+    parts = upload_parts("a", np.zeros((10, len(race.driver_ids)), np.int16), race.driver_ids)
+    with pytest.raises(DeadlineExceeded):
+        ScenarioServicer(records, sets).UploadMatrix(parts, NoTimeLeft())
+    assert records.list_sets("a", 10, "")[0] == []
+    assert list((tmp_path / "matrices").iterdir()) == []
 
 
 def test_the_identity_of_a_set_is_its_recipe(records, sets):
@@ -105,7 +206,7 @@ def test_a_set_of_another_calibration_is_served_by_its_id_alone_and_not_rebuilt(
     other = read_calibration()
     store = MatrixStore(str(tmp_path / "matrices"))
     later = ScenarioSets(records, store, type(other)("2-other", other.series, {}), workers=1)
-    with pytest.raises(NotFound, match="as it and the model stand now"):
+    with pytest.raises(NotFound, match="as it and the race model stand now"):
         later.open("a")
     assert later.open("a", made.scenario_set_id).matrix.content_hash == made.content_hash
     store.delete(made.scenario_set_id)

@@ -80,6 +80,11 @@ def test_columns_are_found_by_name_in_any_order(mark, line_end, quoting):
     assert read_entry_history("h.csv", content) == read_entry_history("h.csv", history(VALUES))
 
 
+def test_points_may_have_a_decimal_comma_where_semicolons_stand_between_cells():
+    (entry,) = read_entry_history("h.csv", history(changed(Points="250,05"), delimiter=";"))
+    assert (entry.points, entry.place) == (250.05, 1_204)
+
+
 @pytest.mark.parametrize("text", ["2026-03-07", "2026-03-07T16:00:00", "3/7/2026 4:00 PM", "03/07/26"])
 def test_days_are_read_in_the_forms_that_spreadsheets_leave(text):
     (entry,) = read_entry_history("h.csv", history(changed(Contest_Date_EST=text)))
@@ -105,6 +110,8 @@ def test_the_tag_of_the_contest_tells_the_series(name, series):
         ("Contest_Entries", "-3"),
         ("Points", "nan"),
         ("Points", "abc"),
+        ("Points", "250,05"),
+        ("Place", "1,20"),
         ("Contest_Date_EST", "soon"),
         ("Entry_Key", ""),
         ("Entry", ""),

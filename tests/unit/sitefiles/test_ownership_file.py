@@ -18,6 +18,7 @@ RACE = Race(
     [
         b"name,ownership\nJose Alvarez,41.5\naj dee,12\nCy Young,0\n",
         b"\xef\xbb\xbfDriver;Own%\r\nJOSE ALVAREZ;41.5%\r\nA.J. Dee Jr.;12 %\r\n\r\nCy Young III;0\r\n",
+        b"name;own%\nJose Alvarez;41,5%\naj dee;12,0\nCy Young;0\n",
         b"name,id,%drafted\nanything,id0,41.5\nelse,id1,12\n,id2,0\n",
     ],
 )
@@ -40,6 +41,8 @@ def test_reads_names_or_ids(content):
         (b"name,ownership\nAJ Dee,101\n", "own.csv: row 2, column 2", "0-100"),
         (b"name,ownership\nAJ Dee,lots\n", "own.csv: row 2, column 2", "'lots'"),
         (b"name,ownership\nAJ Dee,nan\n", "own.csv: row 2, column 2", "0-100"),
+        (b'name,ownership\nAJ Dee,"1,5"\n', "own.csv: row 2, column 2", "'1,5'"),
+        (b"name;ownership\nAJ Dee;1,234\n", "own.csv: row 2, column 2", "'1,234'"),
     ],
 )
 def test_names_file_row_and_column(content, place, says):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from pitwall.errors import Violation
+from pitwall.sitefiles._commas import without_commas
 from pitwall.sitefiles._problems import invalid, refuse
 from pitwall.sitefiles.grid import Grid, read_grid
 
@@ -130,17 +131,17 @@ class _Row:
 
     def count(self, column: str) -> int:
         """A whole number, thousands separated or not; an empty cell is 0."""
-        text = self.text(column).replace(",", "")
-        if text and not (text.isascii() and text.isdigit() and len(text) <= 9):
+        text = without_commas(self.text(column))
+        if text is None or (text and not (text.isascii() and text.isdigit() and len(text) <= 9)):
             self.refuse(column, f"{self.text(column)!r} is no whole number; give the entry history as downloaded")
             return 0
         return int(text or 0)
 
     def points(self) -> float:
         """Points without the export's float noise; an empty cell is 0."""
-        text = self.text("points").replace(",", "")
+        text = self.text("points")
         try:
-            value = float(text or 0)
+            value = float(without_commas(text or "0", decimal_comma=self.grid.delimiter == ";") or "nan")
         except ValueError:
             value = float("nan")
         if not abs(value) < 1e6:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from pitwall.errors import Violation
+from pitwall.sitefiles._commas import without_commas
 from pitwall.sitefiles._problems import invalid, refuse
 from pitwall.sitefiles.grid import Grid, read_grid
 from pitwall.types.race import Driver, Race
@@ -36,7 +37,7 @@ def read_ownership(file_name: str, content: bytes, race: Race, *, withdrawn: boo
     violations: list[Violation] = []
     for number, name in named.items():
         driver_id, text = join.ids.get(name, ""), grid.rows[number].text(percent)
-        value = _percentage(text)
+        value = _percentage(text, decimal_comma=grid.delimiter == ";")
         if not driver_id:
             violations.append(Violation(grid.place(number, who), join.problem(name)))
         elif driver_id in found:
@@ -85,9 +86,9 @@ def _column(grid: Grid, names: tuple[str, ...]) -> int:
     raise invalid(f"{grid.file_name}: row 1", f"none of the columns {', '.join(names)} is there (found: {found})")
 
 
-def _percentage(text: str) -> float | None:
+def _percentage(text: str, *, decimal_comma: bool) -> float | None:
     try:
-        value = float(text.replace("%", "").strip())
+        value = float(without_commas(text.replace("%", "").strip(), decimal_comma=decimal_comma) or "")
     except ValueError:
         return None
     return value if math.isfinite(value) and 0.0 <= value <= 100.0 else None

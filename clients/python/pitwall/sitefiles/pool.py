@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from pitwall.errors import Violation
+from pitwall.sitefiles._commas import without_commas
 from pitwall.sitefiles._names import is_name_of, split_name_and_id
 from pitwall.sitefiles._problems import invalid, refuse
 from pitwall.sitefiles.grid import Grid, Row, read_grid
@@ -128,7 +129,7 @@ def _columns(grid: Grid, header_row: int, first_column: int) -> dict[str, int]:
 def _player(grid: Grid, number: int, columns: Mapping[str, int], violations: list[Violation]) -> Player | None:
     row: Row = grid.rows[number]
     name, player_id = row.text(columns["name"]), row.text(columns["id"])
-    salary_text = row.text(columns["salary"]).replace("$", "").replace(",", "")
+    salary_text = without_commas(row.text(columns["salary"]).replace("$", "")) or ""
     problems = []
     if not name:
         problems.append(("name", "the name is missing; give the file as downloaded"))

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pitwall.errors import Violation
+from pitwall.sitefiles._commas import without_commas
 from pitwall.sitefiles._problems import invalid, refuse
 
 _MAX_BYTES = 256 << 20
@@ -136,7 +137,7 @@ def _cell(row: Sequence[str], position: int) -> str:
 
 def _number(text: str) -> float | None:
     try:
-        value = float(text.replace("%", "").replace(",", ""))
+        value = float(without_commas(text.replace("%", "")) or "")
     except ValueError:
         return None
     return value if abs(value) < 1e9 else None

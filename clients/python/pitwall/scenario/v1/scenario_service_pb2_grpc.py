@@ -165,7 +165,8 @@ class ScenarioServiceServicer:
 
     def UploadMatrix(self, request_iterator, context):
         """Stores a user's own matrix as a scenario set of the race: one header, then chunks in row order.
-        INVALID_ARGUMENT for NaN, shape or drivers; DATA_LOSS for a wrong checksum. Nothing is kept of a failed upload.
+        INVALID_ARGUMENT for NaN, shape or drivers; DATA_LOSS for a wrong checksum; ABORTED when the race was stored anew
+        meanwhile. Nothing is kept of a failed upload.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -60,7 +60,8 @@ class ScenarioServiceStub:
     """
     UploadMatrix: _grpc.StreamUnaryMultiCallable[_scenario_service_pb2.UploadMatrixRequest, _scenario_service_pb2.UploadMatrixResponse]
     """Stores a user's own matrix as a scenario set of the race: one header, then chunks in row order.
-    INVALID_ARGUMENT for NaN, shape or drivers; DATA_LOSS for a wrong checksum. Nothing is kept of a failed upload.
+    INVALID_ARGUMENT for NaN, shape or drivers; DATA_LOSS for a wrong checksum; ABORTED when the race was stored anew
+    meanwhile. Nothing is kept of a failed upload.
     """
     SummarizeScenarios: _grpc.UnaryUnaryMultiCallable[_scenario_service_pb2.SummarizeScenariosRequest, _scenario_service_pb2.SummarizeScenariosResponse]
     """Summarises a scenario set per driver. NOT_FOUND for race or set."""
@@ -97,7 +98,8 @@ class ScenarioServiceAsyncStub(ScenarioServiceStub):
     """
     UploadMatrix: _aio.StreamUnaryMultiCallable[_scenario_service_pb2.UploadMatrixRequest, _scenario_service_pb2.UploadMatrixResponse]  # type: ignore[assignment]
     """Stores a user's own matrix as a scenario set of the race: one header, then chunks in row order.
-    INVALID_ARGUMENT for NaN, shape or drivers; DATA_LOSS for a wrong checksum. Nothing is kept of a failed upload.
+    INVALID_ARGUMENT for NaN, shape or drivers; DATA_LOSS for a wrong checksum; ABORTED when the race was stored anew
+    meanwhile. Nothing is kept of a failed upload.
     """
     SummarizeScenarios: _aio.UnaryUnaryMultiCallable[_scenario_service_pb2.SummarizeScenariosRequest, _scenario_service_pb2.SummarizeScenariosResponse]  # type: ignore[assignment]
     """Summarises a scenario set per driver. NOT_FOUND for race or set."""
@@ -191,7 +193,8 @@ class ScenarioServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_scenario_service_pb2.UploadMatrixResponse, _abc.Awaitable[_scenario_service_pb2.UploadMatrixResponse]]:
         """Stores a user's own matrix as a scenario set of the race: one header, then chunks in row order.
-        INVALID_ARGUMENT for NaN, shape or drivers; DATA_LOSS for a wrong checksum. Nothing is kept of a failed upload.
+        INVALID_ARGUMENT for NaN, shape or drivers; DATA_LOSS for a wrong checksum; ABORTED when the race was stored anew
+        meanwhile. Nothing is kept of a failed upload.
         """
 
     @_abc_1.abstractmethod
