@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -27,6 +28,19 @@ from services.scenario.settings import ScenarioSettings
 
 __all__ = ["default_data_dir", "start_stack"]
 
+_EMBEDDED: dict[str, Any] = {
+    "host": "127.0.0.1",
+    "port": 0,
+    "uds_path": "",
+    "bearer_token": "",
+    "tls_certificate_path": None,
+    "tls_key_path": None,
+    "tls_client_ca_path": None,
+    "drain_pause_seconds": 0.0,
+    "log_level": "error",
+}
+"""Settings of a stack for this process alone, whatever the environment says of one that is served to others."""
+
 
 def start_stack(data_dir: Path, settings: ServerSettings | None = None) -> Server:
     """Serve all four services on one address, by default a free loopback port.
@@ -38,7 +52,7 @@ def start_stack(data_dir: Path, settings: ServerSettings | None = None) -> Serve
         be listened on.
     """
     with as_call_errors():
-        settings = settings or load_settings(ServerSettings, drain_pause_seconds=0.0, log_level="error")
+        settings = settings or load_settings(ServerSettings, **_EMBEDDED)
     if not structlog.is_configured():
         configure_logs(settings)
     _make_folder(data_dir)

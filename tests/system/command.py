@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -47,10 +48,11 @@ def pitwall(*arguments) -> Outcome:
 
 
 @contextlib.contextmanager
-def serving(data_dir):
-    """The address of ``pitwall serve`` on a free port."""
+def serving(data_dir, environment=None):
+    """The address of ``pitwall serve`` on a free port; ``environment`` is added to that of this process."""
     command = [sys.executable, "-c", "from pitwall.cli import main; main()", "--data-dir", str(data_dir)]
-    process = subprocess.Popen([*command, "serve", "--port", "0"], stdout=subprocess.PIPE, text=True)
+    words = [*command, "serve", "--port", "0"]
+    process = subprocess.Popen(words, env=os.environ | (environment or {}), stdout=subprocess.PIPE, text=True)
     try:
         line = process.stdout.readline()
         assert line.startswith("serving on "), line

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,6 +16,7 @@ from pitwall.contestsim.v1 import contestsim_service_pb2
 from pitwall.optimizer.v1 import optimizer_service_pb2
 from pitwall.ownership.v1 import ownership_service_pb2
 from pitwall.scenario.v1 import scenario_service_pb2
+from pitwall.sitefiles._problems import invalid, read_bytes
 
 Balancing = Literal["round_robin", "ring_hash", "pick_first"]
 
@@ -46,11 +48,16 @@ class ConnectionConfig:
         How calls spread over the addresses of a ``dns:///`` target. ``ring_hash`` keeps all calls about a race on
         one replica, whose caches are then warm.
     token
-        Bearer token sent with every call; needs TLS.
+        Bearer token sent with every call; needs TLS, but for addresses of this machine.
     tls_ca_path
         PEM authorities of the server; turns TLS on.
     tls_certificate_path, tls_key_path
-        PEM pair of the client for mutual TLS; set both or neither.
+        PEM pair of the client for mutual TLS; set both or neither, and ``tls_ca_path`` with them.
+
+    Raises
+    ------
+    InvalidInputError
+        If a part of the TLS settings is missing, or no header can carry the token.
     """
 
     call_seconds: float = 60.0
@@ -58,15 +65,42 @@ class ConnectionConfig:
     max_attempts: int = 4
     ping_seconds: float = 30.0
     balancing: Balancing = "round_robin"
-    token: str = ""
+    token: str = field(default="", repr=False)
     tls_ca_path: Path | None = None
     tls_certificate_path: Path | None = None
     tls_key_path: Path | None = None
 
+    def __post_init__(self) -> None:
+        if not (self.token.isascii() and self.token.isprintable()):
+            raise invalid("token", "holds characters that no header carries; give printable ASCII in one line")
+        if (self.tls_certificate_path is None) != (self.tls_key_path is None):
+            raise invalid("tls_certificate_path", "goes together with tls_key_path: set both or neither")
+        if self.tls_certificate_path is not None and self.tls_ca_path is None:
+            raise invalid("tls_ca_path", "is needed with tls_certificate_path and tls_key_path")
+
+
+def stays_here(address: str) -> bool:
+    """Whether what is sent to an address, ``host:port`` or ``unix:/path``, does not leave this machine."""
+    if address.startswith(("unix:", "unix-abstract:")):
+        return True
+    host = address.rpartition("/")[2].rpartition(":")[0].strip("[]")
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:  # a name, of which nobody knows yet where it leads
+        return False
+
 
 def open_channel(address: str, config: ConnectionConfig | None = None) -> grpc.Channel:
-    """A channel to an address: ``host:port``, ``dns:///name:port`` or ``unix:/path``."""
+    """A channel to an address: ``host:port``, ``dns:///name:port`` or ``unix:/path``.
+
+    Raises
+    ------
+    InvalidInputError
+        If a token would leave this machine in plaintext, or a file of the TLS settings cannot be read.
+    """
     config = config or ConnectionConfig()
+    if config.token and config.tls_ca_path is None and not stays_here(address):
+        raise invalid("token", f"would travel to {address} in plaintext; set tls_ca_path, which turns TLS on")
     if config.balancing == "ring_hash":
         # Read by grpc when the first channel is made; without it calls fail for want of the hash header.
         os.environ.setdefault(_RING_HASH_FLAG, "1")
@@ -85,9 +119,9 @@ def open_channel(address: str, config: ConnectionConfig | None = None) -> grpc.C
 
 
 def _credentials(config: ConnectionConfig, ca_path: Path) -> grpc.ChannelCredentials:
-    key = config.tls_key_path.read_bytes() if config.tls_key_path else None
-    certificate = config.tls_certificate_path.read_bytes() if config.tls_certificate_path else None
-    return grpc.ssl_channel_credentials(ca_path.read_bytes(), key, certificate)
+    key = read_bytes(config.tls_key_path) if config.tls_key_path else None
+    certificate = read_bytes(config.tls_certificate_path) if config.tls_certificate_path else None
+    return grpc.ssl_channel_credentials(read_bytes(ca_path), key, certificate)
 
 
 def service_config(config: ConnectionConfig) -> dict[str, Any]:

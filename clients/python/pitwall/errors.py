@@ -209,8 +209,11 @@ def _nobody_there(reason: str, details: str, address: str, service: str) -> str:
             text = "hung up: it allows fewer pings in a silent call than this client sends"
             return f"{address} {text}; raise ping_seconds of the connection, or upgrade the service"
         # Names that are not found and certificates that do not fit are causes that only the details tell.
-        cause = "" if "refused" in details else f" ({details})"
-        return f"{address} does not answer{cause}; start it (pitwall serve) or unset PITWALL_ADDRESS"
+        text = "start it (pitwall serve) or unset PITWALL_ADDRESS"
+        if "refused" in details:
+            return f"{address} does not answer; {text}"
+        tls = "if it asks for TLS, tls_ca_path of the connection (--tls-ca-path) turns it on"
+        return f"{address} does not answer ({details}); {text}; {tls}"
     if address and service and reason == UnimplementedError.reason:
         return f"{address}: this address does not serve {service}"
     return ""

@@ -25,6 +25,7 @@ from services.common.rpc.status import from_peer, to_status
 Guard = Callable[[str, grpc.ServicerContext], contextlib.AbstractContextManager[None]]
 
 _UNGUARDED = ("/grpc.health.", "/grpc.reflection.")
+"""Open without a token: orchestrators ask for health, and reflection tells no more than the public contract."""
 _WATCHED = ("/grpc.health.v1.Health/Watch", "/grpc.reflection.")
 _log = structlog.get_logger("pitwall.rpc")
 
@@ -122,7 +123,10 @@ def token_guard(token: str) -> Guard:
     def guard(method: str, context: grpc.ServicerContext) -> Iterator[None]:  # noqa: ARG001
         given = _metadata(context, "authorization")
         if not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
-            raise Unauthenticated("send the metadata 'authorization: Bearer <token>' that this service was set up with")
+            raise Unauthenticated(
+                "send the metadata 'authorization: Bearer <token>' that this service was set up with; the command line "
+                "has it from PITWALL_CLIENT_TOKEN or --token-path"
+            )
         yield
 
     return guard

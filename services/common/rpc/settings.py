@@ -11,7 +11,7 @@ from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from pitwall._channel import ConnectionConfig
+from pitwall._channel import ConnectionConfig, stays_here
 from services.common.domain.errors import FieldViolation, InvalidInput
 
 
@@ -49,7 +49,8 @@ def _fault(prefix: str, item: ErrorDetails) -> FieldViolation:
 class ServerSettings(BaseSettings):
     """Where a server listens, what it admits and how it stops."""
 
-    model_config = SettingsConfigDict(env_prefix="PITWALL_", extra="ignore")
+    # Errors that quoted all that is set would print the token.
+    model_config = SettingsConfigDict(env_prefix="PITWALL_", extra="ignore", hide_input_in_errors=True)
 
     host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 in a container.")
     port: int = Field(0, ge=0, le=65535, description="TCP port; 0 takes a free one. Not used with uds_path.")
@@ -68,7 +69,11 @@ class ServerSettings(BaseSettings):
         20.0, ge=0.01, le=600, description="Clients that ping oftener than this in a silent call are hung up on."
     )
     reflection: bool = Field(True, description="Let grpcurl and other tools ask for the contract.")
-    bearer_token: SecretStr = Field(SecretStr(""), description="Token every call but health must carry; needs TLS.")
+    bearer_token: SecretStr = Field(
+        SecretStr(""),
+        description="Token that every call but those of health and reflection must carry; needs TLS, but for a "
+        "loopback host or uds_path.",
+    )
     tls_certificate_path: Path | None = Field(None, description="PEM chain of the server; with tls_key_path.")
     tls_key_path: Path | None = Field(None, description="PEM key of the server.")
     tls_client_ca_path: Path | None = Field(None, description="PEM authorities of clients: turns on mutual TLS.")
@@ -83,6 +88,16 @@ class ServerSettings(BaseSettings):
             raise ValueError("tls_client_ca_path needs tls_certificate_path and tls_key_path")
         return self
 
+    @model_validator(mode="after")
+    def _token_stays_secret(self) -> ServerSettings:
+        here = bool(self.uds_path) or stays_here(f"{self.host}:{self.port}")
+        if self.bearer_token.get_secret_value() and not (self.tls_certificate_path or here):
+            raise ValueError(
+                f"bearer_token would be sent to {self.host} in plaintext: set tls_certificate_path and tls_key_path, "
+                "or listen on 127.0.0.1"
+            )
+        return self
+
 
 class PeerSettings(BaseSettings):
     """How a service reaches the others."""
@@ -92,7 +107,9 @@ class PeerSettings(BaseSettings):
     tls_ca_path: Path | None = Field(None, description="PEM authorities of the peers; unset means plaintext.")
     tls_certificate_path: Path | None = Field(None, description="PEM certificate shown to peers with mutual TLS.")
     tls_key_path: Path | None = Field(None, description="PEM key of that certificate.")
-    bearer_token: SecretStr = Field(SecretStr(""), description="Token the peers ask for.")
+    bearer_token: SecretStr = Field(
+        SecretStr(""), description="Token the peers ask for; needs tls_ca_path, but for addresses of this machine."
+    )
 
     def connection(self) -> ConnectionConfig:
         """As channels take it."""

@@ -5,7 +5,8 @@ from concurrent import futures
 import grpc
 import pytest
 
-from pitwall import ConnectionConfig, UnavailableError, UnimplementedError, connect
+from pitwall import ConnectionConfig, InvalidInputError, UnavailableError, UnimplementedError, connect
+from pitwall._channel import stays_here
 from pitwall.cli._common import Connection
 from pitwall.client import Addresses
 
@@ -36,3 +37,34 @@ def test_an_address_without_a_server_says_how_to_start_one():
     told = r"^127\.0\.0\.1:1 does not answer.*pitwall serve"
     with connect("127.0.0.1:1", config=config) as client, pytest.raises(UnavailableError, match=told):
         client.races.get("sample")
+
+
+@pytest.mark.parametrize(
+    ("address", "here"),
+    [
+        ("127.0.0.1:50050", True),
+        ("localhost:50050", True),
+        ("[::1]:50050", True),
+        ("dns:///localhost:50050", True),
+        ("unix:/run/pitwall", True),
+        ("0.0.0.0:50050", False),
+        ("10.0.0.1:50050", False),
+        ("dns:///scenario:50051", False),
+        ("localhost.example.org:50050", False),
+    ],
+)
+def test_a_token_leaves_this_machine_by_tls_alone(address, here):
+    assert stays_here(address) == here
+    config = ConnectionConfig(token="s3cret")
+    if here:
+        connect(address, config=config).close()
+    else:
+        with pytest.raises(InvalidInputError, match=r"token: would travel to .* in plaintext; set tls_ca_path"):
+            connect(address, config=config)
+    assert "s3cret" not in repr(config)
+
+
+@pytest.mark.parametrize("token", ["two\nlines", "sécret"])
+def test_a_token_that_no_header_carries_is_refused(token):
+    with pytest.raises(InvalidInputError, match="token: "):
+        ConnectionConfig(token=token)

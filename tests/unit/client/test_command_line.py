@@ -38,6 +38,7 @@ def test_ranges_hold_at_their_ends(check, taken, refused):
     ("typed", "read"),
     [
         ("race list --address x:1 --json", "--address x:1 race list --json"),
+        ("race list --tls-ca-path a --token-path t", "--tls-ca-path a --token-path t race list"),
         ("--data-dir d simulate sample --address=x:1", "--data-dir d --address=x:1 simulate sample"),
         ("doctor --address", "--address"),
         ("race show foo --data-dir --json", "--data-dir"),

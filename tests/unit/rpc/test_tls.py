@@ -1,8 +1,5 @@
 """TLS, mutual TLS and tokens between real endpoints, with certificates made for the test."""
 
-import shutil
-import subprocess
-
 import pytest
 
 from pitwall._calls import Caller
@@ -13,8 +10,9 @@ from pitwall.scenario.v1 import scenario_service_pb2_grpc
 from services.common.rpc.healthcheck import is_serving
 from services.common.rpc.server import ServiceBinding, start_server
 from services.common.rpc.settings import PeerSettings, ServerSettings
+from tests.pki import make_pki, needs_openssl
 
-pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificates")
+pytestmark = needs_openssl
 
 
 class Servicer(scenario_service_pb2_grpc.ScenarioServiceServicer):
@@ -22,22 +20,9 @@ class Servicer(scenario_service_pb2_grpc.ScenarioServiceServicer):
         return pb.ListRacesResponse(next_page_token="secure")
 
 
-def openssl(folder, *arguments):
-    subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
-
-
 @pytest.fixture(scope="module")
 def pki(tmp_path_factory):
-    """An authority, and a pair each for server and client signed by it."""
-    folder = tmp_path_factory.mktemp("pki")
-    new_key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
-    openssl(folder, "req", "-x509", *new_key, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=test authority")
-    (folder / "names").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1")
-    for name in ("server", "client"):
-        openssl(folder, "req", *new_key, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}")
-        signing = ("-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-extfile", "names")
-        openssl(folder, "x509", "-req", "-in", f"{name}.csr", "-out", f"{name}.pem", *signing)
-    return folder
+    return make_pki(tmp_path_factory.mktemp("pki"))
 
 
 @pytest.fixture(params=[False, True], ids=["tls", "mutual"])

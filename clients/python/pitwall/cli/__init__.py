@@ -7,6 +7,7 @@ names that do not exist); 3 a service is unreachable, busy, out of disk or past 
 from __future__ import annotations
 
 import errno
+import os
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -35,8 +36,15 @@ from pitwall.errors import InvalidInputError, PitwallError, StorageFullError, Vi
 from pitwall.sitefiles._problems import invalid
 
 _EXIT_INTERRUPTED = 130
-_CONNECTION_OPTIONS = ("--address", "--data-dir")
-_CONNECTION_HELP = "Every verb also takes --address and --data-dir: see pitwall --help."
+_CONNECTION_OPTIONS = (
+    "--address",
+    "--data-dir",
+    "--token-path",
+    "--tls-ca-path",
+    "--tls-certificate-path",
+    "--tls-key-path",
+)
+_CONNECTION_HELP = "Every verb also takes --address, --data-dir and those of TLS and token: see pitwall --help."
 
 app = typer.Typer(
     name="pitwall",
@@ -65,12 +73,44 @@ def connection(
         str,
         typer.Option(envvar="PITWALL_DATA_DIR", help="Where runs are kept, and what the embedded services keep."),
     ] = "",
+    token_path: Annotated[
+        str,
+        typer.Option(
+            envvar="PITWALL_CLIENT_TOKEN_PATH",
+            help="File with the bearer token of a running stack. PITWALL_CLIENT_TOKEN holds the token itself.",
+        ),
+    ] = "",
+    tls_ca_path: Annotated[
+        str,
+        typer.Option(
+            envvar="PITWALL_CLIENT_TLS_CA_PATH",
+            help="PEM authorities of a running stack, which turn TLS on.",
+        ),
+    ] = "",
+    tls_certificate_path: Annotated[
+        str,
+        typer.Option(
+            envvar="PITWALL_CLIENT_TLS_CERTIFICATE_PATH", help="PEM certificate shown to a stack with mutual TLS."
+        ),
+    ] = "",
+    tls_key_path: Annotated[
+        str, typer.Option(envvar="PITWALL_CLIENT_TLS_KEY_PATH", help="PEM key of that certificate.")
+    ] = "",
 ) -> None:
-    """Where the services are; these options may stand before or after the verb."""
-    for name, value in (("address", address), ("data_dir", data_dir)):
+    """Where the services are and how they are reached; these options may stand before or after the verb."""
+    given = {
+        "address": address,
+        "data_dir": data_dir,
+        "token_path": token_path,
+        "tls_ca_path": tls_ca_path,
+        "tls_certificate_path": tls_certificate_path,
+        "tls_key_path": tls_key_path,
+    }
+    for name, value in given.items():
         if is_typed(context, name) and not value.strip():
             raise invalid(f"--{name.replace('_', '-')}", "is empty; give a value, or leave the option out")
-    context.obj = Connection(address, data_dir)
+    # The token itself is no option: arguments are seen by every user of the machine.
+    context.obj = Connection(**given, token=os.environ.get("PITWALL_CLIENT_TOKEN", ""))
 
 
 app.command("run")(_run.run)

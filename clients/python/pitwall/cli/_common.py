@@ -6,7 +6,8 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated, Any, TextIO
 
 import typer
@@ -16,9 +17,11 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from pitwall._channel import ConnectionConfig
 from pitwall.client import Client, connect, local
 from pitwall.errors import PitwallError, exit_code
 from pitwall.files import to_json
+from pitwall.sitefiles._problems import invalid, read_bytes
 from pitwall.types.race import Progress as ProgressEvent
 
 _ADDRESS_NAMES = ("SCENARIO", "OWNERSHIP", "OPTIMIZER", "CONTEST_SIM")
@@ -66,18 +69,64 @@ RaceArgument = Annotated[str, typer.Argument(help="Id of the race.", show_defaul
 
 @dataclass(frozen=True)
 class Connection:
-    """Where the services are: addresses, or none for the embedded stack in a data folder."""
+    """Where the services are: addresses, or none for the embedded stack in a data folder.
+
+    The others say how addresses are reached: a token, or the file that holds it, and the files of TLS.
+    """
 
     address: str = ""
     data_dir: str = ""
+    token: str = field(default="", repr=False)
+    token_path: str = ""
+    tls_ca_path: str = ""
+    tls_certificate_path: str = ""
+    tls_key_path: str = ""
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the services are those of this process."""
+        return not (self.address or any(_own_addresses()))
 
     def open(self) -> Client:
-        """A client."""
-        each = [os.environ.get(f"PITWALL_{name}_ADDRESS", "") for name in _ADDRESS_NAMES]
-        if not (self.address or any(each)):
+        """A client.
+
+        Raises
+        ------
+        InvalidInputError
+            If a file of the connection cannot be read, or what is set does not go together.
+        """
+        if self.embedded:
             return local(self.data_dir or None)
-        scenario, ownership, optimizer, contestsim = each
-        return connect(self.address, scenario=scenario, ownership=ownership, optimizer=optimizer, contestsim=contestsim)
+        scenario, ownership, optimizer, contestsim = _own_addresses()
+        return connect(
+            self.address,
+            scenario=scenario,
+            ownership=ownership,
+            optimizer=optimizer,
+            contestsim=contestsim,
+            config=self.config(),
+        )
+
+    def config(self) -> ConnectionConfig:
+        """How calls reach the addresses."""
+        token = read_bytes(Path(self.token_path)).decode(errors="replace") if self.token_path else self.token
+        if self.token_path and not token.strip():
+            raise invalid("token_path", f"{self.token_path} is empty; write the token there")
+        return ConnectionConfig(
+            token=token.strip(),
+            tls_ca_path=_path(self.tls_ca_path),
+            tls_certificate_path=_path(self.tls_certificate_path),
+            tls_key_path=_path(self.tls_key_path),
+        )
+
+
+def _own_addresses() -> list[str]:
+    """The address of each service that has a variable of its own, empty without."""
+    return [os.environ.get(f"PITWALL_{name}_ADDRESS", "") for name in _ADDRESS_NAMES]
+
+
+def _path(text: str) -> Path | None:
+    return Path(text) if text else None
 
 
 def connection_of(context: typer.Context) -> Connection:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import typer
 
-from pitwall.cli._common import JsonOption, client_of, connection_of, output, print_json, print_table
+from pitwall.cli._common import Connection, JsonOption, client_of, connection_of, output, print_json, print_table
 from pitwall.errors import EXIT_SERVICE, PitwallError
 from pitwall.runs import RunStore
 
@@ -34,12 +34,13 @@ class Check:
 
 
 def doctor(context: typer.Context, as_json: JsonOption = False) -> None:
-    """Check Python, libraries, solver, data folder and services. Example: `pitwall doctor`
+    """Check Python, libraries, solver, data folder, connection and services. Example: `pitwall doctor`
 
     Exit code 3 if anything is not in order.
     """
-    data_dir = RunStore(connection_of(context).data_dir or None).folder.parent
-    checks = [*_environment(), _solver(), _folder(data_dir), *_services(context)]
+    connection = connection_of(context)
+    data_dir = RunStore(connection.data_dir or None).folder.parent
+    checks = [*_environment(), _solver(), _folder(data_dir), _connection(connection), *_services(context)]
     if as_json:
         print_json(checks)
     else:
@@ -84,6 +85,19 @@ def _folder(folder: Path) -> Check:
     return Check(
         "data folder", free > _MIN_FREE_BYTES, f"{folder}, {free / (1 << 30):.1f} GiB free, at least 1 GiB is needed"
     )
+
+
+def _connection(connection: Connection) -> Check:
+    """How the services are reached; whether they are is for the services to show."""
+    if connection.embedded:
+        return Check("connection", True, "services embedded in this process")
+    ca, certificate = connection.tls_ca_path, connection.tls_certificate_path
+    parts = (
+        f"TLS by {ca}" if ca else "plaintext (--tls-ca-path turns TLS on)",
+        f"certificate {certificate}" if certificate else "no client certificate",
+        "a token" if connection.token_path or connection.token else "no token (--token-path, PITWALL_CLIENT_TOKEN)",
+    )
+    return Check("connection", True, ", ".join(parts))
 
 
 def _services(context: typer.Context) -> Iterator[Check]:
