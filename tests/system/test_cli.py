@@ -151,6 +151,15 @@ def test_stages_that_cannot_be_are_refused(cli, laps, complaint):
     assert complaint in violation["description"]
 
 
+def test_the_series_says_how_far_a_race_goes(cli):
+    trucks = ("race", "import", "trucks", *SLATE, "--series", "truck", "--json")
+    assert cli(*trucks, "--track", "phoenix").json["race"]["scheduled_laps"] == 150
+    told = cli(*trucks, "--track", "michigan")
+    assert told.code == 2
+    assert "--laps" in told.violations["message"]
+    assert cli("race", "delete", "trucks").code == 0
+
+
 @pytest.mark.parametrize("laps", [0, 9, 1_001])
 def test_a_distance_that_cannot_be_is_refused(cli, laps):
     told = cli("race", "import", "endless", *SLATE, "--track", "phoenix", "--json", "--laps", laps)

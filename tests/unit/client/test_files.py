@@ -5,8 +5,6 @@ import numpy as np
 import pytest
 
 from pitwall import files
-from pitwall.errors import InvalidInputError
-from pitwall.tracks import KNOWN_TRACKS, TRACK_TYPES, find_track
 from pitwall.types.race import Track
 
 
@@ -44,38 +42,6 @@ def test_json_takes_dataclasses_and_numpy_and_refuses_nan():
     assert json.loads(files.to_json({"track": Track("short"), "x": np.float32(1.5)}))["track"]["type"] == "short"
     with pytest.raises(ValueError, match="JSON compliant"):
         files.to_json(float("nan"))
-
-
-@pytest.mark.parametrize(
-    ("text", "name", "laps"),
-    [
-        ("phoenix", "Phoenix Raceway", 312),
-        ("Watkins", "Watkins Glen International", 90),
-        ("daytona", "Daytona International Speedway", 200),
-        ("charlotte motor speedway road", "Charlotte Motor Speedway Road Course", 109),
-        ("bristol", "Bristol Motor Speedway", 500),
-    ],
-)
-def test_a_part_of_the_name_finds_the_track(text, name, laps):
-    track, found_laps = find_track(text)
-    assert (track.name, found_laps) == (name, laps)
-    assert find_track(text, 77)[1] == 77
-
-
-@pytest.mark.parametrize("known", KNOWN_TRACKS, ids=lambda known: known.name)
-def test_every_track_is_found_by_its_full_name_or_a_shorter_one_of_the_place(known):
-    assert known.type in TRACK_TYPES
-    assert known.name.startswith(find_track(known.name)[0].name)
-
-
-@pytest.mark.parametrize(("text", "laps"), [("nowhere", 0), ("", 0), ("speedway", 0), ("short", 0)])
-def test_what_is_unclear_is_asked_for(text, laps):
-    with pytest.raises(InvalidInputError):
-        find_track(text, laps)
-
-
-def test_a_type_with_laps_is_enough():
-    assert find_track("road", 70) == (Track("road"), 70)
 
 
 def test_a_folder_to_be_is_tried_where_it_would_be_made(tmp_path):

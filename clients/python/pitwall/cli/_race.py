@@ -47,7 +47,8 @@ TrackOption = Annotated[
 LapsOption = Annotated[
     int | None,
     typer.Option(
-        help="Scheduled laps. Default: the track's usual distance.", callback=within("laps", _MIN_LAPS, _MAX_LAPS)
+        help="Scheduled laps. Default: the series' usual distance at the track, where it raced lately.",
+        callback=within("laps", _MIN_LAPS, _MAX_LAPS),
     ),
 ]
 StageLapsOption = Annotated[
@@ -69,7 +70,7 @@ WithdrawOption = Annotated[
 ]
 
 
-def planned_race(track: str, laps: int | None, stage_laps: str) -> tuple[Track, int, tuple[int, ...]]:
+def planned_race(track: str, laps: int | None, stage_laps: str, series: str) -> tuple[Track, int, tuple[int, ...]]:
     """The track that is meant, the laps scheduled there and those of each stage, empty where not given."""
     parts = [part.strip() for part in stage_laps.split(",")] if stage_laps.strip() else []
     if not all(part.isascii() and part.isdecimal() and 0 < int(part) <= _MAX_LAPS for part in parts):
@@ -81,7 +82,7 @@ def planned_race(track: str, laps: int | None, stage_laps: str) -> tuple[Track, 
     if stages and not _MIN_LAPS <= sum(stages) <= _MAX_LAPS:
         raise invalid("--stage-laps", f"must sum to at least {_MIN_LAPS} and at most {_MAX_LAPS:,}, not {sum(stages)}")
     only_type = track.strip().lower() in TRACK_TYPES
-    found, n_laps = find_track(track, laps or (sum(stages) if only_type else 0))
+    found, n_laps = find_track(track, laps or (sum(stages) if only_type else 0), series)
     if stages and sum(stages) != n_laps:
         told = f"sums to {sum(stages)} laps but {n_laps} are scheduled; make them equal"
         raise invalid("--stage-laps", told if laps else f"{told}, or say how far the race goes by --laps")
@@ -144,7 +145,7 @@ def import_race(
     Example: `pitwall race import sample --salaries examples/DKSalaries.csv
     --race-sheet examples/race_sheet.csv --track phoenix`
     """
-    found, n_laps, stages = planned_race(track, laps, stage_laps)
+    found, n_laps, stages = planned_race(track, laps, stage_laps, series)
     with client_of(context) as client:
         race, report = client.races.import_files(
             race_id,

@@ -101,7 +101,7 @@ def run(
     --race-id sample`
     """
     require_layout(site, layout)  # before the work whose lineups it would refuse
-    found, n_laps, stages = planned_race(track, laps, stage_laps)
+    found, n_laps, stages = planned_race(track, laps, stage_laps, series)
     config = JobConfig(
         race_id=race_id,
         salaries=salaries,
