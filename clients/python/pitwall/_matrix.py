@@ -11,6 +11,7 @@ import numpy.typing as npt
 from pitwall import wire
 from pitwall.errors import ChecksumMismatchError, ConflictError, PitwallError, UnavailableError
 from pitwall.scenario.v1 import scenario_service_pb2, scenario_set_pb2
+from pitwall.sitefiles._problems import invalid
 
 MAX_BROKEN_STREAMS = 5
 """Streams in a row that may break without a single new row before the download gives up."""
@@ -140,17 +141,50 @@ def upload_parts(
     matrix: npt.NDArray[np.generic],
     driver_ids: Sequence[str],
 ) -> Iterator[scenario_service_pb2.UploadMatrixRequest]:
-    """The messages that upload a user's matrix: int16 ticks as they are, anything else as float32 points."""
+    """The messages that upload a user's matrix: int16 ticks as they are, anything else as float32 points.
+
+    What cannot be sent is refused here and not while they are iterated: gRPC would swallow the reason.
+
+    Raises
+    ------
+    InvalidInputError
+        If the matrix is none of numbers, or has not a column for each driver.
+    """
     ticks = matrix.dtype == np.int16
     dtype = scenario_set_pb2.MATRIX_DTYPE_INT16 if ticks else scenario_set_pb2.MATRIX_DTYPE_FLOAT32
-    values = np.ascontiguousarray(matrix, dtype=wire.numpy_dtype(dtype))
+    values = _as_numbers(matrix, wire.numpy_dtype(dtype))
+    if isinstance(driver_ids, str):
+        raise invalid("driver_ids", f"must be a list of site ids, is the text {driver_ids!r}")
+    ids = [str(driver_id) for driver_id in driver_ids]
+    if not ids:
+        raise invalid("driver_ids", "are missing: give the site id of the driver of each column")
+    if values.ndim != 2 or values.shape[1] != len(ids):
+        shape = " x ".join(map(str, values.shape)) or "a single number"
+        raise invalid("points", f"must have a row per scenario and a column for each of {len(ids)} drivers, is {shape}")
     header = scenario_set_pb2.MatrixHeader(
         race_id=race_id,
         n_rows=values.shape[0],
-        driver_ids=driver_ids,
+        driver_ids=ids,
         dtype=dtype,
         byte_order=scenario_set_pb2.BYTE_ORDER_LITTLE_ENDIAN,
     )
+    return _parts(header, values)
+
+
+def _as_numbers(matrix: npt.NDArray[np.generic], dtype: np.dtype[np.generic]) -> npt.NDArray[np.generic]:
+    if matrix.dtype.kind not in "biufOU":
+        raise invalid("points", f"must be numbers, is an array of {matrix.dtype}")
+    try:
+        # What lies beyond float32 becomes infinite, which the service refuses by row and driver.
+        with np.errstate(over="ignore"):
+            return np.asarray(matrix, dtype=dtype, order="C")
+    except (TypeError, ValueError, OverflowError) as error:
+        raise invalid("points", f"must be numbers ({error})") from error
+
+
+def _parts(
+    header: scenario_set_pb2.MatrixHeader, values: npt.NDArray[np.generic]
+) -> Iterator[scenario_service_pb2.UploadMatrixRequest]:
     yield scenario_service_pb2.UploadMatrixRequest(header=header)
     for chunk in wire.chunks(values, np.empty(0, np.uint8), 0, values.shape[0]):
         yield scenario_service_pb2.UploadMatrixRequest(chunk=chunk)

@@ -14,6 +14,7 @@ from pitwall._calls import Caller
 from pitwall._decode import decode
 from pitwall._groups.base import OnProgress, last_event
 from pitwall._matrix import download, upload_parts
+from pitwall._numbers import MAX_SEED, whole
 from pitwall.scenario.v1 import scenario_service_pb2 as pb
 from pitwall.scenario.v1 import scenario_set_pb2
 from pitwall.scenario.v1.scenario_service_pb2_grpc import ScenarioServiceStub
@@ -40,7 +41,9 @@ class Scenarios:
         timeout_seconds: float | None = None,
     ) -> ScenarioSet:
         """Simulate a race. The same race, number and seed give the same set, from the cache the second time."""
-        request = pb.GenerateScenariosRequest(race_id=race_id, n_scenarios=n_scenarios, seed=seed)
+        request = pb.GenerateScenariosRequest(
+            race_id=race_id, n_scenarios=whole(n_scenarios, "n_scenarios"), seed=whole(seed, "seed", MAX_SEED)
+        )
         events = self._caller.stream(
             self._stub.GenerateScenarios, request, race_id=race_id, timeout_seconds=timeout_seconds
         )
@@ -78,8 +81,8 @@ class Scenarios:
         request = pb.StreamMatrixRequest(
             race_id=race_id,
             scenario_set_id=scenario_set_id,
-            start_row=start_row,
-            end_row=end_row,
+            start_row=whole(start_row, "start_row"),
+            end_row=whole(end_row, "end_row"),
             driver_ids=driver_ids,
             dtype=scenario_set_pb2.MATRIX_DTYPE_FLOAT32,
         )
@@ -112,6 +115,11 @@ class Scenarios:
         points
             A frame whose columns are site ids, or an array with ``driver_ids`` for its columns. int16 arrays
             are ticks of 1/20 point; other numbers are points, rounded to ticks by the service.
+
+        Raises
+        ------
+        InvalidInputError
+            Before anything is sent, if there is anything but numbers or the columns are not one per driver.
         """
         if isinstance(points, pd.DataFrame):
             driver_ids = [str(column) for column in points.columns]
