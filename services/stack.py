@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -56,20 +58,20 @@ def start_stack(data_dir: Path, settings: ServerSettings | None = None) -> Serve
     if not structlog.is_configured():
         configure_logs(settings)
     _make_folder(data_dir)
-    socket_folder = Path(tempfile.mkdtemp(prefix="pitwall-"))
-    inner_address = f"unix:{socket_folder / 'inner'}"
-    server = Server(settings, inner_address=inner_address)
-    channel = open_channel(inner_address)
-
-    def close() -> None:
-        channel.close()
-        shutil.rmtree(socket_folder, ignore_errors=True)
-
-    inner = ServiceBinding("", lambda _server: None, close=close)
-    caller = Caller(settings.bearer_token.get_secret_value(), server.inner_headers)
-    peers = ScenarioPeer(channel, caller=caller), OwnershipPeer(channel, caller=caller)
-    with as_call_errors():
-        server.start([inner, *_bindings(data_dir, *peers)])
+    with as_call_errors(), ExitStack() as unfinished:
+        inner = unfinished.enter_context(ExitStack())
+        socket_folder = Path(tempfile.mkdtemp(prefix="pitwall-"))
+        inner.callback(shutil.rmtree, socket_folder, ignore_errors=True)
+        inner_address = f"unix:{socket_folder / 'inner'}"
+        server = Server(settings, inner_address=inner_address)
+        unfinished.callback(server.abandon)
+        server.add(ServiceBinding("", lambda _server: None, close=inner.close))
+        channel = inner.enter_context(open_channel(inner_address))
+        caller = Caller(settings.bearer_token.get_secret_value(), server.inner_headers)
+        for binding in _bindings(data_dir, ScenarioPeer(channel, caller=caller), OwnershipPeer(channel, caller=caller)):
+            server.add(binding)
+        server.start()
+        unfinished.pop_all()
     return server
 
 
@@ -81,10 +83,9 @@ def _make_folder(data_dir: Path) -> None:
         raise InvalidInputError(f"data_dir: {problem}", violations=[Violation("data_dir", problem)]) from error
 
 
-def _bindings(data_dir: Path, scenario_peer: ScenarioPeer, ownership_peer: OwnershipPeer) -> list[ServiceBinding]:
-    return [
-        scenario.build(load_settings(ScenarioSettings, data_dir=data_dir / "scenario")),
-        ownership.build(load_settings(OwnershipSettings, data_dir=data_dir / "ownership"), scenario_peer),
-        optimizer.build(load_settings(OptimizerSettings), scenario_peer, ownership_peer),
-        contest_sim.build(load_settings(ContestSimSettings), scenario_peer, ownership_peer),
-    ]
+def _bindings(data_dir: Path, scenario_peer: ScenarioPeer, ownership_peer: OwnershipPeer) -> Iterator[ServiceBinding]:
+    """The services one by one: those built are closed where a later one fails."""
+    yield scenario.build(load_settings(ScenarioSettings, data_dir=data_dir / "scenario"))
+    yield ownership.build(load_settings(OwnershipSettings, data_dir=data_dir / "ownership"), scenario_peer)
+    yield optimizer.build(load_settings(OptimizerSettings), scenario_peer, ownership_peer)
+    yield contest_sim.build(load_settings(ContestSimSettings), scenario_peer, ownership_peer)

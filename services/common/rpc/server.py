@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import signal
 import sys
 import threading
@@ -94,7 +95,7 @@ class Server:
         self._server = self._new_server()
         self.port, self.address = self._listen()
         if inner_address:
-            self._server.add_insecure_port(inner_address)
+            self._bind(inner_address, None)
         self.inner_headers = ((INNER_HEADER, self._limits.inner_secret),)
 
     def _new_server(self) -> grpc.Server:
@@ -128,18 +129,18 @@ class Server:
     def _listen(self) -> tuple[int, str]:
         settings = self.settings
         target = f"unix:{settings.uds_path}" if settings.uds_path else f"{settings.host}:{settings.port}"
-        credentials = self._credentials()
+        port = self._bind(target, self._credentials())
+        return port, target if settings.uds_path else f"{settings.host}:{port}"
+
+    def _bind(self, target: str, credentials: grpc.ServerCredentials | None) -> int:
         try:
-            port = (
-                self._server.add_secure_port(target, credentials)
-                if credentials
-                else self._server.add_insecure_port(target)
-            )
+            if credentials:
+                return self._server.add_secure_port(target, credentials)
+            return self._server.add_insecure_port(target)
         except RuntimeError as error:
             raise InvalidInputError(
                 f"cannot listen on {target}: is another process using it? Choose another port or socket"
             ) from error
-        return port, target if settings.uds_path else f"{settings.host}:{port}"
 
     def _credentials(self) -> grpc.ServerCredentials | None:
         settings = self.settings
@@ -149,14 +150,16 @@ class Server:
         authorities = _content(settings.tls_client_ca_path) if settings.tls_client_ca_path else None
         return grpc.ssl_server_credentials([pair], authorities, require_client_auth=authorities is not None)
 
-    def start(self, bindings: Sequence[ServiceBinding]) -> None:
-        """Register the servicers and serve; health says SERVING from now on."""
-        self._bindings.extend(bindings)
-        for binding in bindings:
-            binding.add_to(self._server)
-            self._limits.add_heavy(f"/{binding.name}/{method}" for method in binding.heavy_methods)
+    def add(self, binding: ServiceBinding) -> None:
+        """Register a servicer, which is closed with the server from now on."""
+        self._bindings.append(binding)
+        binding.add_to(self._server)
+        self._limits.add_heavy(f"/{binding.name}/{method}" for method in binding.heavy_methods)
+
+    def start(self) -> None:
+        """Serve what was added; health says SERVING from now on."""
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        names = [binding.name for binding in bindings if binding.name]
+        names = [binding.name for binding in self._bindings if binding.name]
         if self.settings.reflection:
             reflection.enable_server_reflection([*names, health.SERVICE_NAME, reflection.SERVICE_NAME], self._server)
         self._server.start()
@@ -171,9 +174,19 @@ class Server:
         if grace > 0:
             time.sleep(min(self.settings.drain_pause_seconds, grace))
         self._server.stop(grace).wait()
+        self._close_bindings()
+        _log.info("stopped", address=self.address)
+
+    def abandon(self) -> None:
+        """Give up before serving: stop listening, and free what the servicers added so far hold."""
+        with contextlib.suppress(ValueError):  # it has started already
+            self._server.start()  # gRPC frees the address of a server that has stopped, not of one that never started
+        self._server.stop(None).wait()
+        self._close_bindings()
+
+    def _close_bindings(self) -> None:
         for binding in reversed(self._bindings):
             binding.close()
-        _log.info("stopped", address=self.address)
 
 
 def _content(path: Path) -> bytes:
@@ -186,7 +199,9 @@ def _content(path: Path) -> bytes:
 def start_server(bindings: Sequence[ServiceBinding], settings: ServerSettings) -> Server:
     """Serve some bindings at once."""
     server = Server(settings)
-    server.start(bindings)
+    for binding in bindings:
+        server.add(binding)
+    server.start()
     return server
 
 
