@@ -1,5 +1,6 @@
 """Four services as separate processes: the main job through the SDK, grpcurl, drain, and a service that dies."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -13,6 +14,7 @@ import pitwall
 from pitwall.config import PortfolioConfig
 from pitwall.job import JobConfig, run_job
 from pitwall.results import result_document, write_outputs
+from pitwall.runs import RunStore
 from pitwall.tracks import find_track
 from tests.conftest import REPOSITORY
 from tests.system.processes import deployed_stack
@@ -72,6 +74,25 @@ def test_the_main_job_runs_across_processes(result, tmp_path):
     assert {"drivers", "salary", "objective", "upper_bound", "proven_optimal", "cvar_99", "mean", "roi"} <= set(
         document["lineups"][0]
     )
+
+
+def test_a_run_keeps_the_files_that_it_used(client, tmp_path):
+    files = {"salaries": tmp_path / "DKSalaries.csv", "race_sheet": tmp_path / "race_sheet.csv"}
+    used = {role: (EXAMPLES / path.name).read_bytes() for role, path in files.items()}
+    for role, path in files.items():
+        path.write_bytes(used[role])
+
+    def save_over(stage):
+        if stage == "scenarios":
+            files["salaries"].write_text("of another slate")
+            files["race_sheet"].unlink()
+
+    small = {"race_id": "kept", "n_scenarios": 500, "portfolio": PortfolioConfig(n_lineups=1)}
+    result = run_job(client, sample_job(**files, **small), on_stage=save_over)
+    run = RunStore(tmp_path).save(result, {})
+    assert {role: getattr(run.config, role).read_bytes() for role in files} == used
+    hashes = {role: hashlib.sha256(content).hexdigest() for role, content in used.items()}
+    assert {file.role: file.sha256 for file in run.inputs} == hashes
 
 
 def test_an_embedded_stack_gives_the_same_answers(result, tmp_path):

@@ -1,4 +1,4 @@
-"""Files that leave Pitwall: written whole or not at all."""
+"""Files that come in, as they were when they were read, and files that leave Pitwall, written whole or not at all."""
 
 from __future__ import annotations
 
@@ -6,11 +6,20 @@ import dataclasses
 import json
 import os
 import tempfile
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+
+@dataclass(frozen=True)
+class NamedFile:
+    """A file as it was when it was read: its name, which complaints about it bear, and its bytes."""
+
+    name: str
+    content: bytes = field(repr=False)
 
 
 def write_atomically(path: Path, content: bytes) -> None:

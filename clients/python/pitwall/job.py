@@ -11,10 +11,11 @@ from datetime import datetime
 from pathlib import Path
 
 from pitwall._chosen import chosen_portfolio, limits_of_pool
-from pitwall._groups.base import OnProgress
+from pitwall._groups.base import OnProgress, read_input
 from pitwall.client import Client
 from pitwall.config import Contest, ExposureLimit, FieldConfig, PortfolioConfig
 from pitwall.errors import InfeasibleError, InvalidInputError, Violation
+from pitwall.files import NamedFile
 from pitwall.types.contests import ContestResult, EntrySelection, SimulationResult
 from pitwall.types.ownership import ContestProfile, OwnershipProjection
 from pitwall.types.portfolio import Portfolio
@@ -108,7 +109,8 @@ class JobResult:
     """Everything the job found out.
 
     ``portfolio`` holds the lineups that are entered. Where they were selected, ``pool`` is the portfolio that was
-    built, and what is known of its lineups as a whole; else None.
+    built, and what is known of its lineups as a whole; else None. ``inputs`` are the files by their role, ``salaries``
+    and ``race_sheet``, as the race was made of them.
     """
 
     config: JobConfig
@@ -122,6 +124,7 @@ class JobResult:
     selection: EntrySelection | None
     simulation: SimulationResult
     timings_seconds: dict[str, float]
+    inputs: dict[str, NamedFile]
 
     @property
     def built(self) -> Portfolio:
@@ -141,6 +144,7 @@ class _Stages:
         self._client, self._config = client, config
         self._on_stage, self._on_progress = on_stage, on_progress
         self.timings_seconds: dict[str, float] = {}
+        self.inputs: dict[str, NamedFile] = {}
 
     @contextmanager
     def _stage(self, name: str) -> Iterator[None]:
@@ -152,11 +156,14 @@ class _Stages:
     def import_race(self) -> tuple[Race, ImportReport]:
         """The race of the files, and how their names were joined."""
         config = self._config
+        paths = {"salaries": config.salaries, "race_sheet": config.race_sheet}
         with self._stage("import"):
+            # Read once: by the time that they are stored with the run, others may have been saved over them.
+            self.inputs = {role: read_input(path, role) for role, path in paths.items() if path is not None}
             return self._client.races.import_files(
                 config.race_id,
-                salaries=config.salaries,
-                race_sheet=config.race_sheet,
+                salaries=self.inputs["salaries"],
+                race_sheet=self.inputs.get("race_sheet"),
                 track=config.track,
                 laps=config.laps,
                 stage_laps=config.stage_laps,
@@ -284,8 +291,20 @@ def run_job(
         pool = portfolio
         selection, portfolio = stages.select_entries(race, pool, selecting)
     simulation = stages.play_contest(portfolio, fresh)
-    timings = stages.timings_seconds
-    return JobResult(config, race, report, scenarios, fresh, ownership, portfolio, pool, selection, simulation, timings)
+    return JobResult(
+        config,
+        race,
+        report,
+        scenarios,
+        fresh,
+        ownership,
+        portfolio,
+        pool,
+        selection,
+        simulation,
+        stages.timings_seconds,
+        stages.inputs,
+    )
 
 
 def _refuse_least_shares(config: JobConfig) -> None:

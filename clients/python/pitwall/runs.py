@@ -32,7 +32,6 @@ from pitwall.sitefiles._problems import invalid
 from pitwall.types.race import Race
 
 LINEUPS, RUN, REPORT = "lineups.csv", "run.json", "report.json"
-_INPUTS = ("salaries", "race_sheet")
 _RUN_ID = re.compile(r"^[0-9]{8}-[0-9]{6}-[0-9a-f]{8}$")
 _CONFIG: TypeAdapter[JobConfig] = TypeAdapter(JobConfig)
 _RACE: TypeAdapter[Race] = TypeAdapter(Race)
@@ -114,7 +113,7 @@ class RunStore:
         self.folder.mkdir(parents=True, exist_ok=True)
         scratch = Path(tempfile.mkdtemp(prefix=".new-", dir=self.folder))
         try:
-            config, inputs = _copy_inputs(result.config, scratch)
+            config, inputs = _write_inputs(result, scratch)
             run_id = f"{now:%Y%m%d-%H%M%S}-{_sha256(_CONFIG.dump_json(config) + digest.encode())[:8]}"
             document = {
                 "run_id": run_id,
@@ -200,18 +199,15 @@ class RunStore:
         return Run(run_id, folder, create_time, config, race, inputs, digest, result, timings)
 
 
-def _copy_inputs(config: JobConfig, folder: Path) -> tuple[JobConfig, list[InputFile]]:
-    """Copies of the input files, and the settings with their names in place of paths."""
+def _write_inputs(result: JobResult, folder: Path) -> tuple[JobConfig, list[InputFile]]:
+    """The input files as the job used them, and the settings with their names in place of paths."""
     inputs, names = [], dict[str, Path]()
-    for role in _INPUTS:
-        path: Path | None = getattr(config, role)
-        if path is not None:
-            content = path.read_bytes()
-            name = f"{role}{path.suffix}"
-            (folder / name).write_bytes(content)
-            inputs.append(InputFile(role, name, _sha256(content)))
-            names[role] = Path(name)
-    stored = dataclasses.replace(config, salaries=names["salaries"], race_sheet=names.get("race_sheet"))
+    for role, file in result.inputs.items():
+        name = f"{role}{Path(file.name).suffix}"
+        (folder / name).write_bytes(file.content)
+        inputs.append(InputFile(role, name, _sha256(file.content)))
+        names[role] = Path(name)
+    stored = dataclasses.replace(result.config, salaries=names["salaries"], race_sheet=names.get("race_sheet"))
     return stored, inputs
 
 

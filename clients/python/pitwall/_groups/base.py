@@ -12,11 +12,12 @@ from google.protobuf.message import Message
 
 from pitwall._decode import decode
 from pitwall.errors import InvalidInputError, PitwallError, Violation
+from pitwall.files import NamedFile
 from pitwall.scenario.v1 import race_pb2
 from pitwall.types.race import Progress
 
 OnProgress = Callable[[Progress], None]
-FileSource = str | Path | bytes
+FileSource = str | Path | bytes | NamedFile
 
 M = TypeVar("M", bound=Message)
 
@@ -25,16 +26,14 @@ _ZIPPED_FROM_BYTES = 1 << 20
 _ARCHIVE = b"PK\x03\x04"
 
 
-def input_file(source: FileSource, field: str) -> race_pb2.InputFile:
-    """A file to send: a path, or its bytes.
+def read_input(source: str | Path, field: str) -> NamedFile:
+    """The file of a path.
 
     Raises
     ------
     InvalidInputError
         If the file cannot be read or is empty.
     """
-    if isinstance(source, bytes):
-        return race_pb2.InputFile(content=source)
     path = Path(source)
     try:
         content = path.read_bytes()
@@ -44,7 +43,21 @@ def input_file(source: FileSource, field: str) -> race_pb2.InputFile:
     if not content:
         reason = f"{path} is empty; export it again"
         raise InvalidInputError(f"{field}: {reason}", violations=[Violation(field, reason)])
-    return race_pb2.InputFile(name=path.name, content=content)
+    return NamedFile(path.name, content)
+
+
+def input_file(source: FileSource, field: str) -> race_pb2.InputFile:
+    """A file to send: a path, its bytes, or what was read of it before.
+
+    Raises
+    ------
+    InvalidInputError
+        If the file cannot be read or is empty.
+    """
+    if isinstance(source, bytes):
+        return race_pb2.InputFile(content=source)
+    file = source if isinstance(source, NamedFile) else read_input(source, field)
+    return race_pb2.InputFile(name=file.name, content=file.content)
 
 
 def standings_file(source: FileSource) -> race_pb2.InputFile:

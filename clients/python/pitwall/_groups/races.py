@@ -42,7 +42,7 @@ class Races:
         Parameters
         ----------
         salaries, race_sheet
-            Paths, or the bytes of the files.
+            Paths, the bytes of the files, or a ``NamedFile`` each.
         track
             A track, or its type: superspeedway, intermediate, short, road, dirt.
         laps, stage_laps
