@@ -1,11 +1,16 @@
 """What the command line says of a portfolio below its lineups: all that the summary holds."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from pitwall._decode import decode
 from pitwall.cli import _lineups
 from pitwall.cli._lineups import print_diagnostics
+from pitwall.contestsim.v1 import contest_pb2
 from pitwall.optimizer.v1 import portfolio_pb2
+from pitwall.report.facts import diagnostics, headlines
+from pitwall.types.contests import ContestResult, FieldReport
 from pitwall.types.portfolio import Portfolio, PortfolioSummary
 
 
@@ -71,3 +76,21 @@ def test_reports_that_the_summary_holds_are_shown(said):
 def test_nothing_is_said_of_what_the_summary_lacks(said):
     print_diagnostics(summary())
     assert len(said) == 1
+
+
+@pytest.mark.parametrize(
+    ("n_allowed", "line", "claim", "fact"),
+    [
+        (1_234, "best of 1,234 allowed lineups (5,000 legal)", "none of the 1,234 allowed lineups", "1,234"),
+        (0, "best of all allowed lineups (5,000 legal)", "none of the allowed lineups", "not counted"),
+    ],
+)
+def test_allowed_lineups_that_cannot_be_counted_are_not_called_none(said, n_allowed, line, claim, fact):
+    portfolio = summary(n_legal_lineups=5_000, n_allowed_lineups=n_allowed)
+    print_diagnostics(portfolio)
+    assert said[0].startswith(line)
+    contest = decode(ContestResult, contest_pb2.ContestResult())
+    simulation = SimpleNamespace(field=decode(FieldReport, contest_pb2.FieldReport()), n_scenarios=1, n_fields=1)
+    result = SimpleNamespace(portfolio=portfolio, built=portfolio, pool=None, contest=contest, simulation=simulation)
+    assert claim in {item.name: item.meaning for item in headlines(result)}["proven optimal"]
+    assert {item.name: item.value for item in diagnostics(result)}["allowed lineups"] == fact

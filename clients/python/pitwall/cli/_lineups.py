@@ -92,8 +92,9 @@ def print_portfolio(portfolio: Portfolio, race: Race, *, stacked: bool = False) 
 def print_diagnostics(portfolio: Portfolio, *, stacked: bool = False) -> None:
     """How the portfolio stands, in a few lines; ``stacked`` has the cost of the stack rule said where it is 0 too."""
     summary = portfolio.summary
+    allowed = f"{summary.n_allowed_lineups:,}" if summary.n_allowed_lineups else "all"
     output.print(
-        f"best of {summary.n_allowed_lineups:,} allowed lineups ({summary.n_legal_lineups:,} legal), "
+        f"best of {allowed} allowed lineups ({summary.n_legal_lineups:,} legal), "
         f"{'all' if summary.all_proven else 'not all'} proven optimal",
         markup=False,
     )

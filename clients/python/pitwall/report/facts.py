@@ -6,6 +6,7 @@ from pitwall._numbers import money
 from pitwall.job import JobResult
 from pitwall.report.data import Fact
 from pitwall.results import result_document
+from pitwall.types.portfolio import PortfolioSummary
 
 
 def headlines(result: JobResult) -> tuple[Fact, ...]:
@@ -44,7 +45,7 @@ def headlines(result: JobResult) -> tuple[Fact, ...]:
         Fact(
             "proven optimal",
             f"{sum(item.certificate.proven_optimal for item in result.portfolio.lineups)} of {summary.n_built}",
-            f"lineups with a certificate that none of the {summary.n_allowed_lineups:,} allowed lineups is better",
+            f"lineups with a certificate that none of the {_allowed(summary)}allowed lineups is better",
         ),
     ]
     if (baseline := result.built.summary.baseline) is not None:
@@ -59,6 +60,11 @@ def headlines(result: JobResult) -> tuple[Fact, ...]:
     return tuple(facts)
 
 
+def _allowed(summary: PortfolioSummary) -> str:
+    """The number of allowed lineups and a blank; empty where it is not known."""
+    return f"{summary.n_allowed_lineups:,} " if summary.n_allowed_lineups else ""
+
+
 def diagnostics(result: JobResult) -> tuple[Fact, ...]:
     """How far the numbers can be trusted."""
     return (*_portfolio_facts(result), *_field_facts(result))
@@ -70,7 +76,7 @@ def _portfolio_facts(result: JobResult) -> list[Fact]:
         Fact("legal lineups", f"{summary.n_legal_lineups:,}", "all sets of drivers that fill the roster under the cap"),
         Fact(
             "allowed lineups",
-            f"{summary.n_allowed_lineups:,}",
+            _allowed(summary).strip() or "not counted",
             "those that keep your structure rules too; every one is covered by each certificate",
         ),
     ]

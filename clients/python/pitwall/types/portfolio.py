@@ -191,7 +191,10 @@ class RegimeReport:
 
 @dataclass(frozen=True)
 class PortfolioSummary:
-    """The whole portfolio."""
+    """The whole portfolio.
+
+    ``n_allowed_lineups`` is 0 where it is not known: limits on ownership to keep, and too many lineups to list.
+    """
 
     portfolio_id: str
     race_id: str
