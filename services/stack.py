@@ -11,9 +11,8 @@ from typing import Any
 
 import structlog
 
-from pitwall._calls import Caller
-from pitwall._channel import open_channel
 from pitwall.errors import InvalidInputError, Violation
+from pitwall.rpc import Caller, open_channel
 from services.common.rpc.logs import configure_logs
 from services.common.rpc.peers import OwnershipPeer, ScenarioPeer
 from services.common.rpc.server import Server, ServiceBinding

@@ -17,9 +17,7 @@ import numpy as np
 import psutil
 
 from pitwall import wire
-from pitwall._calls import Caller
-from pitwall._channel import open_channel
-from pitwall._matrix import download
+from pitwall.rpc import Caller, download, open_channel
 from pitwall.scenario.v1 import scenario_service_pb2 as pb
 from pitwall.scenario.v1 import scenario_service_pb2_grpc, scenario_set_pb2
 from services.common.matrix.codec import encode, encode_all

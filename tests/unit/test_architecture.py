@@ -75,6 +75,17 @@ def test_only_settings_read_the_environment(path):
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=relative)
+def test_what_is_private_is_imported_inside_its_package_alone(path):
+    """Services use the SDK as other programs do, and its packages use each other so."""
+    here = path.relative_to(REPOSITORY).as_posix().removeprefix("clients/python/").split("/")
+    for name in dotted_names(path):
+        parts = name.split(".")
+        private = [at for at, part in enumerate(parts) if part.startswith("_") and not part.startswith("__")]
+        if private and parts[0] in ("pitwall", "services"):
+            assert here[: private[0]] == parts[: private[0]], name
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=relative)
 def test_no_star_imports(path):
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom):

@@ -15,8 +15,8 @@ from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from pitwall.contestsim.v1 import contestsim_service_pb2
 from pitwall.optimizer.v1 import optimizer_service_pb2
 from pitwall.ownership.v1 import ownership_service_pb2
+from pitwall.problems import invalid, read_bytes
 from pitwall.scenario.v1 import scenario_service_pb2
-from pitwall.sitefiles._problems import invalid, read_bytes
 
 Balancing = Literal["round_robin", "ring_hash", "pick_first"]
 

@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from pitwall import wire
 from pitwall.errors import ChecksumMismatchError, ConflictError, PitwallError, UnavailableError
+from pitwall.problems import invalid
 from pitwall.scenario.v1 import scenario_service_pb2, scenario_set_pb2
-from pitwall.sitefiles._problems import invalid
 
 MAX_BROKEN_STREAMS = 5
 """Streams in a row that may break without a single new row before the download gives up."""

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from pitwall._chosen import chosen_portfolio, limits_of_pool
-from pitwall._groups.base import OnProgress, read_input
+from pitwall._groups.base import read_input
 from pitwall.client import Client
 from pitwall.config import Contest, ExposureLimit, FieldConfig, PortfolioConfig
 from pitwall.errors import InfeasibleError, InvalidInputError, Violation
@@ -19,7 +19,7 @@ from pitwall.files import NamedFile
 from pitwall.types.contests import ContestResult, EntrySelection, SimulationResult
 from pitwall.types.ownership import ContestProfile, OwnershipProjection
 from pitwall.types.portfolio import Portfolio
-from pitwall.types.race import ImportReport, Race, Rules, Track
+from pitwall.types.race import ImportReport, OnProgress, Race, Rules, Track
 from pitwall.types.scenarios import ScenarioSet
 
 OnStage = Callable[[str], None]

@@ -26,9 +26,9 @@ from pydantic import TypeAdapter, ValidationError
 from pitwall.errors import InvalidInputError, NotFoundError, PitwallError
 from pitwall.files import to_json
 from pitwall.job import JobConfig, JobResult
+from pitwall.problems import invalid
 from pitwall.results import result_document, timings_document
 from pitwall.sitefiles import lineup_file
-from pitwall.sitefiles._problems import invalid
 from pitwall.types.race import Race
 
 LINEUPS, RUN, REPORT = "lineups.csv", "run.json", "report.json"

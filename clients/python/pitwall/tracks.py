@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from rapidfuzz import fuzz, process
 
-from pitwall.sitefiles._problems import invalid
+from pitwall.problems import invalid
 from pitwall.types.race import Track
 
 _NEAR_PERCENT = 60

@@ -11,7 +11,7 @@ import sys
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from pitwall._channel import ConnectionConfig, open_channel
+from pitwall.rpc import ConnectionConfig, open_channel
 from services.common.rpc.settings import PeerSettings
 
 

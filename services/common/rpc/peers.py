@@ -12,12 +12,10 @@ import numpy as np
 import numpy.typing as npt
 from cachetools import LRUCache
 
-from pitwall._calls import Caller
-from pitwall._channel import open_channel
-from pitwall._matrix import download
 from pitwall.errors import PitwallError
 from pitwall.ownership.v1 import ownership_pb2, ownership_service_pb2
 from pitwall.ownership.v1.ownership_service_pb2_grpc import OwnershipServiceStub
+from pitwall.rpc import Caller, download, open_channel
 from pitwall.scenario.v1 import scenario_service_pb2, scenario_set_pb2
 from pitwall.scenario.v1.scenario_service_pb2_grpc import ScenarioServiceStub
 from services.common.domain.errors import FailedPrecondition, NotFound, ServiceError

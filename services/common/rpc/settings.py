@@ -11,7 +11,7 @@ from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from pitwall._channel import ConnectionConfig, stays_here
+from pitwall.rpc import ConnectionConfig, stays_here
 from services.common.domain.errors import FieldViolation, InvalidInput
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import grpc
 import numpy as np
 
-from pitwall._channel import open_channel
+from pitwall.rpc import open_channel
 from pitwall.scenario.v1 import scenario_service_pb2, scenario_set_pb2, summary_pb2
 from services.common.domain.errors import FailedPrecondition, NotFound
 from services.common.domain.race import Race

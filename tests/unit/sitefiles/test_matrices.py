@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pitwall.errors import InvalidInputError
-from pitwall.sitefiles._parquet import parquet_bytes
 from pitwall.sitefiles.matrices import read_matrix
+from pitwall.sitefiles.parquet import parquet_bytes
 
 IDS = ("11", "12", "13")
 

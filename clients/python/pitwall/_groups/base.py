@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,9 +14,8 @@ from pitwall._decode import decode
 from pitwall.errors import InvalidInputError, PitwallError, Violation
 from pitwall.files import NamedFile
 from pitwall.scenario.v1 import race_pb2
-from pitwall.types.race import Progress
+from pitwall.types.race import OnProgress, Progress
 
-OnProgress = Callable[[Progress], None]
 FileSource = str | Path | bytes | NamedFile
 
 M = TypeVar("M", bound=Message)

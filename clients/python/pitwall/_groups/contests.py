@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pitwall import _requests
 from pitwall._calls import Caller
 from pitwall._decode import decode
-from pitwall._groups.base import OnProgress, last_event
+from pitwall._groups.base import last_event
 from pitwall._numbers import MAX_SEED, cents, whole
 from pitwall.common.v1 import lineup_pb2
 from pitwall.config import Contest, ExposureLimit, FieldConfig
@@ -15,6 +15,7 @@ from pitwall.contestsim.v1 import contest_pb2
 from pitwall.contestsim.v1 import contestsim_service_pb2 as pb
 from pitwall.contestsim.v1.contestsim_service_pb2_grpc import ContestSimServiceStub
 from pitwall.types.contests import EntrySelection, FieldReport, ResolvedPrizes, SimulationResult
+from pitwall.types.race import OnProgress
 
 
 class Contests:

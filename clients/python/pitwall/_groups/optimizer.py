@@ -10,7 +10,7 @@ from typing import Any
 from pitwall import _requests
 from pitwall._calls import Caller
 from pitwall._decode import decode
-from pitwall._groups.base import OnProgress, progress_of
+from pitwall._groups.base import progress_of
 from pitwall.config import PortfolioConfig
 from pitwall.errors import PitwallError
 from pitwall.optimizer.v1 import optimizer_service_pb2 as pb
@@ -23,6 +23,7 @@ from pitwall.types.portfolio import (
     ScoredLineup,
     UniverseCounts,
 )
+from pitwall.types.race import OnProgress
 
 
 class Optimizer:

@@ -10,7 +10,7 @@ from datetime import datetime
 from pitwall import _requests
 from pitwall._calls import Caller
 from pitwall._decode import decode
-from pitwall._groups.base import FileSource, OnProgress, last_event, standings_file
+from pitwall._groups.base import FileSource, last_event, standings_file
 from pitwall.ownership.v1 import ownership_pb2
 from pitwall.ownership.v1 import ownership_service_pb2 as pb
 from pitwall.ownership.v1.ownership_service_pb2_grpc import OwnershipServiceStub
@@ -21,6 +21,7 @@ from pitwall.types.ownership import (
     OwnershipProjection,
     OwnershipRecord,
 )
+from pitwall.types.race import OnProgress
 
 
 def _profile(contest: ContestProfile | None) -> ownership_pb2.ContestProfile | None:

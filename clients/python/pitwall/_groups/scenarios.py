@@ -12,13 +12,13 @@ import pandas as pd
 
 from pitwall._calls import Caller
 from pitwall._decode import decode
-from pitwall._groups.base import OnProgress, last_event
+from pitwall._groups.base import last_event
 from pitwall._matrix import download, upload_parts
 from pitwall._numbers import MAX_SEED, whole
 from pitwall.scenario.v1 import scenario_service_pb2 as pb
 from pitwall.scenario.v1 import scenario_set_pb2
 from pitwall.scenario.v1.scenario_service_pb2_grpc import ScenarioServiceStub
-from pitwall.types.race import Progress
+from pitwall.types.race import OnProgress, Progress
 from pitwall.types.scenarios import DriverSummary, ScenarioMatrix, ScenarioSet, ScenarioSummary
 
 _PAGE_SIZE = 200

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pitwall.sitefiles._problems import invalid
+from pitwall.problems import invalid
 from pitwall.sitefiles.history import PastEntry
 from pitwall.sitefiles.standings import Standings
 from pitwall.types.contests import PrizeRow

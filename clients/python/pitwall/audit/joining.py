@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from pitwall.problems import invalid
 from pitwall.sitefiles import pool_of_race
-from pitwall.sitefiles._problems import invalid
 from pitwall.sitefiles.standings import Standings
 from pitwall.types.race import Race
 

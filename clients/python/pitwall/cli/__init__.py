@@ -33,7 +33,7 @@ from pitwall.cli import (
 )
 from pitwall.cli._common import Connection, drop_output, errors, is_typed, report_error
 from pitwall.errors import InvalidInputError, PitwallError, StorageFullError, Violation
-from pitwall.sitefiles._problems import invalid
+from pitwall.problems import invalid
 
 _EXIT_INTERRUPTED = 130
 _CONNECTION_OPTIONS = (

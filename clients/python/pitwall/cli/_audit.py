@@ -15,8 +15,8 @@ from pitwall.cli._contest_options import ContestOptions, PrizesOption, prize_tex
 from pitwall.cli._ownership import RunOnOption
 from pitwall.cli._race import GuessOption
 from pitwall.cli._runs import store_of
+from pitwall.problems import read_bytes
 from pitwall.runs import Run
-from pitwall.sitefiles._problems import read_bytes
 from pitwall.sitefiles.history import read_entry_history
 from pitwall.sitefiles.standings import read_standings
 from pitwall.types.contests import PrizeRow

@@ -17,11 +17,11 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from pitwall._channel import ConnectionConfig
 from pitwall.client import Client, connect, local
 from pitwall.errors import PitwallError, exit_code
 from pitwall.files import to_json
-from pitwall.sitefiles._problems import invalid, read_bytes
+from pitwall.problems import invalid, read_bytes
+from pitwall.rpc import ConnectionConfig
 from pitwall.types.race import Progress as ProgressEvent
 
 _ADDRESS_NAMES = ("SCENARIO", "OWNERSHIP", "OPTIMIZER", "CONTEST_SIM")

@@ -15,7 +15,7 @@ import typer
 from pitwall.cli._ranges import within
 from pitwall.config import Contest, PrizeShape
 from pitwall.errors import Violation
-from pitwall.sitefiles._problems import invalid, read_bytes, refuse
+from pitwall.problems import invalid, read_bytes, refuse
 
 DEFAULT_MAX_ENTRIES = 150
 DEFAULT_OPPONENTS = 5_000

@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from pitwall._groups.base import OnProgress
 from pitwall._numbers import money
 from pitwall.cli._common import (
     Bars,
@@ -32,10 +31,11 @@ from pitwall.cli._ranges import MAX_SEED, within
 from pitwall.client import Client
 from pitwall.config import FieldConfig
 from pitwall.job import following_seed
+from pitwall.problems import read_bytes
 from pitwall.sitefiles import pool_of_race, read_lineups
-from pitwall.sitefiles._problems import read_bytes
 from pitwall.sitefiles.standings import count_opponents
 from pitwall.types.contests import ContestResult, EntrySelection, PortfolioResult, SimulationResult
+from pitwall.types.race import OnProgress
 
 DEFAULT_KELLY = 0.25
 

@@ -10,8 +10,8 @@ import typer
 from pitwall.cli._common import JsonOption, errors, output, print_json, print_table
 from pitwall.cli._ranges import within
 from pitwall.files import write_atomically
+from pitwall.problems import read_bytes
 from pitwall.sitefiles import EntriesTemplate, FillPlan, FillRule, fill_entries, read_entries, read_lineups
-from pitwall.sitefiles._problems import read_bytes
 
 app = typer.Typer(no_args_is_help=True, help="Entries: the site's entries template, filled.")
 

@@ -9,7 +9,7 @@ import typer
 
 from pitwall.cli._common import JsonOption, output, plural, print_json, print_table
 from pitwall.ledger import Ledger, LedgerRow, LedgerRule, ledger
-from pitwall.sitefiles._problems import read_bytes
+from pitwall.problems import read_bytes
 from pitwall.sitefiles.history import NASCAR, entries_of_sport, read_entry_history
 
 HistoryFileOption = Annotated[

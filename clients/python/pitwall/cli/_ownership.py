@@ -13,7 +13,7 @@ import typer
 from pitwall.cli._common import Bars, JsonOption, RaceArgument, client_of, errors, output, print_json, print_table
 from pitwall.cli._ranges import within
 from pitwall.cli._scenarios import SetOption
-from pitwall.sitefiles._problems import read_bytes
+from pitwall.problems import read_bytes
 from pitwall.sitefiles.ownership import read_ownership
 from pitwall.types.ownership import ContestProfile, OwnershipModel, OwnershipRecord
 

@@ -9,8 +9,8 @@ from rapidfuzz import fuzz, process
 
 from pitwall.cli._ranges import within
 from pitwall.errors import InvalidInputError, Violation
+from pitwall.problems import invalid
 from pitwall.sitefiles import FORMATS
-from pitwall.sitefiles._problems import invalid
 from pitwall.types.race import Race
 
 _MAX_ROSTER = 10

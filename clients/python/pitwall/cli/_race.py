@@ -20,7 +20,7 @@ from pitwall.cli._common import (
     print_table,
 )
 from pitwall.cli._ranges import within
-from pitwall.sitefiles._problems import invalid
+from pitwall.problems import invalid
 from pitwall.tracks import TRACK_TYPES, find_track
 from pitwall.types.race import ImportReport, Race, Rules, Track
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from pitwall.sitefiles._problems import invalid
+from pitwall.problems import invalid
 
 MAX_SEED = (1 << 63) - 1
 

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from pitwall.config import PortfolioConfig
-from pitwall.sitefiles._problems import invalid, read_bytes
+from pitwall.problems import invalid, read_bytes
 
 Resolve = Callable[[str], str]
 """Site id of a driver given by name or id."""

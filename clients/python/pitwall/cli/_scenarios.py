@@ -14,9 +14,9 @@ import typer
 from pitwall.cli._common import Bars, JsonOption, RaceArgument, client_of, errors, output, print_json, print_table
 from pitwall.cli._ranges import MAX_SEED, within
 from pitwall.files import write_atomically
-from pitwall.sitefiles._parquet import parquet_bytes
-from pitwall.sitefiles._problems import invalid
+from pitwall.problems import invalid
 from pitwall.sitefiles.matrices import read_matrix
+from pitwall.sitefiles.parquet import parquet_bytes
 from pitwall.types.scenarios import DriverSummary, ScenarioMatrix, ScenarioRecipe, ScenarioSet
 
 app = typer.Typer(no_args_is_help=True, help="Scenarios: simulated races.")

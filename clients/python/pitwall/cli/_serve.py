@@ -12,7 +12,7 @@ import typer
 
 from pitwall.cli._common import JsonOption, connection_of, output, print_json
 from pitwall.cli._ranges import within
-from pitwall.sitefiles._problems import invalid
+from pitwall.problems import invalid
 
 
 def serve(

@@ -12,8 +12,8 @@ import typer
 from pitwall.cli._common import JsonOption, output, print_json
 from pitwall.cli._race import SalariesOption
 from pitwall.files import write_atomically
+from pitwall.problems import invalid, read_bytes
 from pitwall.sitefiles import read_player_list
-from pitwall.sitefiles._problems import invalid, read_bytes
 
 COLUMNS = (
     "name",

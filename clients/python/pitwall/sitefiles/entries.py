@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 
 from pitwall.errors import Violation
-from pitwall.sitefiles._problems import invalid, refuse
+from pitwall.problems import invalid, refuse
 from pitwall.sitefiles.grid import Grid, read_grid
 from pitwall.sitefiles.lineups import LineupCell, parse_cell
 from pitwall.sitefiles.pool import PlayerPool, find_pool_header, players_below

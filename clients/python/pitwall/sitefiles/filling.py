@@ -15,7 +15,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from pitwall.errors import Violation
-from pitwall.sitefiles._problems import refuse
+from pitwall.problems import refuse
 from pitwall.sitefiles.entries import EntriesTemplate, Entry
 from pitwall.sitefiles.legality import require_legal
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pitwall.sitefiles._problems import invalid
+from pitwall.problems import invalid
 
 _MARK = "\ufeff"
 _DELIMITERS = (",", ";", "\t")

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from pitwall.errors import Violation
+from pitwall.problems import invalid, refuse
 from pitwall.sitefiles._commas import without_commas
-from pitwall.sitefiles._problems import invalid, refuse
 from pitwall.sitefiles.grid import Grid, read_grid
 
 NASCAR = "NAS"

@@ -7,9 +7,9 @@ import io
 from collections.abc import Callable, Iterable, Sequence
 
 from pitwall.files import to_json
-from pitwall.sitefiles._parquet import parquet_bytes
-from pitwall.sitefiles._problems import invalid
+from pitwall.problems import invalid
 from pitwall.sitefiles.legality import require_legal
+from pitwall.sitefiles.parquet import parquet_bytes
 from pitwall.sitefiles.pool import PlayerPool, pool_of_race
 from pitwall.types.race import Race
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from pitwall.errors import Violation
-from pitwall.sitefiles._problems import refuse
+from pitwall.problems import refuse
 from pitwall.sitefiles.pool import PlayerPool
 
 

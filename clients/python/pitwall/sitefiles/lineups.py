@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pitwall.errors import Violation
+from pitwall.problems import invalid, read_bytes, refuse
 from pitwall.sitefiles._names import is_name_of, split_name_and_id
-from pitwall.sitefiles._parquet import read_parquet
-from pitwall.sitefiles._problems import invalid, read_bytes, refuse
 from pitwall.sitefiles.grid import read_grid
+from pitwall.sitefiles.parquet import read_parquet
 from pitwall.sitefiles.pool import PlayerPool
 
 _LOCKED = re.compile(r"\s*\(LOCKED\)\s*$", re.IGNORECASE)

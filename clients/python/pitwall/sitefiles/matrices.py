@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pitwall.sitefiles._parquet import read_parquet
-from pitwall.sitefiles._problems import invalid, read_bytes
+from pitwall.problems import invalid, read_bytes
+from pitwall.sitefiles.parquet import read_parquet
 
 
 def read_matrix(path: Path, starters: Sequence[str]) -> tuple[npt.NDArray[Any], tuple[str, ...]]:

@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 
 from pitwall.errors import Violation
+from pitwall.problems import invalid, refuse
 from pitwall.sitefiles._commas import without_commas
-from pitwall.sitefiles._problems import invalid, refuse
 from pitwall.sitefiles.grid import Grid, read_grid
 from pitwall.types.race import Driver, Race
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from pitwall.errors import Violation
+from pitwall.problems import invalid, refuse
 from pitwall.sitefiles._commas import without_commas
 from pitwall.sitefiles._names import is_name_of, split_name_and_id
-from pitwall.sitefiles._problems import invalid, refuse
 from pitwall.sitefiles.grid import Grid, Row, read_grid
 from pitwall.types.race import Race
 

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pitwall.errors import Violation
+from pitwall.problems import invalid, refuse
 from pitwall.sitefiles._commas import without_commas
-from pitwall.sitefiles._problems import invalid, refuse
 
 _MAX_BYTES = 256 << 20
 _NEEDED = ("rank", "entryid", "entryname", "points", "lineup", "player", "%drafted", "fpts")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -17,6 +18,10 @@ class Progress:
     done: int
     total: int
     elapsed_seconds: float
+
+
+OnProgress = Callable[[Progress], None]
+"""Told how far a long call has come, as often as its service says."""
 
 
 @dataclass(frozen=True)

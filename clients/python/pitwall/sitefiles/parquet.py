@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
-from pitwall.sitefiles._problems import invalid
+from pitwall.problems import invalid
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,4 +1,4 @@
-"""Complaints about files: the place, what is wrong, and what to do."""
+"""Complaints about files, options and settings: the place, what is wrong, and what to do."""
 
 from __future__ import annotations
 
