@@ -12,10 +12,16 @@ from services.optimizer.core.table import TailTable, build_table
 
 
 class TableLibrary:
-    """Tables by scenarios, salaries, site rules and objective."""
+    """Tables by scenarios, salaries, site rules and objective.
+
+    Attributes
+    ----------
+    max_lineups
+        Legal lineups up to which a slate has a table.
+    """
 
     def __init__(self, cache_bytes: int, max_lineups: int) -> None:
-        self._max_lineups = max_lineups
+        self.max_lineups = max_lineups
         self._tables = BuiltOnce[TailTable](cache_bytes, lambda table: table.nbytes)
 
     def get(self, content: str, slate: Slate, objective: Objective, checkpoint: Checkpoint) -> TailTable:
@@ -39,7 +45,7 @@ class TableLibrary:
 
     def build(self, slate: Slate, objective: Objective, checkpoint: Checkpoint) -> TailTable:
         """Return a table that is not kept."""
-        return build_table(slate, objective, checkpoint, max_lineups=self._max_lineups)
+        return build_table(slate, objective, checkpoint, max_lineups=self.max_lineups)
 
 
 def _key(content: str, slate: Slate, objective: Objective) -> str:

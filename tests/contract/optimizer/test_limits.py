@@ -9,9 +9,12 @@ from pitwall.errors import from_rpc_error
 from pitwall.optimizer.v1 import optimizer_service_pb2 as pb
 from pitwall.optimizer.v1 import portfolio_pb2 as messages
 from pitwall.optimizer.v1.optimizer_service_pb2_grpc import OptimizerServiceStub
+from services.common import blocks
 from services.common.domain.errors import Cancelled, Overloaded, ServiceError, StorageFull, Unavailable
 from services.common.rpc.calls import Call
 from services.common.rpc.testing import FakeOwnershipPeer, FakeScenarioPeer, serve
+from services.common.universe.rule_kernels import mark_allowed
+from services.optimizer import lookups
 from services.optimizer.__main__ import build
 from services.optimizer.building import PortfolioJob
 from services.optimizer.inputs import Peers
@@ -295,6 +298,54 @@ def test_time_that_ends_while_the_table_is_made_leaves_a_lineup_with_its_gap(rac
     assert certificate.objective > 0.9 * best.objective
     assert not lineups[0].broken_rules
     assert any("1 of 5 lineups built" in text for text in summary.warnings)
+
+
+GROUPED = messages.StructureRules(groups=[messages.GroupRule(driver_ids=["d06", "d07", "d08"], min=1, max=2)])
+
+
+@pytest.fixture
+def uncountable(monkeypatch):
+    """As where rules over many sets of drivers have too many outcomes to be counted."""
+    monkeypatch.setattr(lookups, "count_allowed", lambda *_: None)
+
+
+@pytest.mark.usefixtures("uncountable")
+def test_what_cannot_be_counted_is_listed_and_marked_in_blocks_that_look_up(race, matrix, monkeypatch):
+    marked = []
+
+    def mark(lineups, allowed, rules):
+        marked.append(len(lineups))
+        mark_allowed(lineups, allowed, rules)
+
+    class GoneOnceMarking(Watched):
+        def checkpoint(self):
+            if marked:
+                self.stop()
+            super().checkpoint()
+
+    monkeypatch.setattr(lookups, "_ROW_BLOCK", 500)
+    monkeypatch.setattr(lookups, "mark_allowed", mark)
+    monkeypatch.setattr(blocks, "available_threads", lambda: 1)
+    peers = Peers(FakeScenarioPeer(race, matrix), FakeOwnershipPeer(make_ownership(race)))
+    asked, listed = pb.DescribeUniverseRequest(race_id="phoenix", structure=GROUPED), legal(race)
+    with pytest.raises(Cancelled):
+        lookups.describe_universe(asked, peers, GoneOnceMarking(), max_listed=len(listed))
+    assert marked == [500]
+    counts = lookups.describe_universe(asked, peers, Watched(), max_listed=len(listed))
+    allowed = [columns for columns in listed if 1 <= len({6, 7, 8} & set(columns)) <= 2]
+    assert (counts.n_legal_lineups, counts.n_allowed_lineups) == (len(listed), len(allowed))
+
+
+@pytest.mark.usefixtures("uncountable")
+def test_a_universe_that_is_too_large_to_list_is_not_listed(branched):
+    asked = pb.DescribeUniverseRequest(race_id="phoenix", structure=GROUPED)
+    error, _ = refused(lambda: branched.DescribeUniverse(asked), grpc.StatusCode.FAILED_PRECONDITION)
+    assert "more than 10 legal lineups" in error.details()
+
+
+def test_counting_and_building_share_the_places_for_long_computations(race, matrix):
+    peers = FakeScenarioPeer(race, matrix), FakeOwnershipPeer(make_ownership(race))
+    assert build(OptimizerSettings(port=0), *peers).heavy_methods == {"BuildPortfolio", "DescribeUniverse"}
 
 
 class SlowToRate(FakeScenarioPeer):
