@@ -1,4 +1,4 @@
-"""Compiled work cut into blocks that run on all cores and stop when asked."""
+"""Work that stops when asked: compiled, cut into blocks on all cores; or whole, left to itself."""
 
 from __future__ import annotations
 
@@ -35,8 +35,10 @@ def run_blocks(
     """Yield ``work(start, stop)`` for each block, in order, computed on all cores.
 
     Kernels release the interpreter lock, so threads are enough. Two blocks a thread are in flight. The
-    checkpoint runs before each block is started and ten times a second while one is waited for; an error
-    leaves only those in flight to finish.
+    checkpoint runs before each block is started and ten times a second while threads are waited for. An error is
+    raised once the blocks in flight have ended: until then they write to arrays that others are about to use. A
+    single thread is therefore left as soon without the wait, and blocks have to be short. For a piece of work that
+    cannot be cut there is ``run_apart``.
     """
     n_threads = min(available_threads(), len(blocks))
     if n_threads <= 1:
@@ -57,6 +59,19 @@ def run_blocks(
         finally:
             for future in flying:
                 future.cancel()
+
+
+def run_apart(work: Callable[[], Result], checkpoint: Checkpoint) -> Result:
+    """Return what ``work`` does, done by a thread of its own which an error of the checkpoint leaves behind.
+
+    The checkpoint runs ten times a second. Work that is left behind goes on to its end, for nobody: it has to bound
+    its time by itself and to touch nothing that others use.
+    """
+    pool = ThreadPoolExecutor(1)
+    try:
+        return _result(pool.submit(work), checkpoint)
+    finally:
+        pool.shutdown(wait=False)
 
 
 def _result(future: Future[Result], checkpoint: Checkpoint) -> Result:

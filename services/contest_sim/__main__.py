@@ -21,7 +21,7 @@ HEAVY_METHODS = frozenset({"SimulateContest", "SelectEntries", "DescribeField", 
 
 def build(settings: ContestSimSettings, scenario: ScenarioPeer, ownership: OwnershipPeer) -> ServiceBinding:
     """The servicer and what it holds."""
-    finder = OppositionFinder(ownership, FieldLibrary(settings.cached_fields))
+    finder = OppositionFinder(ownership, FieldLibrary(settings.cached_fields, settings.max_field_lineups))
     servicer = ContestSimServicer(scenario, finder)
 
     def add_to(server: grpc.Server) -> None:

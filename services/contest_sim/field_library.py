@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Hashable
 
 import numpy as np
 import numpy.typing as npt
-from cachetools import LRUCache
 
 from services.common.domain.race import Race
 from services.common.domain.work import Checkpoint
+from services.common.single_flight import BuiltOnce
 from services.common.universe import Universe, enumerate_lineups
 from services.contest_sim.core.entrants import Entrants
 from services.contest_sim.core.field import Field, fit_field
@@ -18,24 +17,34 @@ from services.contest_sim.core.field_parameters import FieldParameters, Prices
 
 
 class FieldLibrary:
-    """Enumerates and fits once per slate, ownership and parameters; safe to share between calls."""
+    """Enumerates and fits once per slate, ownership and parameters, however many ask; safe to share between calls."""
 
-    def __init__(self, n_fields: int = 4) -> None:
-        self._lock = threading.Lock()
-        self._universes: LRUCache[Hashable, Universe] = LRUCache(n_fields)
-        self._fields: LRUCache[Hashable, Field] = LRUCache(n_fields)
+    def __init__(self, n_fields: int, max_lineups: int) -> None:
+        self._max_lineups = max_lineups
+        self._universes = BuiltOnce[Universe](n_fields)
+        self._fields = BuiltOnce[Field](n_fields)
 
-    def universe(self, race: Race) -> Universe:
-        """Every legal lineup of the race."""
-        key = _slate_key(race)
-        with self._lock:
-            found = self._universes.get(key)
-        if found is not None:
-            return found
-        universe = enumerate_lineups(race.salaries_dollars, race.rules.roster_size, race.rules.salary_cap_dollars)
-        with self._lock:
-            self._universes[key] = universe
-        return universe
+    def universe(self, race: Race, checkpoint: Checkpoint) -> Universe:
+        """Every legal lineup of the race.
+
+        Raises
+        ------
+        Infeasible
+            If no lineup is legal.
+        UniverseTooLarge
+            If there are too many to list.
+        """
+
+        def build() -> Universe:
+            return enumerate_lineups(
+                race.salaries_dollars,
+                race.rules.roster_size,
+                race.rules.salary_cap_dollars,
+                max_lineups=self._max_lineups,
+                checkpoint=checkpoint,
+            )
+
+        return self._universes.get(_slate_key(race), build, checkpoint)
 
     def field(
         self,
@@ -45,17 +54,14 @@ class FieldLibrary:
         entrants: Entrants,
         checkpoint: Checkpoint,
     ) -> Field:
-        """The field with ownership ``shares[starter]``."""
-        key = (_slate_key(race), shares.tobytes(), parameters, entrants)
-        with self._lock:
-            found = self._fields.get(key)
-        if found is not None:
-            return found
-        prices = Prices(race.salaries_dollars, race.rules.salary_cap_dollars)
-        field = fit_field(self.universe(race), prices, shares, parameters, entrants=entrants, checkpoint=checkpoint)
-        with self._lock:
-            self._fields[key] = field
-        return field
+        """The field with ownership ``shares[starter]``; raises as ``universe`` does."""
+
+        def build() -> Field:
+            prices = Prices(race.salaries_dollars, race.rules.salary_cap_dollars)
+            universe = self.universe(race, checkpoint)
+            return fit_field(universe, prices, shares, parameters, entrants=entrants, checkpoint=checkpoint)
+
+        return self._fields.get((_slate_key(race), shares.tobytes(), parameters, entrants), build, checkpoint)
 
 
 def _slate_key(race: Race) -> Hashable:

@@ -128,7 +128,7 @@ class ContestSimServicer(pb_grpc.ContestSimServiceServicer):
         pool = mapping.pool_from_proto(race, request)
         matrix = self._scenarios(race, request.scenario_set_id, call)
         opposition = self._opposition.find(race, request.field, contest.setting, matrix.scenario_set_id, call)
-        lineups = self._library.universe(race).lineups if pool is None else pool
+        lineups = self._library.universe(race, call.checkpoint).lineups if pool is None else pool
         rules = mapping.rules_from_proto(race, request)
         return Choosing(
             with_scratched(race),

@@ -14,7 +14,7 @@ from services.optimizer.settings import OptimizerSettings
 from services.optimizer.tables import TableLibrary
 
 NAME = "pitwall.optimizer.v1.OptimizerService"
-HEAVY_METHODS = frozenset({"BuildPortfolio"})
+HEAVY_METHODS = frozenset({"BuildPortfolio", "DescribeUniverse"})
 
 
 def build(settings: OptimizerSettings, scenario: ScenarioPeer, ownership: OwnershipPeer) -> ServiceBinding:

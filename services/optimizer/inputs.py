@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from pitwall.optimizer.v1 import optimizer_service_pb2 as pb
 from pitwall.optimizer.v1 import portfolio_pb2
-from services.common.domain.errors import DeadlineExceeded, FailedPrecondition, ServiceError
+from services.common.domain.errors import FailedPrecondition, ServiceError
 from services.common.domain.race import Race
 from services.common.domain.work import Checkpoint, no_checkpoint
 from services.common.matrix.scenario_matrix import ScenarioMatrix
@@ -32,8 +32,18 @@ class Peers:
 
 _SUM_TOLERANCE = 0.1
 """Of the ownership that lineups hold, by which a user's may miss it without a warning."""
-_BEARABLE = {"UNAVAILABLE", "NOT_FOUND", "FAILED_PRECONDITION", "UNIMPLEMENTED", "DEADLINE_EXCEEDED"}
-"""Reasons for which a portfolio that has no rules on ownership is built without it."""
+BEARABLE_REASONS = frozenset(
+    {
+        "DEADLINE_EXCEEDED",
+        "FAILED_PRECONDITION",
+        "NOT_FOUND",
+        "OVERLOADED",
+        "STORAGE_FULL",
+        "UNAVAILABLE",
+        "UNIMPLEMENTED",
+    }
+)
+"""Reasons for which a portfolio comes without numbers that no rule needs, and says so, rather than not at all."""
 _SPARE_SHARE = 0.3
 """Of the time to the deadline that ownership and leverage may take where no rule needs them."""
 
@@ -151,7 +161,7 @@ def _ownership(
     try:
         projected = peers.ownership.project(race, scenario_set_id, call)
     except ServiceError as error:
-        if leverage.needs_ownership() or error.reason not in _BEARABLE:
+        if leverage.needs_ownership() or error.reason not in BEARABLE_REASONS:
             raise
         warnings.append(f"no ownership, so its numbers are 0: {error.message}")
         return None
@@ -167,11 +177,13 @@ def optimal_percent(race: Race, scenario_set_id: str, peers: Peers, call: Call) 
 
 
 def _optimal_percent(inputs: Inputs, peers: Peers, call: Call) -> npt.NDArray[np.float64] | None:
-    """``optimal_percent`` where it is of use and there is time; a warning without."""
+    """``optimal_percent`` where it is of use; a warning where there is no time for it or it cannot be had."""
     if inputs.ownership_percent is None:
         return None
     try:
         return optimal_percent(inputs.race, inputs.matrix.scenario_set_id, peers, call)
-    except DeadlineExceeded as error:
+    except ServiceError as error:
+        if error.reason not in BEARABLE_REASONS:
+            raise
         inputs.warnings.append(f"leverage is not known, so its numbers are 0: {error.message}")
         return None

@@ -5,20 +5,25 @@ from __future__ import annotations
 import numpy as np
 
 from pitwall.optimizer.v1 import optimizer_service_pb2 as pb
+from services.common.blocks import cut, run_blocks
 from services.common.domain.errors import FieldViolation, InvalidInput
 from services.common.domain.race import Race
+from services.common.domain.work import Checkpoint
 from services.common.mapping import lineup_columns, lineup_to_proto
 from services.common.rpc.calls import Call
-from services.common.universe import count_lineups, enumerate_lineups
+from services.common.universe import Universe, count_lineups, enumerate_lineups
 from services.common.universe.counting import count_allowed
 from services.common.universe.rule_kernels import mark_allowed
-from services.common.universe.rules import compile_rules
+from services.common.universe.rules import LineupRules, compile_rules
 from services.optimizer import answers, mapping
 from services.optimizer.core.metrics import lineup_numbers
 from services.optimizer.core.objective import build_objective
 from services.optimizer.core.slate import lineup_units
 from services.optimizer.core.structure import structure_rules
 from services.optimizer.inputs import Peers, fetch_structure, optimal_percent, slate_of
+
+_ROW_BLOCK = 262_144
+"""Rows that are marked in one piece: some hundredths of a second."""
 
 
 def score_lineups(request: pb.ScoreLineupsRequest, peers: Peers, call: Call) -> pb.ScoreLineupsResponse:
@@ -74,8 +79,18 @@ def verdict(race: Race, lineup: pb.CandidateLineup) -> pb.LineupVerdict:
     return pb.LineupVerdict(legal=not problems, problems=problems, salary_dollars=salary)
 
 
-def describe_universe(request: pb.DescribeUniverseRequest, peers: Peers, call: Call) -> pb.DescribeUniverseResponse:
-    """Legal lineups of a race, and those that structure rules allow."""
+def describe_universe(
+    request: pb.DescribeUniverseRequest, peers: Peers, call: Call, *, max_listed: int
+) -> pb.DescribeUniverseResponse:
+    """Legal lineups of a race, and those that structure rules allow.
+
+    Raises
+    ------
+    Infeasible
+        If no lineup is legal.
+    UniverseTooLarge
+        If only a listing could tell which are allowed, and there are more than ``max_listed``.
+    """
     race = peers.scenario.get_race(request.race_id, call)
     size, cap = race.rules.roster_size, race.rules.salary_cap_dollars
     structure = fetch_structure(race, request.structure, "", peers, call)
@@ -84,7 +99,18 @@ def describe_universe(request: pb.DescribeUniverseRequest, peers: Peers, call: C
     n_allowed = count_allowed(race.salaries_dollars, size, cap, rules, call.checkpoint)
     if n_legal and n_allowed is not None:
         return pb.DescribeUniverseResponse(n_legal_lineups=n_legal, n_allowed_lineups=n_allowed)
-    universe = enumerate_lineups(race.salaries_dollars, size, cap, checkpoint=call.checkpoint)
-    allowed = np.empty(universe.n_lineups, dtype=np.bool_)
-    mark_allowed(universe.lineups, allowed, rules.arrays())
-    return pb.DescribeUniverseResponse(n_legal_lineups=universe.n_lineups, n_allowed_lineups=int(allowed.sum()))
+    universe = enumerate_lineups(race.salaries_dollars, size, cap, max_lineups=max_listed, checkpoint=call.checkpoint)
+    n_allowed = _count_listed(universe, rules, call.checkpoint)
+    return pb.DescribeUniverseResponse(n_legal_lineups=universe.n_lineups, n_allowed_lineups=n_allowed)
+
+
+def _count_listed(universe: Universe, rules: LineupRules, checkpoint: Checkpoint) -> int:
+    """How many lineups of a universe keep some rules."""
+    arrays = rules.arrays()
+
+    def task(start: int, stop: int) -> int:
+        allowed = np.empty(stop - start, dtype=np.bool_)
+        mark_allowed(universe.lineups[start:stop], allowed, arrays)
+        return int(np.count_nonzero(allowed))
+
+    return sum(run_blocks(task, cut(universe.n_lineups, _ROW_BLOCK), checkpoint=checkpoint))

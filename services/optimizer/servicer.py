@@ -48,4 +48,4 @@ class OptimizerServicer(OptimizerServiceServicer):
         self, request: pb.DescribeUniverseRequest, context: grpc.ServicerContext
     ) -> pb.DescribeUniverseResponse:
         """Count the legal and the allowed lineups."""
-        return lookups.describe_universe(request, self._peers, open_call(context))
+        return lookups.describe_universe(request, self._peers, open_call(context), max_listed=self._library.max_lineups)

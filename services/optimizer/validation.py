@@ -18,13 +18,8 @@ from services.optimizer.core.influence import mean_error
 from services.optimizer.core.objective import Term, build_objective
 from services.optimizer.core.portfolio import Entry
 from services.optimizer.core.slate import Slate, lineup_units
-from services.optimizer.inputs import Inputs, Peers, slate_of
+from services.optimizer.inputs import BEARABLE_REASONS, Inputs, Peers, slate_of
 from services.optimizer.supply import N_SEEDS, are_twins
-
-_BEARABLE = frozenset({"DEADLINE_EXCEEDED", "OVERLOADED", "UNAVAILABLE", "STORAGE_FULL", "NOT_FOUND"}) | frozenset(
-    {"FAILED_PRECONDITION", "UNIMPLEMENTED"}
-)
-"""Reasons for which a portfolio comes without its validation, and says so, rather than not at all."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +68,7 @@ def validate(
         return Validated(_report(inputs, fresh, entries, part), generated)
     except ServiceError as error:
         call.checkpoint()
-        if error.reason not in _BEARABLE:
+        if error.reason not in BEARABLE_REASONS:
             raise
         inputs.warnings.append(f"no validation on fresh scenarios: {error.message}")
         return Validated(None, generated)

@@ -25,6 +25,9 @@ from services.ownership.records import (
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 
+_WRITING = "ownership_records"
+"""What writers do one after the other: each changes or deletes rows by what it sees of the others."""
+
 
 @dataclass(frozen=True)
 class StoredModel:
@@ -70,7 +73,7 @@ class OwnershipStore:
             "body": record_body(record),
             "picks": record.picks,
         }
-        with self._engine.connect() as connection, alone(connection, "ownership_records"):
+        with self._engine.connect() as connection, alone(connection, _WRITING):
             connection.execute(tables.records.delete().where(tables.records.c.record_id == record.record_id))
             refuse_conflicts(record, self._akin(connection, record), source=source)
             self._move_race(connection, record)
@@ -106,7 +109,7 @@ class OwnershipStore:
             If it was not recorded.
         """
         this = tables.records.c.record_id == record_id(race_id, contest_id)
-        with self._engine.begin() as connection:
+        with self._engine.connect() as connection, alone(connection, _WRITING):
             if not connection.execute(tables.records.delete().where(this)).rowcount:
                 raise NotFound(
                     f"contest {contest_id!r} is not recorded for race {race_id!r}; ListOwnershipRecords lists what is",
@@ -144,7 +147,7 @@ class OwnershipStore:
 
     def put_model(self, model: StoredModel, state: Mapping[str, Any]) -> None:
         """Store a model and make it the active one, both or neither."""
-        with self._engine.begin() as connection:
+        with self._engine.connect() as connection, alone(connection, _WRITING):
             connection.execute(tables.models.update().values(active=False))
             connection.execute(tables.models.delete().where(tables.models.c.model_version == model.model_version))
             row = asdict(model) | {"weights": json.dumps(dict(model.weights)), "state": json.dumps(state)}

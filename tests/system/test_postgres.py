@@ -20,7 +20,7 @@ from services.common.rpc.testing import serve
 from services.common.sql import open_engine
 from services.ownership import __main__ as ownership
 from services.ownership.settings import OwnershipSettings
-from services.ownership.store import OwnershipStore
+from services.ownership.store import OwnershipStore, StoredModel
 from services.scenario import __main__ as scenario
 from services.scenario.records import Records
 from services.scenario.settings import ScenarioSettings
@@ -188,4 +188,29 @@ def test_of_racing_writers_one_gets_the_contest(empty):
 
     with ThreadPoolExecutor(6) as pool:
         assert sum(pool.map(stored, records)) == 1
+    store.close()
+
+
+def test_of_models_fitted_at_once_one_is_active(empty):
+    """Replicas fit the same records to the same model, or others to another."""
+    store = OwnershipStore(open_engine(empty))
+    models = [StoredModel(version, 1.0, True, 3, {}) for version in "abcab" * 8]
+    with ThreadPoolExecutor(5) as pool:
+        list(pool.map(lambda model: store.put_model(model, {}), models))
+    assert sorted(model.model_version for model in store.models()) == ["a", "b", "c"]
+    assert sum(model.active for model in store.models()) == 1
+    store.close()
+
+
+def test_with_the_last_of_records_deleted_at_once_the_model_goes(empty):
+    """Each of two that delete one of the last two records would otherwise see the other's still there."""
+    store = OwnershipStore(open_engine(empty))
+    for _ in range(8):
+        records = [old_record(f"race{i}", f"{i}", seed=i).record for i in range(4)]
+        for record in records:
+            store.put_record(record)
+        store.put_model(StoredModel("a", 1.0, True, 3, {}), {})
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(lambda record: store.delete_record(record.race_id, record.contest_id), records))
+        assert store.active_version() is None
     store.close()

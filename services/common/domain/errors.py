@@ -92,8 +92,10 @@ class Infeasible(ServiceError):
     reason = "INFEASIBLE"
     status = "FAILED_PRECONDITION"
 
-    def __init__(self, message: str, *, conflict: Sequence[str] = ()) -> None:
-        super().__init__(message, metadata={"conflict": "; ".join(conflict)})
+    def __init__(
+        self, message: str, *, conflict: Sequence[str] = (), metadata: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(message, metadata={"conflict": "; ".join(conflict), **(metadata or {})})
         self.conflict = tuple(conflict)
 
 
@@ -110,8 +112,8 @@ class Overloaded(ServiceError):
     reason = "OVERLOADED"
     status = "RESOURCE_EXHAUSTED"
 
-    def __init__(self, message: str, *, retry_seconds: float = 1.0) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, *, retry_seconds: float = 1.0, metadata: Mapping[str, str] | None = None) -> None:
+        super().__init__(message, metadata=metadata)
         self.retry_seconds = retry_seconds
 
 

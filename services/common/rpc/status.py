@@ -100,9 +100,11 @@ def from_peer(error: PitwallError) -> errors.ServiceError:
         violations = [errors.FieldViolation(item.field, item.description) for item in error.violations]
         return errors.InvalidInput(error.message, violations=violations, metadata=error.metadata)
     if error.reason == errors.Infeasible.reason:
-        return errors.Infeasible(error.message, conflict=error.metadata.get("conflict", "").split("; "))
+        told = error.metadata.get("conflict", "")
+        conflict = told.split("; ") if told else []
+        return errors.Infeasible(error.message, conflict=conflict, metadata=error.metadata)
     if error.reason == errors.Overloaded.reason:
-        return errors.Overloaded(error.message, retry_seconds=error.retry_seconds or 1.0)
+        return errors.Overloaded(error.message, retry_seconds=error.retry_seconds or 1.0, metadata=error.metadata)
     return ERRORS_BY_REASON.get(error.reason, errors.ServiceError)(error.message, metadata=error.metadata)
 
 
@@ -119,4 +121,5 @@ def as_call_errors() -> Iterator[None]:
             reason=error.reason,
             metadata=error.metadata,
             violations=[Violation(item.field, item.description) for item in found],
+            retry_seconds=error.retry_seconds if isinstance(error, errors.Overloaded) else None,
         ) from error

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from scipy import sparse
 from scipy.optimize import Bounds, LinearConstraint, OptimizeResult, milp
 
-from services.common.blocks import run_blocks
+from services.common.blocks import run_apart
 from services.common.domain.errors import Infeasible
 from services.common.domain.shares import at_most
 from services.common.domain.work import Checkpoint, no_checkpoint
@@ -60,10 +60,9 @@ def complete_choice(
     candidates = _candidates(pool, payouts, picked, checkpoint)
     worth = payouts[candidates] / max(1.0, float(payouts.max())) + _KEPT * np.isin(candidates, picked)
 
-    def solve(_start: int, _stop: int) -> OptimizeResult:
-        return _solve(pool[candidates], worth, rules, int(pool.max()) + 1)
-
-    (result,) = run_blocks(solve, [(0, 1)], checkpoint=checkpoint)
+    lineups, n_drivers = pool[candidates], int(pool.max()) + 1
+    # The solver takes no word while it works, not even between the steps of its first relaxation.
+    result = run_apart(lambda: _solve(lineups, worth, rules, n_drivers), checkpoint)
     if result.x is None:
         raise _infeasible(rules, len(picked), len(pool), proven=result.status == 2 and len(candidates) == len(pool))
     return candidates[result.x > 0.5]

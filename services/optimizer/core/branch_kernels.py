@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from services.common.domain.work import Checkpoint, no_checkpoint
 from services.common.jit import njit
-from services.common.universe.rule_kernels import keeps_groups, keeps_limits, keeps_stack, popcount, precedes
+from services.common.universe.rule_kernels import keeps_rules, popcount, precedes
 from services.optimizer.core.branch_rules import can_keep_groups, can_keep_limits, cheapest_stacks, drivers_after
 from services.optimizer.core.branch_shrink import FLOOR, LOWEST, WIDTH, Copies, completion_at, enter, ticks_at
 from services.optimizer.core.prefix_kernels import NO_COMPLETION
@@ -175,7 +175,9 @@ def walk(
             following[depth + 1] = driver + 1
             continue
         if not (
-            _keeps(lineup, bits, shared) and _keeps(lineup, bits, momentary) and _is_far(bits, nearness, roster_size)
+            keeps_rules(lineup, 0, shared)
+            and keeps_rules(lineup, 0, momentary)
+            and _is_far(bits, nearness, roster_size)
         ):
             continue
         if len(listing[0]):
@@ -206,16 +208,6 @@ def _due(bits: Any, tolls: tuple[npt.NDArray[np.uint64], Int64]) -> int:
         if bits & tolls[0][toll]:
             units += tolls[1][toll]
     return units
-
-
-@njit(cache=True, nogil=True)
-def _keeps(lineup: npt.NDArray[np.int8], bits: Any, rules: Any) -> bool:
-    excluded, members, bounds, only_with, values, limits, team_index, stack = rules
-    if not keeps_groups(bits, excluded, members, bounds, only_with):
-        return False
-    if not keeps_limits(lineup, 0, values, limits):
-        return False
-    return stack[1] == 0 or keeps_stack(lineup, 0, team_index, stack)
 
 
 @njit(cache=True, nogil=True)

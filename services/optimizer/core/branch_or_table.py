@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from services.common.domain.work import Checkpoint
 from services.common.universe import UniverseTooLarge
 from services.optimizer.core.branch_search import BranchSearch
 from services.optimizer.core.branch_walks import SLICE_SECONDS
@@ -65,9 +66,9 @@ class BranchOrTable:
         """Return what a lineup is worth by itself, in units of the objective."""
         return self._branch.value(columns)
 
-    def allows_any(self, query: Query) -> bool:
+    def allows_any(self, query: Query, checkpoint: Checkpoint) -> bool:
         """Return whether any lineup is allowed."""
-        return self._lister().allows_any(query)
+        return self._lister().allows_any(query, checkpoint)
 
     def count(self, query: Query) -> int:
         """Return how many lineups are allowed, -1 where that is not known."""

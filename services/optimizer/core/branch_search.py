@@ -66,7 +66,7 @@ class BranchSearch:
         key = _key(query)
         if key in self._proven:
             return self._proven[key]
-        if self._n_keeping(query.rules) == 0:
+        if self._n_keeping(query.rules, self._checkpoint) == 0:
             return None
         walk = self._walks.new_walk(self._tree, self._start.thresholds.copy())
         self._take(walk, query, columns_of(self._tree, self._start.lineup))
@@ -98,21 +98,22 @@ class BranchSearch:
         """Return what a lineup is worth by itself, in units of the objective."""
         return lineup_units(self._slate, self._objective, columns)
 
-    def allows_any(self, query: Query) -> bool:
+    def allows_any(self, query: Query, checkpoint: Checkpoint) -> bool:
         """Return whether any lineup is allowed."""
-        return len(self._list(self._blind, query, 1)) > 0
+        return len(self._list(self._blind, query, 1, checkpoint)) > 0
 
     def sample(self, query: Query, n: int) -> tuple[Lineups, bool]:
         """Return up to ``n`` allowed lineups: all of them, or the first ones with the drivers in different orders."""
         n_drivers = self._slate.n_drivers
-        if 0 <= self._n_keeping(query.rules) < n:
-            return self._list(self._blind, query, n), True
+        if 0 <= self._n_keeping(query.rules, self._checkpoint) < n:
+            return self._list(self._blind, query, n, self._checkpoint), True
         found = set()
         for turn in range(min(n, _ORDERS_PER_DRIVER * n_drivers)):
             # Every driver is first in some orders, with others next to it.
             start, step = turn % n_drivers, 1 + turn // n_drivers
             order = np.argsort((np.arange(n_drivers) - start) * step % n_drivers, kind="stable")
-            listed = self._list(Tree.of(self._slate, self._objective, order, no_checkpoint, blind=True), query, 1)
+            tree = Tree.of(self._slate, self._objective, order, no_checkpoint, blind=True)
+            listed = self._list(tree, query, 1, self._checkpoint)
             if not len(listed):
                 return listed, True
             found.add(tuple(listed[0].tolist()))
@@ -120,7 +121,7 @@ class BranchSearch:
 
     def _take_first(self, walk: Walk, query: Query) -> bool:
         """Make the first allowed lineup the best of a walk; return whether there is one."""
-        for columns in self._list(self._blind, query, 1):
+        for columns in self._list(self._blind, query, 1, self._checkpoint):
             self._take(walk, query, tuple(columns.tolist()))
         return bool(walk.state[1])
 
@@ -197,15 +198,16 @@ class BranchSearch:
         found = [columns_of(self._blind, walk.best)] if walk.state[1] else []
         return np.array(found, dtype=np.int8).reshape(-1, self._slate.roster_size)
 
-    def _list(self, tree: Tree, query: Query, n: int) -> Lineups:
+    def _list(self, tree: Tree, query: Query, n: int, checkpoint: Checkpoint) -> Lineups:
         """The first ``n`` allowed lineups that a walk comes to, all where it does not come to as many."""
-        if self._n_keeping(query.rules) == 0:
+        checkpoint()
+        if self._n_keeping(query.rules, checkpoint) == 0:
             return np.zeros((0, self._slate.roster_size), dtype=np.int8)
         walk = self._walks.new_walk(tree, np.zeros(0, dtype=np.int64))
         rows, filled = np.zeros((n, self._slate.roster_size), dtype=np.int8), np.zeros(1, dtype=np.int64)
         while self._walks.advance(tree, walk, query, (rows, filled)) == kernels.PAUSED:
-            self._checkpoint()
-        self._checkpoint()
+            checkpoint()
+        checkpoint()
         listed = np.sort(tree.order[rows[: filled[0]]], axis=1)
         return listed[np.lexsort(listed.T[::-1])].astype(np.int8)
 
@@ -213,14 +215,14 @@ class BranchSearch:
         """Return how many lineups the rules allow, -1 where only a listing could tell."""
         momentary = query.momentary
         bare = not (momentary.excluded.any() or len(momentary.at_least) or len(momentary.limits) or momentary.stack[1])
-        return -1 if query.earlier or not bare else self._n_keeping(query.rules)
+        return -1 if query.earlier or not bare else self._n_keeping(query.rules, self._checkpoint)
 
-    def _n_keeping(self, rules: LineupRules) -> int:
+    def _n_keeping(self, rules: LineupRules, checkpoint: Checkpoint) -> int:
         """How many legal lineups keep some rules, -1 where only a listing could tell."""
         if self._counted is None or self._counted[0] is not rules:
             slate = self._slate
             sizes = slate.roster_size, slate.salary_cap_dollars
-            count = count_allowed(slate.salaries_dollars, *sizes, rules, self._checkpoint)
+            count = count_allowed(slate.salaries_dollars, *sizes, rules, checkpoint)
             self._counted = rules, -1 if count is None else count
         return self._counted[1]
 

@@ -47,8 +47,8 @@ class Search(Lister, Protocol):
         """Return what a lineup is worth by itself, in units of the objective."""
         ...
 
-    def allows_any(self, query: Query) -> bool:
-        """Return whether a query allows any lineup."""
+    def allows_any(self, query: Query, checkpoint: Checkpoint) -> bool:
+        """Return whether a query allows any lineup; ``checkpoint`` may end the look for one."""
         ...
 
     def count(self, query: Query) -> int:
@@ -276,7 +276,7 @@ class PortfolioBuilder:
                 earlier=earlier if distinct in rules else (),
                 min_distinct=self._spec.min_distinct,
             )
-            return search.allows_any(query)
+            return search.allows_any(query, self._look)
 
         rules = [*hard, *([distinct] if earlier else []), *self._spec.rules]
         return tuple(rule.name for rule in smallest_conflict(rules, allowed))

@@ -83,9 +83,10 @@ class TableSearch:
         rows = [row for row in run_blocks(task, blocks, checkpoint=self._checkpoint) if row >= 0]
         return table.columns_of(np.array(rows, dtype=np.int64))
 
-    def allows_any(self, query: Query) -> bool:
+    def allows_any(self, query: Query, checkpoint: Checkpoint) -> bool:
         """Return whether any lineup is allowed."""
-        with held(self._table.lock, self._checkpoint):
+        checkpoint()
+        with held(self._table.lock, checkpoint):
             return self._rows.scan(query, HIGHEST).n_allowed > 0
 
     def count(self, query: Query) -> int:

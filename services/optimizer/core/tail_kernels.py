@@ -30,7 +30,7 @@ def add_into(target: Ticks, left: Ticks, right: Ticks) -> None:
 
 @njit(cache=True, nogil=True)
 def _excess_32(totals: Ticks, threshold: int) -> np.int32:
-    # The narrow casts keep the loop on 16-bit lanes; ``matrix.check_range`` has made sure that they hold.
+    # The narrow casts keep the loop on 16-bit lanes; ``slate.check_range`` has made sure that they hold.
     zero, narrow, result = np.int16(0), np.int16(threshold), np.int32(0)
     for s in range(len(totals)):
         result = np.int32(result + np.int32(max(zero, np.int16(totals[s] - narrow))))

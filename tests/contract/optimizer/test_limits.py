@@ -5,12 +5,16 @@ import pytest
 from google.protobuf import duration_pb2
 
 from pitwall.common.v1 import lineup_pb2
+from pitwall.errors import from_rpc_error
 from pitwall.optimizer.v1 import optimizer_service_pb2 as pb
 from pitwall.optimizer.v1 import portfolio_pb2 as messages
 from pitwall.optimizer.v1.optimizer_service_pb2_grpc import OptimizerServiceStub
-from services.common.domain.errors import Cancelled
+from services.common import blocks
+from services.common.domain.errors import Cancelled, Overloaded, ServiceError, StorageFull, Unavailable
 from services.common.rpc.calls import Call
 from services.common.rpc.testing import FakeOwnershipPeer, FakeScenarioPeer, serve
+from services.common.universe.rule_kernels import mark_allowed
+from services.optimizer import lookups
 from services.optimizer.__main__ import build
 from services.optimizer.building import PortfolioJob
 from services.optimizer.inputs import Peers
@@ -296,6 +300,54 @@ def test_time_that_ends_while_the_table_is_made_leaves_a_lineup_with_its_gap(rac
     assert any("1 of 5 lineups built" in text for text in summary.warnings)
 
 
+GROUPED = messages.StructureRules(groups=[messages.GroupRule(driver_ids=["d06", "d07", "d08"], min=1, max=2)])
+
+
+@pytest.fixture
+def uncountable(monkeypatch):
+    """As where rules over many sets of drivers have too many outcomes to be counted."""
+    monkeypatch.setattr(lookups, "count_allowed", lambda *_: None)
+
+
+@pytest.mark.usefixtures("uncountable")
+def test_what_cannot_be_counted_is_listed_and_marked_in_blocks_that_look_up(race, matrix, monkeypatch):
+    marked = []
+
+    def mark(lineups, allowed, rules):
+        marked.append(len(lineups))
+        mark_allowed(lineups, allowed, rules)
+
+    class GoneOnceMarking(Watched):
+        def checkpoint(self):
+            if marked:
+                self.stop()
+            super().checkpoint()
+
+    monkeypatch.setattr(lookups, "_ROW_BLOCK", 500)
+    monkeypatch.setattr(lookups, "mark_allowed", mark)
+    monkeypatch.setattr(blocks, "available_threads", lambda: 1)
+    peers = Peers(FakeScenarioPeer(race, matrix), FakeOwnershipPeer(make_ownership(race)))
+    asked, listed = pb.DescribeUniverseRequest(race_id="phoenix", structure=GROUPED), legal(race)
+    with pytest.raises(Cancelled):
+        lookups.describe_universe(asked, peers, GoneOnceMarking(), max_listed=len(listed))
+    assert marked == [500]
+    counts = lookups.describe_universe(asked, peers, Watched(), max_listed=len(listed))
+    allowed = [columns for columns in listed if 1 <= len({6, 7, 8} & set(columns)) <= 2]
+    assert (counts.n_legal_lineups, counts.n_allowed_lineups) == (len(listed), len(allowed))
+
+
+@pytest.mark.usefixtures("uncountable")
+def test_a_universe_that_is_too_large_to_list_is_not_listed(branched):
+    asked = pb.DescribeUniverseRequest(race_id="phoenix", structure=GROUPED)
+    error, _ = refused(lambda: branched.DescribeUniverse(asked), grpc.StatusCode.FAILED_PRECONDITION)
+    assert "more than 10 legal lineups" in error.details()
+
+
+def test_counting_and_building_share_the_places_for_long_computations(race, matrix):
+    peers = FakeScenarioPeer(race, matrix), FakeOwnershipPeer(make_ownership(race))
+    assert build(OptimizerSettings(port=0), *peers).heavy_methods == {"BuildPortfolio", "DescribeUniverse"}
+
+
 class SlowToRate(FakeScenarioPeer):
     """Works out how often drivers are in the best lineup until it is given up."""
 
@@ -322,3 +374,48 @@ def test_numbers_that_no_rule_needs_do_not_take_the_time_of_the_lineups(race, ma
     assert len(lineups) == 2
     assert summary.all_proven
     assert any(said in text for text in summary.warnings)
+
+
+class FailsToRate(FakeScenarioPeer):
+    """Cannot say how often drivers are in the best lineup."""
+
+    error: ServiceError
+
+    def summarize(self, race_id, scenario_set_id, call, *, optimal_rates=False):
+        if optimal_rates:
+            raise self.error
+        return super().summarize(race_id, scenario_set_id, call)
+
+
+class FailsToProject(FakeOwnershipPeer):
+    """Cannot project."""
+
+    error: ServiceError
+
+    def project(self, race, scenario_set_id, call, *, contest=None):
+        raise self.error
+
+
+def peers_that_fail(race, matrix, name, error):
+    scenario = (FailsToRate if name == "scenario" else FakeScenarioPeer)(race, matrix)
+    ownership = (FailsToProject if name == "ownership" else FakeOwnershipPeer)(make_ownership(race))
+    scenario.error = ownership.error = error
+    return scenario, ownership
+
+
+@pytest.mark.parametrize(("name", "said"), [("scenario", "leverage is not known"), ("ownership", "no ownership")])
+@pytest.mark.parametrize("error", [Overloaded("busy"), StorageFull("full"), Unavailable("gone")])
+def test_a_service_that_cannot_tell_what_no_rule_needs_costs_a_warning(race, matrix, name, said, error):
+    with serve([build(OptimizerSettings(port=0), *peers_that_fail(race, matrix, name, error))]) as channel:
+        lineups, summary = built(OptimizerServiceStub(channel), request(2))
+    assert len(lineups) == 2
+    assert [text for text in summary.warnings if said in text and error.message in text]
+
+
+def test_a_busy_service_whose_ownership_a_rule_needs_has_the_caller_try_again(race, matrix):
+    needed = request(2, leverage=messages.LeverageRules(ownership_penalty=0.5))
+    busy = peers_that_fail(race, matrix, "ownership", Overloaded("busy", retry_seconds=3.0))
+    with serve([build(OptimizerSettings(port=0), *busy)]) as channel:
+        stub = OptimizerServiceStub(channel)
+        error, details = refused(lambda: stub.BuildPortfolio(needed), grpc.StatusCode.RESOURCE_EXHAUSTED)
+    assert (details["ErrorInfo"].reason, from_rpc_error(error).retry_seconds) == ("OVERLOADED", 3.0)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.common import blocks
-from services.common.blocks import cut, held, run_blocks
+from services.common.blocks import cut, held, run_apart, run_blocks
 from services.common.domain.errors import Cancelled
 
 
@@ -57,6 +57,55 @@ def test_an_error_in_a_block_reaches_the_caller(monkeypatch):
     monkeypatch.setattr(blocks, "available_threads", lambda: 2)
     with pytest.raises(ZeroDivisionError):
         list(run_blocks(lambda start, stop: 1 // start, cut(5, 1)))
+
+
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_blocks_in_flight_have_ended_when_an_error_is_raised(monkeypatch, n_threads):
+    """What they write to may be another's the moment after."""
+    monkeypatch.setattr(blocks, "available_threads", lambda: n_threads)
+    begun, stopping, ended = [], threading.Event(), []
+
+    def work(start, stop):
+        begun.append(start)
+        stopping.wait(60)
+        ended.append(start)
+
+    def look():
+        if begun:
+            stopping.set()
+            raise Cancelled("gone")
+
+    if n_threads == 1:
+        # The first look after the beginning of a block is the one before the next.
+        stopping.set()
+    with pytest.raises(Cancelled):
+        list(run_blocks(work, cut(4, 1), checkpoint=look))
+    assert sorted(begun) == sorted(ended)
+
+
+def test_work_apart_is_left_behind_when_the_checkpoint_raises():
+    begun, release, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def work():
+        begun.set()
+        release.wait(60)
+        ended.set()
+
+    def look():
+        if begun.is_set():
+            raise Cancelled("gone")
+
+    with pytest.raises(Cancelled):
+        run_apart(work, look)
+    assert not ended.is_set()
+    release.set()
+    assert ended.wait(60)
+
+
+def test_work_apart_answers_and_its_errors_reach_the_caller():
+    assert run_apart(lambda: 7, lambda: None) == 7
+    with pytest.raises(ZeroDivisionError):
+        run_apart(lambda: 1 // 0, lambda: None)
 
 
 def test_a_lock_is_waited_for_with_an_eye_on_the_checkpoint():

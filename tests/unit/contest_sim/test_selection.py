@@ -1,12 +1,14 @@
 """Entry selection against brute force: gains, greedy choice, bound, rules, swaps."""
 
+import threading
 from itertools import combinations
 
 import numpy as np
 import pytest
 
-from services.common.domain.errors import Infeasible
+from services.common.domain.errors import Cancelled, Infeasible
 from services.common.domain.work import no_checkpoint
+from services.contest_sim.core import completion
 from services.contest_sim.core.contest import Contest, Entries
 from services.contest_sim.core.dealing import deal_evenly
 from services.contest_sim.core.field_plan import Drawn
@@ -220,6 +222,24 @@ def test_more_places_than_drivers_may_fill_are_refused_before_any_work(small):
     task = SelectionTask(small.universe.lineups, small.ticks, contest, plan=None, n_fields=1, rules=rules)
     with pytest.raises(Infeasible, match="no 4 of the"):
         select_entries(task)
+
+
+def test_a_caller_who_is_gone_does_not_wait_for_the_solver(small, monkeypatch):
+    solving, release = threading.Event(), threading.Event()
+
+    def solve(*_programme):
+        solving.set()
+        release.wait(5)
+
+    def gone():
+        if solving.is_set():
+            raise Cancelled("gone")
+
+    monkeypatch.setattr(completion, "_solve", solve)
+    lineups = small.universe.lineups[:11]
+    with pytest.raises(Cancelled):
+        completion.complete_choice(lineups, np.ones(11), [0], SelectionRules(4), checkpoint=gone)
+    release.set()
 
 
 def keeps(lineups, rules):

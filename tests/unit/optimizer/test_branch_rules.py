@@ -99,7 +99,7 @@ def test_a_stack_that_hardly_any_lineup_keeps_is_found_proven_and_sampled():
 def test_a_stack_that_no_lineup_keeps_is_refuted(bounds):
     _, _, query, search = stacked(*bounds)
     assert search.solve(query, lambda: False) is None
-    assert not search.allows_any(query)
+    assert not search.allows_any(query, no_checkpoint)
     assert search.sample(query, 10)[1]
     assert not len(search.heaviest(query))
 

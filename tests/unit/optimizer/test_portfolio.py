@@ -9,12 +9,15 @@ from services.common.domain.errors import Infeasible, InvalidInput
 from services.common.domain.shares import at_most
 from services.common.domain.work import no_checkpoint
 from services.common.universe.rules import Group, Rule
+from services.optimizer.core import finish_guard
 from services.optimizer.core.allocation import allocate, interleave
+from services.optimizer.core.branch_search import BranchSearch
 from services.optimizer.core.conflict import smallest_conflict
 from services.optimizer.core.exposure import ExposurePlan
 from services.optimizer.core.exposure_bounds import ExposureConfig, ExposureMode, exposure_bounds
 from services.optimizer.core.objective import Term, build_objective
 from services.optimizer.core.portfolio import PortfolioBuilder, PortfolioSpec
+from services.optimizer.core.programmes import Finish
 from services.optimizer.core.structure import DriverTable
 from services.optimizer.core.table import build_table
 from services.optimizer.core.table_search import TableSearch
@@ -31,9 +34,15 @@ def setting(seed, n_drivers=14, roster_size=4):
     return slate, DriverTable(names, slate.salaries_dollars, teams, roster_size)
 
 
-def builder(slate, drivers, config, n_lineups, rules=(), should_stop=lambda: False, price=5.0, **options):
+def search_of(slate, kind=TableSearch):
     objective = build_objective(TERMS, slate.n_scenarios)
-    search = TableSearch(build_table(slate, objective, no_checkpoint, max_lineups=10**6), no_checkpoint)
+    if issubclass(kind, BranchSearch):
+        return kind(slate, objective, no_checkpoint)
+    return kind(build_table(slate, objective, no_checkpoint, max_lineups=10**6), no_checkpoint)
+
+
+def builder(slate, drivers, config, n_lineups, rules=(), should_stop=lambda: False, price=5.0, search=None, **options):
+    search = search or search_of(slate)
     bounds = exposure_bounds(config, drivers, 5, n_lineups, ())
     plan = ExposurePlan(bounds, drivers, [f"Team {index}" for index in range(5)], slate.salary_cap_dollars)
     spec = PortfolioSpec(
@@ -228,6 +237,39 @@ def test_rules_that_collide_are_named():
     with pytest.raises(Infeasible) as caught:
         list(build.build())
     assert set(caught.value.conflict) <= {"at least three", "at most one"}
+
+
+@pytest.mark.parametrize("kind", [TableSearch, BranchSearch])
+@pytest.mark.parametrize(("most_asked", "spare"), [(3, set()), (1, {"harmless"})])
+def test_lineups_are_kept_when_the_time_ends_while_the_conflict_is_looked_for(kind, most_asked, spare, monkeypatch):
+    slate, drivers = setting(3)
+    asked = []
+
+    class Watched(kind):
+        def allows_any(self, query, checkpoint):
+            found = super().allows_any(query, checkpoint)
+            asked.append(found)
+            return found
+
+    only = legal(slate)[0]
+    rules = [
+        Rule("one lineup", group=Group(drivers.mask(only), slate.roster_size)),
+        Rule("harmless", group=Group(drivers.mask(only), 1)),
+    ]
+    # As on a slate so large that a way to finish is neither found nor refuted.
+    monkeypatch.setattr(finish_guard, "find_finish", lambda *_: Finish(None, proven=False))
+    build, _ = builder(
+        slate,
+        drivers,
+        ExposureConfig(1.0, 1.0),
+        3,
+        rules,
+        should_stop=lambda: len(asked) == most_asked,
+        search=search_of(slate, Watched),
+    )
+    assert [entry.solution.columns for entry in build.build()] == [only]
+    assert len(asked) == most_asked
+    assert set(build.outcome.conflict) == {"no lineup twice", "one lineup"} | spare
 
 
 def test_bounds_are_whole_lineups():

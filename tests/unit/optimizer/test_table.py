@@ -1,14 +1,20 @@
 """Bounds of the lineup table at every stage, against the sorted totals of each lineup."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.common.domain.errors import Cancelled
 from services.common.domain.work import no_checkpoint
-from services.optimizer.core.objective import build_objective
+from services.optimizer import tables
+from services.optimizer.core.objective import DEFAULT_TERMS, build_objective
 from services.optimizer.core.table import build_table
 from services.optimizer.core.tighten_kernels import STAGE_EXACT, STAGE_OWN, STAGE_PREFIX
-from tests.unit.optimizer.oracle import slates, terms
+from tests.unit.optimizer.oracle import random_slate, slates, terms
 
 
 def exact_tails(table):
@@ -38,3 +44,28 @@ def test_no_bound_is_ever_below_the_value_whatever_the_thresholds(slate, objecti
         assert (table.stage[rows[before[rows] != STAGE_PREFIX]] == STAGE_EXACT).all()
     known = table.stage == STAGE_EXACT
     assert (table.bound[known] == exact[known]).all()
+
+
+def test_a_table_is_built_once_although_a_caller_gives_up_waiting_for_it(monkeypatch):
+    slate = random_slate(np.random.default_rng(1))
+    objective = build_objective(DEFAULT_TERMS, slate.n_scenarios)
+    begun, release, builds = threading.Event(), threading.Event(), []
+
+    def slow(*args, **options):
+        builds.append(args)
+        begun.set()
+        assert release.wait(10)
+        return build_table(*args, **options)
+
+    def gone():
+        raise Cancelled("gone")
+
+    monkeypatch.setattr(tables, "build_table", slow)
+    library = tables.TableLibrary(10**9, 10**6)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(library.get, "content", slate, objective, no_checkpoint)
+        assert begun.wait(60)
+        with pytest.raises(Cancelled):
+            library.get("content", slate, objective, gone)
+        assert library.get("content", slate, objective, release.set) is first.result(60)
+    assert len(builds) == 1

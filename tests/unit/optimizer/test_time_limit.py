@@ -8,8 +8,8 @@ import pytest
 from services.common.domain.errors import Infeasible
 from services.common.domain.work import no_checkpoint
 from services.common.universe import count_lineups, enumerate_lineups
-from services.common.universe.rules import Group, Rule, compile_rules
-from services.optimizer.core import table_rows
+from services.common.universe.rules import Group, Limit, Rule, compile_rules
+from services.optimizer.core import branch_walks, table_rows
 from services.optimizer.core.branch_or_table import BranchOrTable
 from services.optimizer.core.branch_search import BranchSearch
 from services.optimizer.core.conflict import smallest_conflict
@@ -121,7 +121,7 @@ def test_a_table_that_there_is_no_time_for_leaves_what_the_walk_found(slate, obj
     found = either.solve(plain(slate), never)
     best = branch.solve(plain(slate), never)
     assert found.units <= best.units <= found.upper_bound_units
-    assert either.allows_any(plain(slate))
+    assert either.allows_any(plain(slate), no_checkpoint)
 
 
 def test_a_slate_without_a_legal_lineup_is_infeasible_without_a_table(objective):
@@ -157,6 +157,24 @@ def test_a_conflict_that_there_is_no_time_to_reduce_is_named_whole():
         return answer
 
     assert smallest_conflict(["a", "b", "c", "d"], allowed) == ["b", "c", "d"]
+
+
+@pytest.mark.parametrize("kind", [TableSearch, BranchSearch])
+def test_a_look_for_any_lineup_ends_with_the_time(slate, objective, kind, monkeypatch):
+    monkeypatch.setattr(branch_walks, "SLICE_SECONDS", 1e-5)
+    values = np.random.default_rng(3).random(22)
+    # Limits between which no sum lies are refuted by going through the lineups alone.
+    nowhere = [Rule("over", limit=Limit(-values, -2.5)), Rule("under", limit=Limit(values, 2.5 - 1e-7))]
+    first = slate if kind is BranchSearch else build_table(slate, objective, no_checkpoint, max_lineups=10**6)
+    search = kind(first, objective, no_checkpoint) if kind is BranchSearch else kind(first, no_checkpoint)
+    whole = StopAt(0)
+    assert not search.allows_any(plain(slate, *nowhere), whole)
+    assert whole.n > (3 if kind is BranchSearch else 0)
+    for look in {1, whole.n // 2, whole.n} - {0}:
+        stopped = StopAt(look)
+        with pytest.raises(TimeUp):
+            search.allows_any(plain(slate, *nowhere), stopped)
+        assert stopped.n == look
 
 
 def test_a_checkpoint_that_ends_says_first_whether_anybody_waits():

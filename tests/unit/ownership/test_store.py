@@ -63,6 +63,14 @@ def test_one_model_is_active(store):
         store.model_state("c")
 
 
+def test_of_models_fitted_at_once_one_is_active(store):
+    models = [StoredModel(version, 1.0, True, 3, {}) for version in "abcab" * 4]
+    with ThreadPoolExecutor(5) as pool:
+        list(pool.map(lambda model: store.put_model(model, {}), models))
+    assert sorted(model.model_version for model in store.models()) == ["a", "b", "c"]
+    assert sum(model.active for model in store.models()) == 1
+
+
 def test_writers_do_not_lose_each_other(store, rng):
     records = [a_record(np.random.default_rng(i), f"race{i}") for i in range(24)]
     with ThreadPoolExecutor(6) as pool:

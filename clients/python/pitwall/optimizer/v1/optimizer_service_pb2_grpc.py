@@ -84,7 +84,8 @@ class OptimizerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DescribeUniverse(self, request, context):
-        """Counts the legal lineups of a race, and those that structure rules allow. FAILED_PRECONDITION when there are none.
+        """Counts the legal lineups of a race, and those that structure rules allow. FAILED_PRECONDITION when there are none,
+        and where only a list of all could tell what the rules allow and would be too long.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

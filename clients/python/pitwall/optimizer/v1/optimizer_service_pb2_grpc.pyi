@@ -42,7 +42,9 @@ class OptimizerServiceStub:
     ValidateLineups: _grpc.UnaryUnaryMultiCallable[_optimizer_service_pb2.ValidateLineupsRequest, _optimizer_service_pb2.ValidateLineupsResponse]
     """Says of each lineup whether the site would take it, and why not. Never fails on an illegal lineup."""
     DescribeUniverse: _grpc.UnaryUnaryMultiCallable[_optimizer_service_pb2.DescribeUniverseRequest, _optimizer_service_pb2.DescribeUniverseResponse]
-    """Counts the legal lineups of a race, and those that structure rules allow. FAILED_PRECONDITION when there are none."""
+    """Counts the legal lineups of a race, and those that structure rules allow. FAILED_PRECONDITION when there are none,
+    and where only a list of all could tell what the rules allow and would be too long.
+    """
 
 @_typing.type_check_only
 class OptimizerServiceAsyncStub(OptimizerServiceStub):
@@ -58,7 +60,9 @@ class OptimizerServiceAsyncStub(OptimizerServiceStub):
     ValidateLineups: _aio.UnaryUnaryMultiCallable[_optimizer_service_pb2.ValidateLineupsRequest, _optimizer_service_pb2.ValidateLineupsResponse]  # type: ignore[assignment]
     """Says of each lineup whether the site would take it, and why not. Never fails on an illegal lineup."""
     DescribeUniverse: _aio.UnaryUnaryMultiCallable[_optimizer_service_pb2.DescribeUniverseRequest, _optimizer_service_pb2.DescribeUniverseResponse]  # type: ignore[assignment]
-    """Counts the legal lineups of a race, and those that structure rules allow. FAILED_PRECONDITION when there are none."""
+    """Counts the legal lineups of a race, and those that structure rules allow. FAILED_PRECONDITION when there are none,
+    and where only a list of all could tell what the rules allow and would be too long.
+    """
 
 class OptimizerServiceServicer(metaclass=_abc_1.ABCMeta):
     """Builds portfolios of provably optimal lineups. Errors carry google.rpc.ErrorInfo (see pitwall.common.v1.ErrorReason)."""
@@ -95,6 +99,8 @@ class OptimizerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _optimizer_service_pb2.DescribeUniverseRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_optimizer_service_pb2.DescribeUniverseResponse, _abc.Awaitable[_optimizer_service_pb2.DescribeUniverseResponse]]:
-        """Counts the legal lineups of a race, and those that structure rules allow. FAILED_PRECONDITION when there are none."""
+        """Counts the legal lineups of a race, and those that structure rules allow. FAILED_PRECONDITION when there are none,
+        and where only a list of all could tell what the rules allow and would be too long.
+        """
 
 def add_OptimizerServiceServicer_to_server(servicer: OptimizerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
