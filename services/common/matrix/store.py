@@ -15,13 +15,11 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import fsspec
 from cachetools import LRUCache
 
-from services.common.blocks import held
 from services.common.domain.errors import ChecksumMismatch, StorageFull, Unavailable
 from services.common.domain.work import Checkpoint, no_checkpoint
 from services.common.matrix.entry import (
@@ -37,18 +35,11 @@ from services.common.matrix.entry import (
     remove_stale_scratch,
     write_entry,
 )
+from services.common.single_flight import SingleFlight
 
 _KEY = re.compile(r"[0-9a-f]{16,64}")
 _MAX_CACHED_ENTRIES = 64
 """Each keeps two mapped files open, of the 256 to 1,024 that systems allow a process."""
-
-
-@dataclass(eq=False)
-class _Flight:
-    """Callers that build, or wait for, one entry."""
-
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    callers: int = 0
 
 
 class MatrixStore:
@@ -77,7 +68,7 @@ class MatrixStore:
         self._memory: LRUCache[str, StoredMatrix] = LRUCache(
             max_memory_bytes, getsizeof=lambda entry: entry.cache_bytes
         )
-        self._flights: dict[str, _Flight] = {}
+        self._flight = SingleFlight()
 
     def get(self, key: str) -> StoredMatrix | None:
         """The entry, or None.
@@ -104,7 +95,7 @@ class MatrixStore:
 
         ``checkpoint`` ends the wait for another caller's build.
         """
-        with self._single_flight(key, checkpoint):
+        with self._flight.alone(key, checkpoint):
             try:
                 entry = self.get(key)
             except ChecksumMismatch:
@@ -205,20 +196,6 @@ class MatrixStore:
                 yield scratch
             finally:
                 shutil.rmtree(scratch, ignore_errors=True)
-
-    @contextmanager
-    def _single_flight(self, key: str, checkpoint: Checkpoint) -> Iterator[None]:
-        with self._lock:
-            flight = self._flights.setdefault(key, _Flight())
-            flight.callers += 1
-        try:
-            with held(flight.lock, checkpoint):
-                yield
-        finally:
-            with self._lock:
-                flight.callers -= 1
-                if not flight.callers:
-                    del self._flights[key]
 
 
 @contextmanager
