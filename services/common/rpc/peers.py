@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,7 +9,6 @@ from dataclasses import dataclass
 import grpc
 import numpy as np
 import numpy.typing as npt
-from cachetools import LRUCache
 
 from pitwall.errors import PitwallError
 from pitwall.ownership.v1 import ownership_pb2, ownership_service_pb2
@@ -25,6 +23,7 @@ from services.common.matrix.scenario_matrix import ScenarioMatrix
 from services.common.rpc.calls import Call
 from services.common.rpc.settings import PeerSettings
 from services.common.rpc.status import from_peer
+from services.common.single_flight import BuiltOnce
 
 DEFAULT_CACHE_BYTES = 512 << 20
 
@@ -40,7 +39,8 @@ def _as_service_errors() -> Iterator[None]:
 class ScenarioPeer:
     """The scenario service.
 
-    Matrices are cached by scenario set, whose id names its content, so a cached one is never out of date.
+    Matrices are cached by scenario set, whose id names its content, so a cached one is never out of date; calls that
+    want the same one at the same time fetch it once.
     """
 
     def __init__(
@@ -48,10 +48,7 @@ class ScenarioPeer:
     ) -> None:
         self._stub = ScenarioServiceStub(channel)
         self._caller = caller or Caller()
-        self._lock = threading.Lock()
-        self._matrices: LRUCache[tuple[str, str], ScenarioMatrix] = LRUCache(
-            cache_bytes, getsizeof=lambda matrix: matrix.ticks.nbytes
-        )
+        self._matrices = BuiltOnce[ScenarioMatrix](cache_bytes, lambda matrix: matrix.ticks.nbytes)
 
     def get_race(self, race_id: str, call: Call) -> Race:
         """The race; ``NotFound`` when there is none."""
@@ -100,15 +97,7 @@ class ScenarioPeer:
         """
         found = self.get_scenario_set(race_id, scenario_set_id, call)
         key = (race_id, found.scenario_set_id)
-        with self._lock:
-            cached = self._matrices.get(key)
-        if cached is not None:
-            return cached
-        matrix = self._download(race_id, found.scenario_set_id, call)
-        with self._lock:
-            if matrix.ticks.nbytes <= self._matrices.maxsize:
-                self._matrices[key] = matrix
-        return matrix
+        return self._matrices.get(key, lambda: self._download(race_id, found.scenario_set_id, call), call.checkpoint)
 
     def _download(self, race_id: str, scenario_set_id: str, call: Call) -> ScenarioMatrix:
         def open_stream(

@@ -32,7 +32,9 @@ class ScenarioServicer(scenario_service_pb2_grpc.ScenarioServiceServicer):
 
     def __init__(self):
         self.entered, self.left = threading.Event(), threading.Event()
-        self.n_streams = 0
+        self.n_streams, self.n_asked = 0, threading.Semaphore(0)
+        self.streams = threading.Event()
+        self.streams.set()
         self.has_set = True
 
     def GetRace(self, request, context):
@@ -43,10 +45,12 @@ class ScenarioServicer(scenario_service_pb2_grpc.ScenarioServiceServicer):
     def GetScenarioSet(self, request, context):
         if not self.has_set:
             raise NotFound("no set")
+        self.n_asked.release()
         return pb.GetScenarioSetResponse(scenario_set=scenario_set_pb2.ScenarioSet(scenario_set_id="0" * 16))
 
     def StreamMatrix(self, request, context):
         self.n_streams += 1
+        self.streams.wait(20)
         header = scenario_set_pb2.MatrixHeader(
             scenario_set_id="0" * 16,
             n_rows=100,
@@ -121,6 +125,19 @@ def test_a_matrix_is_fetched_once(stack):
         project(stub)
     assert np.array_equal(front.matrix.ticks, TICKS)
     assert front.matrix.driver_ids == RACE.driver_ids
+    assert servicer.n_streams == 1
+
+
+def test_calls_that_want_a_matrix_at_the_same_time_fetch_it_once(stack):
+    servicer, _, stub = stack
+    servicer.streams.clear()
+    request = own.ProjectOwnershipRequest(race_id="copper")
+    calls = [stub.ProjectOwnership.future(request, timeout=20) for _ in range(4)]
+    for _ in calls:
+        assert servicer.n_asked.acquire(timeout=10)
+    servicer.streams.set()
+    for call in calls:
+        call.result()
     assert servicer.n_streams == 1
 
 
