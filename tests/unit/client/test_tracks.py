@@ -64,6 +64,7 @@ def test_where_a_series_did_not_race_its_laps_are_asked_for(series, text):
     with pytest.raises(InvalidInputError, match=rf"laps: the {series} series has no usual distance at .* --laps 150"):
         planned_race(text, None, "", series)
     assert planned_race(text, 120, "", series)[1] == 120
+    assert planned_race(text, None, "40,40,70", series)[1:] == (150, (40, 40, 70))
 
 
 def test_a_series_that_is_none_is_refused():

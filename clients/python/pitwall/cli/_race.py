@@ -20,8 +20,9 @@ from pitwall.cli._common import (
     print_table,
 )
 from pitwall.cli._ranges import within
+from pitwall.errors import InvalidInputError
 from pitwall.problems import invalid
-from pitwall.tracks import TRACK_TYPES, find_track
+from pitwall.tracks import find_track
 from pitwall.types.race import ImportReport, Race, Rules, Track
 
 _MIN_LAPS, _MAX_LAPS, _MAX_STAGES = 10, 1_000, 5
@@ -72,21 +73,30 @@ WithdrawOption = Annotated[
 
 def planned_race(track: str, laps: int | None, stage_laps: str, series: str) -> tuple[Track, int, tuple[int, ...]]:
     """The track that is meant, the laps scheduled there and those of each stage, empty where not given."""
-    parts = [part.strip() for part in stage_laps.split(",")] if stage_laps.strip() else []
+    stages = _parse_stages(stage_laps)
+    try:
+        found, n_laps = find_track(track, laps or 0, series)
+    except InvalidInputError as error:
+        if not stages or error.violations[0].field != "laps":
+            raise
+        found, n_laps = find_track(track, sum(stages), series)  # stages tell a distance that is not known
+    if stages and sum(stages) != n_laps:
+        told = f"sums to {sum(stages)} laps but {n_laps} are scheduled; make them equal"
+        raise invalid("--stage-laps", told if laps else f"{told}, or say how far the race goes by --laps")
+    return found, n_laps, stages
+
+
+def _parse_stages(text: str) -> tuple[int, ...]:
+    """``60,65,187`` as laps of stages; empty for none."""
+    parts = [part.strip() for part in text.split(",")] if text.strip() else []
     if not all(part.isascii() and part.isdecimal() and 0 < int(part) <= _MAX_LAPS for part in parts):
-        allowed = f"whole numbers from 1 to {_MAX_LAPS:,} such as 60,65,187"
-        raise invalid("--stage-laps", f"must be {allowed}, not {stage_laps}")
+        raise invalid("--stage-laps", f"must be whole numbers from 1 to {_MAX_LAPS:,} such as 60,65,187, not {text}")
     if len(parts) > _MAX_STAGES:
         raise invalid("--stage-laps", f"must be at most {_MAX_STAGES} stages, not {len(parts)}")
     stages = tuple(int(part) for part in parts)
     if stages and not _MIN_LAPS <= sum(stages) <= _MAX_LAPS:
         raise invalid("--stage-laps", f"must sum to at least {_MIN_LAPS} and at most {_MAX_LAPS:,}, not {sum(stages)}")
-    only_type = track.strip().lower() in TRACK_TYPES
-    found, n_laps = find_track(track, laps or (sum(stages) if only_type else 0), series)
-    if stages and sum(stages) != n_laps:
-        told = f"sums to {sum(stages)} laps but {n_laps} are scheduled; make them equal"
-        raise invalid("--stage-laps", told if laps else f"{told}, or say how far the race goes by --laps")
-    return found, n_laps, stages
+    return stages
 
 
 def print_import_report(report: ImportReport, *, with_sheet: bool) -> None:
