@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -76,6 +77,9 @@ def test_entries_can_be_chosen_by_what_they_pay_together(cli, tmp_path):
     assert all(item["n_entries"] == 2 for item in chosen["selection"]["comparisons"])
     seeds = chosen["seeds"]
     assert len({seeds["scenarios"], seeds["contest_scenarios"], seeds["selection_scenarios"]}) == 3
+    folder = Path(cli("runs", "show", chosen["run_id"], "--json").json["folder"])
+    curves = [curve["name"] for curve in json.loads((folder / "report.json").read_text())["curves"]]
+    assert "best-mean lineup" in curves
     again = cli("runs", "rerun", chosen["run_id"], "--out", tmp_path / "again", "--json").json
     assert again["same_lineups"]
 

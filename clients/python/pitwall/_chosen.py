@@ -1,50 +1,110 @@
-"""Entries chosen from a pool of proven lineups: the limits that the pool kept, and a portfolio of the chosen alone."""
+"""Entries chosen from a pool of proven lineups: the exposures they keep, and a portfolio of the chosen alone."""
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 from pitwall.config import ExposureLimit
-from pitwall.types.portfolio import (
-    DiversityReport,
-    Exposure,
-    OwnershipReport,
-    Portfolio,
-    PortfolioLineup,
-    PortfolioSummary,
-)
+from pitwall.types.portfolio import DiversityReport, Exposure, OwnershipReport, Portfolio, PortfolioLineup
 from pitwall.types.race import Race
 
 _EPSILON = 1e-9
 
+DriverIds = tuple[str, ...]
 
-def limits_of_pool(pool: Portfolio, race: Race) -> list[ExposureLimit]:
-    """The greatest shares that the pool's drivers and teams were built under, as limits on a choice from it."""
+
+@dataclass(frozen=True)
+class PoolBounds:
+    """In how many entries a driver, or any driver of a team, may be: the shares that the pool was built under.
+
+    Attributes
+    ----------
+    drivers, teams
+        Most entries by site id, by name of the team.
+    members
+        Site ids of the starters of each team.
+    names
+        Names of drivers by site id.
+    """
+
+    drivers: Mapping[str, int]
+    teams: Mapping[str, int]
+    members: Mapping[str, DriverIds]
+    names: Mapping[str, str]
+
+    def limits(self, n_entries: int) -> list[ExposureLimit]:
+        """The same as shares of so many entries."""
+
+        def share(n: int) -> float:
+            return min(1.0, n / max(1, n_entries))
+
+        return [
+            *(ExposureLimit((driver_id,), share(n), self.names[driver_id]) for driver_id, n in self.drivers.items()),
+            *(ExposureLimit(self.members[team], share(n), team) for team, n in self.teams.items()),
+        ]
+
+    def holders(self, driver_ids: DriverIds) -> set[tuple[str, str]]:
+        """The drivers and teams that a lineup counts for, each with its kind."""
+        teams = (team for team, members in self.members.items() if not set(members).isdisjoint(driver_ids))
+        return {("driver", driver_id) for driver_id in driver_ids} | {("team", team) for team in teams}
+
+    def most(self, kind: str, name: str, default: int) -> int:
+        """Entries that a driver or a team may be in."""
+        return (self.drivers if kind == "driver" else self.teams).get(name, default)
+
+
+def bounds_of_pool(pool: Portfolio, race: Race, n_wanted: int) -> PoolBounds:
+    """The bounds of ``n_wanted`` entries.
+
+    The pool's are whole lineups already: of three times as many lineups, their thirds are those of the share meant.
+    """
+
+    def bounds(rows: Iterable[Exposure]) -> dict[str, int]:
+        shares = {row.name: row.max_lineups / max(1, pool.summary.n_requested) for row in rows}
+        return {name: max(1, math.floor(share * n_wanted + _EPSILON)) for name, share in shares.items()}
+
+    members: dict[str, DriverIds] = {}
+    for driver in race.starters:
+        if driver.team:
+            members[driver.team] = (*members.get(driver.team, ()), driver.driver_id)
     summary = pool.summary
-    return [
-        *(_limit(row, (row.name,), race.names_by_id[row.name], summary) for row in summary.driver_exposures),
-        *(_limit(row, _members(race)[row.name], row.name, summary) for row in summary.team_exposures),
-    ]
+    return PoolBounds(bounds(summary.driver_exposures), bounds(summary.team_exposures), members, race.names_by_id)
+
+
+def first_that_keep(pool: Portfolio, bounds: PoolBounds, n_wanted: int, *, soft: bool) -> list[DriverIds]:
+    """Lineups of a pool in the order of their proofs, as many as keep the bounds together and are wanted.
+
+    In the ``soft`` mode others fill up what is missing, in the same order.
+    """
+    used: Counter[tuple[str, str]] = Counter()
+    kept: list[DriverIds] = []
+    for item in pool.lineups:
+        holders = bounds.holders(item.driver_ids)
+        if len(kept) < n_wanted and all(used[holder] < bounds.most(*holder, n_wanted) for holder in holders):
+            kept.append(item.driver_ids)
+            used.update(holders)
+    others = [item.driver_ids for item in pool.lineups if item.driver_ids not in kept] if soft else []
+    return [*kept, *others[: n_wanted - len(kept)]]
 
 
 def chosen_portfolio(
-    pool: Portfolio, race: Race, chosen: Iterable[Sequence[str]], n_wanted: int, limits: Iterable[ExposureLimit]
+    pool: Portfolio, bounds: PoolBounds, chosen: Iterable[DriverIds], n_wanted: int, warnings: Iterable[str] = ()
 ) -> Portfolio:
-    """The portfolio of ``chosen`` lineups of a pool, in their order.
+    """The portfolio of ``chosen`` lineups of a pool, in their order; ``warnings`` come after the pool's.
 
     Its summary is about these lineups alone; what is said of the best lineup of all or of the whole pool (baseline,
     validation, stability, regimes) stays with the pool.
     """
     by_drivers = {item.driver_ids: item for item in pool.lineups}
-    lineups = tuple(replace(by_drivers[tuple(ids)], index=index) for index, ids in enumerate(chosen))
-    most = {tuple(limit.driver_ids): max(1, math.floor(limit.max * n_wanted + _EPSILON)) for limit in limits}
-    members = _members(race)
-    drivers = _exposures(lineups, {ids: (ids,) for ids in race.names_by_id}, most)
-    teams = _exposures(lineups, members, most)
-    broken = [race.names_by_id.get(row.name, row.name) for row in (*drivers, *teams) if row.n_lineups > row.max_lineups]
+    lineups = tuple(replace(by_drivers[ids], index=index) for index, ids in enumerate(chosen))
+    counts = Counter(holder for item in lineups for holder in bounds.holders(item.driver_ids))
+    drivers, teams = (_exposures(counts, kind, bounds, len(lineups)) for kind in ("driver", "team"))
+    broken = [bounds.names.get(row.name, row.name) for row in (*drivers, *teams) if row.n_lineups > row.max_lineups]
+    told = [f"{len(broken)} exposures are broken by the entries: {'; '.join(broken)}"] if broken else []
     summary = replace(
         pool.summary,
         n_requested=n_wanted,
@@ -56,6 +116,7 @@ def chosen_portfolio(
         ownership=_ownership(lineups) if pool.summary.ownership is not None else None,
         soft_paid_points=sum(item.soft_paid_points for item in lineups),
         broken_exposures=tuple(f"exposure of {name}" for name in broken),
+        warnings=(*pool.summary.warnings, *warnings, *told),
         baseline=None,
         validation=None,
         stability=None,
@@ -65,28 +126,14 @@ def chosen_portfolio(
     return replace(pool, lineups=lineups, summary=summary)
 
 
-def _limit(row: Exposure, driver_ids: Sequence[str], name: str, summary: PortfolioSummary) -> ExposureLimit:
-    """The pool's bound in whole lineups as a share: floors of thirds of it are those of the share that was meant."""
-    return ExposureLimit(driver_ids, min(1.0, row.max_lineups / max(1, summary.n_requested)), name)
-
-
-def _members(race: Race) -> dict[str, tuple[str, ...]]:
-    """Site ids of the starters of each team."""
-    members: dict[str, tuple[str, ...]] = {}
-    for driver in race.starters:
-        if driver.team:
-            members[driver.team] = (*members.get(driver.team, ()), driver.driver_id)
-    return members
-
-
 def _exposures(
-    lineups: Sequence[PortfolioLineup], members: Mapping[str, tuple[str, ...]], most: Mapping[tuple[str, ...], int]
+    counts: Mapping[tuple[str, str], int], kind: str, bounds: PoolBounds, n_lineups: int
 ) -> tuple[Exposure, ...]:
-    """How many lineups hold a driver of each set, of those that any holds, greatest first."""
-    held = [frozenset(item.driver_ids) for item in lineups]
-    counts = {name: sum(not drivers.isdisjoint(ids) for drivers in held) for name, ids in members.items()}
+    """How many lineups hold each driver, or a driver of each team, greatest first."""
     rows = [
-        Exposure(name, n, n / len(lineups), 0, most.get(members[name], len(lineups))) for name, n in counts.items() if n
+        Exposure(name, n, n / n_lineups, 0, bounds.most(counted, name, n_lineups))
+        for (counted, name), n in counts.items()
+        if counted == kind
     ]
     return tuple(sorted(rows, key=lambda row: (-row.n_lineups, row.name)))
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
-from pitwall._chosen import chosen_portfolio, limits_of_pool
+from pitwall._chosen import bounds_of_pool, chosen_portfolio, first_that_keep
 from pitwall._groups.base import read_input
 from pitwall.client import Client
 from pitwall.config import Contest, ExposureLimit, FieldConfig, PortfolioConfig
@@ -28,6 +28,8 @@ EQUITY_POOL = 3
 """Lineups of the pool per lineup wanted, when entries are chosen by what they pay together."""
 
 MAX_POOL = 500
+
+_NO_CHOICE = "no {n} lineups of the pool keep all exposures together: entered are the first {first}, not the best paid"
 
 
 def following_seed(seed: int) -> int:
@@ -220,17 +222,18 @@ class _Stages:
     def select_entries(self, race: Race, pool: Portfolio, scenarios: ScenarioSet) -> tuple[EntrySelection, Portfolio]:
         """The entries of a pool that together pay best, and the portfolio of these alone, in the order of choice.
 
-        They keep the exposures of the pool; soft ones only where that can be done.
+        They keep the exposures that the pool was built under. Where no choice does, they are the first of the pool that
+        do, fewer than wanted if need be; soft exposures give way instead.
         """
-        wanted = self._config.portfolio
-        limits = limits_of_pool(pool, race)
+        wanted, n_wanted = self._config.portfolio, self._config.portfolio.n_lineups
+        bounds = bounds_of_pool(pool, race, n_wanted)
 
-        def select(limits: Sequence[ExposureLimit]) -> EntrySelection:
+        def select(ids: Sequence[tuple[str, ...]], n_entries: int, limits: Sequence[ExposureLimit]) -> EntrySelection:
             return self._client.contests.select_entries(
                 race.race_id,
-                min(wanted.n_lineups, len(pool.lineups)),
+                n_entries,
                 self._config.contest,
-                pool=[item.driver_ids for item in pool.lineups],
+                pool=ids,
                 field=FieldConfig(insight=self._config.insight),
                 limits=limits,
                 min_distinct_drivers=max(1, wanted.min_distinct_drivers),
@@ -239,15 +242,18 @@ class _Stages:
                 on_progress=self._on_progress,
             )
 
+        built = [item.driver_ids for item in pool.lineups]
+        told: tuple[str, ...] = ()
+        n_entries = min(n_wanted, len(built))
         with self._stage("selection"):
             try:
-                selection = select(limits)
+                selection = select(built, n_entries, bounds.limits(n_entries))
             except InfeasibleError:
-                if not wanted.soft_exposures:
-                    raise
-                selection = select(())
+                first = first_that_keep(pool, bounds, n_wanted, soft=wanted.soft_exposures)
+                selection = select(first, len(first), ())
+                told = (_NO_CHOICE.format(n=n_entries, first=len(first)),)
         chosen = [item.driver_ids for item in selection.lineups]
-        return selection, chosen_portfolio(pool, race, chosen, wanted.n_lineups, limits)
+        return selection, chosen_portfolio(pool, bounds, chosen, n_wanted, told)
 
     def play_contest(self, portfolio: Portfolio, fresh: ScenarioSet) -> SimulationResult:
         """What the lineups are worth."""

@@ -35,8 +35,9 @@ BEST, BEST_PER_DRIVER = 1_500, 50
 
 TIME_LIMIT_SECONDS = 10.0
 
-MOST_NAMED = 10
-"""Limits that a message of failure names, the tightest first: there may be one for each driver and team."""
+MOST_NAMED, MOST_LISTED = 4, 10
+"""Rules that a message of failure names, and limits that it carries, the tightest first: there may be one for each
+driver and team."""
 
 _KEPT = 2.0
 """Worth of an entry that is kept, in greatest payouts."""
@@ -130,11 +131,12 @@ def _infeasible(rules: SelectionRules, n_picked: int, n_pool: int, *, proven: bo
     tightest = sorted((limit for limit in rules.limits if limit.max_share < 1.0), key=lambda limit: limit.max_share)
     conflict += [
         f"{limit.name or 'limit'} {limit.max_share:.3g} ({at_most(limit.max_share, rules.n_entries)} entries)"
-        for limit in tightest[:MOST_NAMED]
+        for limit in tightest[:MOST_LISTED]
     ]
     found = (
         f"no {rules.n_entries} of the {n_pool:,} candidates keep all rules together"
         if proven
         else f"{n_picked} of {rules.n_entries} entries were found that keep all rules together"
     )
-    return Infeasible(f"{found}; relax a rule or enlarge the pool", conflict=conflict)
+    named = "; ".join(conflict[:MOST_NAMED])
+    return Infeasible(f"{found} ({named}); relax a rule or enlarge the pool", conflict=conflict)

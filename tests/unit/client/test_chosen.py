@@ -4,11 +4,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from pitwall._chosen import chosen_portfolio, limits_of_pool
+from pitwall._chosen import bounds_of_pool, chosen_portfolio, first_that_keep
 from pitwall.types.portfolio import Exposure, Lineup, Portfolio, PortfolioLineup, PortfolioSummary
 from pitwall.types.race import Driver, Race, Rules, Track
 
-TEAMS = ("Red", "Red", "Blue", "Blue", "", "")
+TEAMS = ("Red", "Red", "Blue", "Blue", "", "Alone")
 RACE = Race(
     "r",
     Track("short"),
@@ -33,7 +33,7 @@ def entry(index, ids, proven=True):
 def pool(n_requested=6, most=4):
     lineups = tuple(entry(index, ids, proven=index != 5) for index, ids in enumerate(ROSTERS))
     drivers = tuple(Exposure(str(at), 1, 0.1, 0, most if at else n_requested) for at in range(6))
-    teams = (Exposure("Red", 4, 0.6, 0, 5), Exposure("Blue", 3, 0.5, 0, 3))
+    teams = (Exposure("Red", 4, 0.6, 0, 5), Exposure("Blue", 3, 0.5, 0, 3), Exposure("Alone", 2, 0.3, 0, 5))
     summary = PortfolioSummary(
         portfolio_id="p",
         race_id="r",
@@ -58,27 +58,43 @@ def pool(n_requested=6, most=4):
     return Portfolio(lineups, summary)
 
 
-def test_limits_are_the_shares_that_the_pool_was_built_under():
-    limits = {limit.name: limit for limit in limits_of_pool(pool(), RACE)}
-    assert limits["Driver 0"].max == 1.0
-    assert (limits["Driver 3"].driver_ids, limits["Driver 3"].max) == (("3",), pytest.approx(4 / 6))
-    assert (limits["Red"].driver_ids, limits["Red"].max) == (("0", "1"), pytest.approx(5 / 6))
-    assert limits["Blue"].driver_ids == ("2", "3")
+def test_bounds_are_the_shares_that_the_pool_was_built_under():
+    bounds = bounds_of_pool(pool(), RACE, 3)
+    assert bounds.drivers == {"0": 3, "1": 2, "2": 2, "3": 2, "4": 2, "5": 2}
+    assert bounds.teams == {"Red": 2, "Blue": 1, "Alone": 2}
+
+
+def test_bounds_are_told_as_shares_of_the_entries_there_are():
+    """Of a pool too small, entries are fewer than wanted: the bounds are those of what was wanted."""
+    limits = {limit.name: limit for limit in bounds_of_pool(pool(), RACE, 3).limits(2)}
+    assert (limits["Driver 0"].driver_ids, limits["Driver 0"].max) == (("0",), 1.0)
+    assert (limits["Red"].driver_ids, limits["Red"].max) == (("0", "1"), 1.0)
+    assert (limits["Blue"].driver_ids, limits["Blue"].max) == (("2", "3"), 0.5)
+    assert len(limits) == 9
 
 
 @pytest.mark.parametrize("share", [0.05, 0.333, 0.5, 0.7, 0.95])
 @pytest.mark.parametrize("n", [1, 2, 7, 20, 150])
 def test_a_third_of_the_pool_may_hold_what_the_share_meant(share, n):
     """Whole lineups of a pool of three times as many, as a share, are those of the share itself."""
-    bound = max(1, int(share * 3 * n + 1e-9))
-    told = limits_of_pool(pool(n_requested=3 * n, most=bound), RACE)[3].max
-    assert int(told * n + 1e-9) == int(share * n + 1e-9)
+    most = max(1, int(share * 3 * n + 1e-9))
+    bounds = bounds_of_pool(pool(n_requested=3 * n, most=most), RACE, n)
+    assert bounds.drivers["3"] == max(1, int(share * n + 1e-9))
+    assert int(bounds.limits(n)[3].max * n + 1e-9) == bounds.drivers["3"]
+
+
+def test_the_first_that_keep_the_bounds_are_taken_and_soft_ones_filled_up():
+    whole = pool(most=2)
+    bounds = bounds_of_pool(whole, RACE, 3)
+    assert (bounds.drivers["1"], bounds.teams["Red"], bounds.teams["Blue"]) == (1, 2, 1)
+    assert first_that_keep(whole, bounds, 3, soft=False) == [("0", "1"), ("0", "2")]
+    assert first_that_keep(whole, bounds, 3, soft=True) == [("0", "1"), ("0", "2"), ("3", "4")]
 
 
 def test_the_summary_is_about_the_chosen_alone():
     whole = pool()
-    limits = limits_of_pool(whole, RACE)
-    chosen = chosen_portfolio(whole, RACE, [("2", "5"), ("0", "1"), ("0", "4")], 3, limits)
+    bounds = bounds_of_pool(whole, RACE, 3)
+    chosen = chosen_portfolio(whole, bounds, [("2", "5"), ("0", "1"), ("0", "4")], 3, ["told"])
     assert [item.driver_ids for item in chosen.lineups] == [("2", "5"), ("0", "1"), ("0", "4")]
     assert [item.index for item in chosen.lineups] == [0, 1, 2]
     summary = chosen.summary
@@ -93,6 +109,7 @@ def test_the_summary_is_about_the_chosen_alone():
     assert summary.driver_exposures[0].share == pytest.approx(2 / 3)
     assert [(row.name, row.n_lineups, row.max_lineups) for row in summary.team_exposures] == [
         ("Red", 2, 2),
+        ("Alone", 1, 2),
         ("Blue", 1, 1),
     ]
     assert summary.diversity.jaccard_mean == pytest.approx((0 + 0 + 1 / 3) / 3)
@@ -103,12 +120,15 @@ def test_the_summary_is_about_the_chosen_alone():
     assert (summary.ownership.total_max_percent, summary.ownership.driver_max_percent) == (40.0, 28.0)
     assert summary.soft_paid_points == 1.5
     assert (summary.baseline, summary.validation, summary.stability) == (None, None, None)
-    assert summary.warnings == ("few races",)
+    assert summary.warnings == ("few races", "told")
     assert summary.broken_exposures == ()
-    assert not chosen_portfolio(whole, RACE, [("1", "5")], 1, limits).summary.all_proven
+    assert not chosen_portfolio(whole, bounds, [("1", "5")], 1).summary.all_proven
 
 
-def test_soft_exposures_that_the_choice_breaks_are_named():
+def test_exposures_that_the_choice_breaks_are_named_drivers_apart_from_teams_of_one():
     whole = pool(most=2)
-    chosen = chosen_portfolio(whole, RACE, [("2", "5"), ("1", "5"), ("0", "2")], 3, limits_of_pool(whole, RACE))
-    assert chosen.summary.broken_exposures == ("exposure of Driver 2", "exposure of Driver 5", "exposure of Blue")
+    bounds = bounds_of_pool(whole, RACE, 3)
+    summary = chosen_portfolio(whole, bounds, [("2", "5"), ("1", "5"), ("0", "2")], 3).summary
+    assert (bounds.drivers["5"], bounds.teams["Alone"]) == (1, 2)
+    assert summary.broken_exposures == ("exposure of Driver 2", "exposure of Driver 5", "exposure of Blue")
+    assert summary.warnings[-1] == "3 exposures are broken by the entries: Driver 2; Driver 5; Blue"

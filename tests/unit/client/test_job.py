@@ -11,7 +11,7 @@ from pitwall.errors import InfeasibleError, InvalidInputError
 from pitwall.job import JobConfig, SelectRule, run_job
 from pitwall.optimizer.v1 import portfolio_pb2
 from pitwall.tracks import find_track
-from pitwall.types.portfolio import Portfolio, PortfolioSummary
+from pitwall.types.portfolio import Portfolio, PortfolioLineup, PortfolioSummary
 from tests.conftest import REPOSITORY
 
 TRACK, LAPS = find_track("phoenix", 0)
@@ -33,8 +33,7 @@ def client():
     client.scenarios.generate.side_effect = lambda race_id, _n, seed, on_progress: SimpleNamespace(
         race_id=race_id, scenario_set_id=seed, on_progress=on_progress
     )
-    summary = portfolio_pb2.PortfolioSummary(n_requested=6, n_built=6, driver_exposures=[EXPOSED])
-    client.optimizer.build.return_value = Portfolio(lineups=(), summary=decode(PortfolioSummary, summary))
+    client.optimizer.build.return_value = pool_of()
     client.contests.select_entries.return_value.lineups = ()
     return client
 
@@ -55,23 +54,52 @@ def test_what_is_judged_is_judged_on_races_that_did_not_make_it(client, select):
     assert client.scenarios.generate.call_count == len(made)
 
 
+def lineup(index, *driver_ids):
+    message = portfolio_pb2.PortfolioLineup(index=index, certificate={"proven_optimal": True})
+    message.lineup.driver_ids.extend(driver_ids)
+    return decode(PortfolioLineup, message)
+
+
+def pool_of(*rosters):
+    summary = portfolio_pb2.PortfolioSummary(n_requested=6, n_built=len(rosters), driver_exposures=[EXPOSED])
+    lineups = tuple(lineup(index, *ids) for index, ids in enumerate(rosters))
+    return Portfolio(lineups, decode(PortfolioSummary, summary))
+
+
+def answer(*rosters):
+    return SimpleNamespace(lineups=[SimpleNamespace(driver_ids=ids) for ids in rosters])
+
+
+def equity(**portfolio):
+    return job(select=SelectRule.EQUITY, portfolio=PortfolioConfig(n_lineups=2, **portfolio))
+
+
 def test_entries_are_selected_under_the_exposures_of_the_pool(client):
-    found = run_job(client, job(select=SelectRule.EQUITY, portfolio=PortfolioConfig(n_lineups=2)))
+    pool = client.optimizer.build.return_value = pool_of(("1", "2"), ("1", "3"), ("2", "3"))
+    client.contests.select_entries.return_value = answer(("2", "3"), ("1", "2"))
+    found = run_job(client, equity())
     (limit,) = client.contests.select_entries.call_args.kwargs["limits"]
     assert (limit.driver_ids, limit.max, limit.name) == (("1",), 0.5, "One")
-    assert found.built is found.pool is client.optimizer.build.return_value
-    assert (found.portfolio.summary.n_requested, found.portfolio.summary.n_built) == (2, 0)
+    assert found.built is found.pool is pool
+    assert [item.driver_ids for item in found.portfolio.lineups] == [("2", "3"), ("1", "2")]
+    assert (found.portfolio.summary.n_requested, found.portfolio.summary.n_built) == (2, 2)
+    assert found.portfolio.summary.warnings == ()
 
 
-def test_soft_exposures_give_way_where_no_selection_keeps_them(client):
-    answer = client.contests.select_entries.return_value
-    client.contests.select_entries.side_effect = [InfeasibleError("none"), answer]
-    run_job(client, job(select=SelectRule.EQUITY, portfolio=PortfolioConfig(n_lineups=2, soft_exposures=True)))
-    first, second = client.contests.select_entries.call_args_list
-    assert (len(first.kwargs["limits"]), len(second.kwargs["limits"])) == (1, 0)
-    client.contests.select_entries.side_effect = InfeasibleError("none")
-    with pytest.raises(InfeasibleError):
-        run_job(client, job(select=SelectRule.EQUITY, portfolio=PortfolioConfig(n_lineups=2)))
+@pytest.mark.parametrize(
+    ("soft", "entered"), [(False, [("1", "2")]), (True, [("1", "2"), ("1", "3")])], ids=["hard", "soft"]
+)
+def test_where_no_choice_keeps_the_exposures_the_first_that_do_are_entered(client, soft, entered):
+    """What was built is not lost; soft exposures give way, hard ones leave fewer entries than wanted."""
+    client.optimizer.build.return_value = pool_of(("1", "2"), ("1", "3"))
+    client.contests.select_entries.side_effect = [InfeasibleError("none"), answer(*entered)]
+    summary = run_job(client, equity(soft_exposures=soft)).portfolio.summary
+    _, again = client.contests.select_entries.call_args_list
+    assert again.args[1] == len(entered)
+    assert (again.kwargs["pool"], again.kwargs["limits"]) == (entered, ())
+    assert (summary.n_requested, summary.n_built) == (2, len(entered))
+    assert f"entered are the first {len(entered)}, not" in summary.warnings[0]
+    assert summary.broken_exposures == (("exposure of One",) if soft else ())
 
 
 def test_least_shares_are_refused_where_entries_are_selected_before_any_work(client):

@@ -137,7 +137,8 @@ class Contests:
     ) -> EntrySelection:
         """Choose the entries that together pay best, from a pool or from every legal lineup.
 
-        ``limits`` are exposures of some drivers or teams, beside ``max_driver_exposure`` (0 for none) of any driver.
+        ``limits`` are exposures of some drivers or teams, beside ``max_driver_exposure`` of any driver, which is
+        no limit where it is 0.
         """
         request = pb.SelectEntriesRequest(
             race_id=race_id,

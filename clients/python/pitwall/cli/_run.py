@@ -156,6 +156,7 @@ def _print_result(result: JobResult, paths: list[Path]) -> None:
     if result.pool is not None:
         print_pool(result.pool)
     print_diagnostics(result.built, stacked=result.config.portfolio.stack is not None)
+    print_warnings(text for text in result.portfolio.summary.warnings if text not in result.built.summary.warnings)
     if result.selection is not None:
         print_warnings([warning for warning in result.selection.warnings if warning not in told])
         print_comparisons(result.selection)

@@ -164,7 +164,7 @@ def _curves(result: JobResult, matrix: ScenarioMatrix) -> tuple[tuple[float, ...
     if not lineups:
         return (), ()
     samples = {"the lineups, each on its own": np.concatenate(lineups), "best lineup of each race": np.max(lineups, 0)}
-    baseline = result.portfolio.summary.baseline
+    baseline = result.built.summary.baseline
     if baseline is not None and baseline.mean_lineup is not None:
         samples["best-mean lineup"] = _totals(matrix, baseline.mean_lineup.driver_ids)
     everything = np.concatenate(list(samples.values()))

@@ -85,7 +85,7 @@ def _portfolio_facts(result: JobResult) -> list[Fact]:
             Fact(
                 "pool of the entries",
                 f"{len(result.pool.lineups):,} lineups",
-                "built and proven; entered are those that together pay best, under the same exposures",
+                "built and proven; the entries are a choice of these",
             )
         )
     if result.portfolio.lineups:

@@ -328,7 +328,7 @@ class ExposureLimit(_message.Message):
     MAX_FIELD_NUMBER: _builtins.int
     NAME_FIELD_NUMBER: _builtins.int
     max: _builtins.float
-    """Optional. Greatest share of entries, rounded down to whole entries but at least one; 0 for none. Default: 0."""
+    """Required. Greatest share of entries, rounded down to whole entries but at least one; 0 excludes the drivers."""
     name: _builtins.str
     """Optional. What messages call the drivers."""
     @_builtins.property
@@ -339,14 +339,16 @@ class ExposureLimit(_message.Message):
         self,
         *,
         driver_ids: _abc.Iterable[_builtins.str] | None = ...,
-        max: _builtins.float = ...,
+        max: _builtins.float | None = ...,
         name: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_max", b"_max", "max", b"max"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["driver_ids", b"driver_ids", "max", b"max", "name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max", b"_max", "driver_ids", b"driver_ids", "max", b"max", "name", b"name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__max: _TypeAlias = _typing.Literal["max"]  # noqa: Y015
+    _WhichOneofArgType__max: _TypeAlias = _typing.Literal["_max", b"_max"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max) -> _WhichOneofReturnType__max | None: ...
 
 Global___ExposureLimit: _TypeAlias = ExposureLimit  # noqa: Y015
 
