@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -29,7 +30,7 @@ from services.scenario.settings import ScenarioSettings
 
 __all__ = ["default_data_dir", "start_stack"]
 
-_EMBEDDED: dict[str, Any] = {
+_UNSERVED: dict[str, Any] = {
     "host": "127.0.0.1",
     "port": 0,
     "uds_path": "",
@@ -37,10 +38,14 @@ _EMBEDDED: dict[str, Any] = {
     "tls_certificate_path": None,
     "tls_key_path": None,
     "tls_client_ca_path": None,
-    "drain_pause_seconds": 0.0,
-    "log_level": "error",
 }
+"""Where single services listen and what they ask for does not concern a stack, which has one server for all."""
+
+_EMBEDDED: dict[str, Any] = {**_UNSERVED, "drain_pause_seconds": 0.0, "log_level": "error"}
 """Settings of a stack for this process alone, whatever the environment says of one that is served to others."""
+
+_MAX_SOCKET_PATH = 103
+"""Bytes of the path of a Unix socket: what systems allow, at least."""
 
 
 def start_stack(data_dir: Path, settings: ServerSettings | None = None) -> Server:
@@ -59,7 +64,7 @@ def start_stack(data_dir: Path, settings: ServerSettings | None = None) -> Serve
     _make_folder(data_dir)
     with as_call_errors(), ExitStack() as unfinished:
         inner = unfinished.enter_context(ExitStack())
-        socket_folder = Path(tempfile.mkdtemp(prefix="pitwall-"))
+        socket_folder = _new_socket_folder()
         inner.callback(shutil.rmtree, socket_folder, ignore_errors=True)
         inner_address = f"unix:{socket_folder / 'inner'}"
         server = Server(settings, inner_address=inner_address)
@@ -74,6 +79,13 @@ def start_stack(data_dir: Path, settings: ServerSettings | None = None) -> Serve
     return server
 
 
+def _new_socket_folder() -> Path:
+    """A temporary folder of this user alone, whose path leaves room for the name of a socket."""
+    room = _MAX_SOCKET_PATH - len("/pitwall-12345678/inner")
+    short = len(os.fsencode(tempfile.gettempdir())) <= room
+    return Path(tempfile.mkdtemp(prefix="pitwall-", dir=None if short else "/tmp"))  # noqa: S108 - mkdtemp makes it ours
+
+
 def _make_folder(data_dir: Path) -> None:
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
@@ -84,7 +96,7 @@ def _make_folder(data_dir: Path) -> None:
 
 def _bindings(data_dir: Path, scenario_peer: ScenarioPeer, ownership_peer: OwnershipPeer) -> Iterator[ServiceBinding]:
     """The services one by one: those built are closed where a later one fails."""
-    yield scenario.build(load_settings(ScenarioSettings, data_dir=data_dir / "scenario"))
-    yield ownership.build(load_settings(OwnershipSettings, data_dir=data_dir / "ownership"), scenario_peer)
-    yield optimizer.build(load_settings(OptimizerSettings), scenario_peer, ownership_peer)
-    yield contest_sim.build(load_settings(ContestSimSettings), scenario_peer, ownership_peer)
+    yield scenario.build(load_settings(ScenarioSettings, data_dir=data_dir / "scenario", **_UNSERVED))
+    yield ownership.build(load_settings(OwnershipSettings, data_dir=data_dir / "ownership", **_UNSERVED), scenario_peer)
+    yield optimizer.build(load_settings(OptimizerSettings, **_UNSERVED), scenario_peer, ownership_peer)
+    yield contest_sim.build(load_settings(ContestSimSettings, **_UNSERVED), scenario_peer, ownership_peer)

@@ -105,5 +105,17 @@ def test_what_is_set_wrongly_is_named(address, options, changes, complaint):
 def test_services_embedded_in_the_process_ask_for_nothing(served, tmp_path, monkeypatch):
     for name, value in served.items():
         monkeypatch.setenv(name, value)
+        monkeypatch.setenv(name.replace("PITWALL_", "PITWALL_SCENARIO_"), value)
+    monkeypatch.setenv("PITWALL_OPTIMIZER_HOST", "0.0.0.0")
+    monkeypatch.setenv("PITWALL_OPTIMIZER_BEARER_TOKEN", TOKEN)
     with sdk.local(tmp_path) as client:
         assert list(client.races.list()) == []
+
+
+def test_files_of_tls_without_an_address_are_not_passed_over(options, monkeypatch, tmp_path):
+    told = pitwall("race", "list", "--json", "--data-dir", tmp_path, "--tls-ca-path", options["--tls-ca-path"])
+    assert told.code == EXIT_INPUT
+    assert "--tls-ca-path: is about a running stack; give its --address too" in told.violations["message"]
+    monkeypatch.setenv("PITWALL_CLIENT_TLS_CA_PATH", str(options["--tls-ca-path"]))
+    found = {check["name"]: check["found"] for check in pitwall("doctor", "--json", "--data-dir", tmp_path).json}
+    assert found["connection"].endswith("that are set are for an --address, and none is given")

@@ -81,9 +81,12 @@ class ConnectionConfig:
 
 def stays_here(address: str) -> bool:
     """Whether what is sent to an address, ``host:port`` or ``unix:/path``, does not leave this machine."""
-    if address.startswith(("unix:", "unix-abstract:")):
+    scheme, _, rest = address.partition(":")
+    if scheme in ("unix", "unix-abstract"):
         return True
-    host = address.rpartition("/")[2].rpartition(":")[0].strip("[]")
+    if scheme in ("dns", "ipv4", "ipv6"):
+        address = rest.removeprefix("///")  # with an authority, the host is what a server elsewhere says it is
+    host = address.rpartition(":")[0].strip("[]").lower()
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:  # a name, of which nobody knows yet where it leads

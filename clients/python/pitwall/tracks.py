@@ -39,6 +39,11 @@ class KnownTrack:
         """As the contract has it."""
         return Track(self.type, self.name, self.length_miles)
 
+    @property
+    def distances(self) -> dict[str, int]:
+        """Laps by series."""
+        return {"cup": self.cup, "xfinity": self.xfinity, "truck": self.truck}
+
     def usual_laps(self, series: str) -> int:
         """The usual distance of a series.
 
@@ -47,10 +52,9 @@ class KnownTrack:
         InvalidInputError
             If the series has not raced there lately, or is none.
         """
-        distances = {"cup": self.cup, "xfinity": self.xfinity, "truck": self.truck}
-        if series.lower() not in distances:
-            raise invalid("series", f"must be one of {', '.join(distances)}, not {series!r}")
-        found = distances[series.lower()]
+        if series.lower() not in self.distances:
+            raise invalid("series", f"must be one of {', '.join(self.distances)}, not {series!r}")
+        found = self.distances[series.lower()]
         if not found:
             problem = f"the {series.lower()} series has no usual distance at {self.name}; say how far this race goes"
             raise invalid("laps", f"{problem}, for example --laps 150")
@@ -102,9 +106,9 @@ KNOWN_TRACKS = (
 def find_track(text: str, laps: int = 0, series: str = "cup") -> tuple[Track, int]:
     """A track and the laps of a series there from a type ("short") or a part of a name ("phoenix").
 
-    Names that begin with the text go before those that hold it; where it fits an oval and its road course, the shorter
-    name wins. ``laps`` overrides the series' usual distance, and is needed with a bare type and where the series has
-    not raced lately.
+    Tracks where the series races go before others, names that begin with the text before those that hold it; where it
+    fits an oval and its road course, the shorter name wins. A whole name is that track. ``laps`` overrides the series'
+    usual distance, and is needed with a bare type and where the series has not raced lately.
 
     Raises
     ------
@@ -119,6 +123,8 @@ def find_track(text: str, laps: int = 0, series: str = "cup") -> tuple[Track, in
     found = [known for known in KNOWN_TRACKS if wanted and wanted in known.name.lower()]
     if not found:
         raise invalid("track", _unknown(text))
+    exactly = [known for known in found if known.name.lower() == wanted]
+    found = exactly or [known for known in found if known.distances.get(series.lower())] or found
     found = [known for known in found if known.name.lower().startswith(wanted)] or found
     shortest = min(found, key=lambda known: len(known.name))
     if not all(known.name.startswith(shortest.name) for known in found):

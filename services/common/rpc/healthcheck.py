@@ -11,8 +11,10 @@ import sys
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from pitwall.errors import PitwallError
 from pitwall.rpc import ConnectionConfig, open_channel
-from services.common.rpc.settings import PeerSettings
+from services.common.domain.errors import ServiceError
+from services.common.rpc.settings import PeerSettings, load_settings
 
 
 def is_serving(address: str, timeout_seconds: float, config: ConnectionConfig) -> bool:
@@ -31,7 +33,13 @@ def main() -> None:
     parser.add_argument("address")
     parser.add_argument("--timeout", type=float, default=2.0, help="seconds")
     arguments = parser.parse_args()
-    sys.exit(0 if is_serving(arguments.address, arguments.timeout, PeerSettings().connection()) else 1)
+    try:
+        config = load_settings(PeerSettings).connection(arguments.address, with_token=False)  # health asks for none
+        serving = is_serving(arguments.address, arguments.timeout, config)
+    except (ServiceError, PitwallError) as error:
+        print(f"cannot check: {error}", file=sys.stderr)
+        serving = False
+    sys.exit(0 if serving else 1)
 
 
 if __name__ == "__main__":

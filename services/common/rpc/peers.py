@@ -175,13 +175,13 @@ class ScenarioPeer:
 
 def connect_scenario(address: str, settings: PeerSettings, cache_bytes: int = DEFAULT_CACHE_BYTES) -> ScenarioPeer:
     """The scenario service at an address."""
-    config = settings.connection()
+    config = settings.connection(address)
     return ScenarioPeer(open_channel(address, config), caller=Caller(config.token), cache_bytes=cache_bytes)
 
 
 def connect_ownership(address: str, settings: PeerSettings) -> OwnershipPeer:
     """The ownership service at an address."""
-    config = settings.connection()
+    config = settings.connection(address)
     return OwnershipPeer(open_channel(address, config), caller=Caller(config.token))
 
 

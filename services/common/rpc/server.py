@@ -93,9 +93,13 @@ class Server:
         self._health = health.HealthServicer()
         self._limits = CallLimits(settings.max_concurrent_rpcs, settings.max_heavy_rpcs)
         self._server = self._new_server()
-        self.port, self.address = self._listen()
-        if inner_address:
-            self._bind(inner_address, None)
+        try:
+            self.port, self.address = self._listen()
+            if inner_address:
+                self._bind(inner_address, None)
+        except InvalidInputError:
+            self.abandon()
+            raise
         self.inner_headers = ((INNER_HEADER, self._limits.inner_secret),)
 
     def _new_server(self) -> grpc.Server:
@@ -138,9 +142,10 @@ class Server:
                 return self._server.add_secure_port(target, credentials)
             return self._server.add_insecure_port(target)
         except RuntimeError as error:
-            raise InvalidInputError(
-                f"cannot listen on {target}: is another process using it? Choose another port or socket"
-            ) from error
+            hint = "is another process using it? Choose another port"
+            if target.startswith("unix:"):
+                hint = "is another process using it, is its folder there, is the path longer than 100 characters?"
+            raise InvalidInputError(f"cannot listen on {target}: {hint}") from error
 
     def _credentials(self) -> grpc.ServerCredentials | None:
         settings = self.settings

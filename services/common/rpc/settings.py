@@ -102,7 +102,7 @@ class ServerSettings(BaseSettings):
 class PeerSettings(BaseSettings):
     """How a service reaches the others."""
 
-    model_config = SettingsConfigDict(env_prefix="PITWALL_PEER_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="PITWALL_PEER_", extra="ignore", hide_input_in_errors=True)
 
     tls_ca_path: Path | None = Field(None, description="PEM authorities of the peers; unset means plaintext.")
     tls_certificate_path: Path | None = Field(None, description="PEM certificate shown to peers with mutual TLS.")
@@ -111,10 +111,31 @@ class PeerSettings(BaseSettings):
         SecretStr(""), description="Token the peers ask for; needs tls_ca_path, but for addresses of this machine."
     )
 
-    def connection(self) -> ConnectionConfig:
-        """As channels take it."""
+    @model_validator(mode="after")
+    def _tls_is_complete(self) -> PeerSettings:
+        if (self.tls_certificate_path is None) != (self.tls_key_path is None):
+            raise ValueError("set tls_certificate_path and tls_key_path, or neither")
+        if self.tls_certificate_path and not self.tls_ca_path:
+            raise ValueError("tls_certificate_path and tls_key_path need tls_ca_path")
+        return self
+
+    def connection(self, address: str, *, with_token: bool = True) -> ConnectionConfig:
+        """As a channel to an address takes it.
+
+        Raises
+        ------
+        InvalidInput
+            Naming the variable at fault, where the token would leave this machine in plaintext or cannot be sent.
+        """
+        token = self.bearer_token.get_secret_value() if with_token else ""
+        if token and self.tls_ca_path is None and not stays_here(address):
+            problem = f"the token would travel to {address} in plaintext; set this, which turns TLS on"
+            raise InvalidInput.field("PITWALL_PEER_TLS_CA_PATH", problem)
+        if not (token.isascii() and token.isprintable()):
+            problem = "holds characters that no header carries; give printable ASCII in one line"
+            raise InvalidInput.field("PITWALL_PEER_BEARER_TOKEN", problem)
         return ConnectionConfig(
-            token=self.bearer_token.get_secret_value(),
+            token=token,
             tls_ca_path=self.tls_ca_path,
             tls_certificate_path=self.tls_certificate_path,
             tls_key_path=self.tls_key_path,

@@ -58,13 +58,28 @@ def test_each_series_has_its_own_distance(series, text, laps):
 
 
 @pytest.mark.parametrize(
-    ("series", "text"), [("truck", "indianapolis"), ("xfinity", "knoxville"), ("cup", "knoxville")]
+    ("series", "text"), [("truck", "indianapolis motor speedway"), ("xfinity", "knoxville"), ("cup", "knoxville")]
 )
 def test_where_a_series_did_not_race_its_laps_are_asked_for(series, text):
     with pytest.raises(InvalidInputError, match=rf"laps: the {series} series has no usual distance at .* --laps 150"):
         planned_race(text, None, "", series)
     assert planned_race(text, 120, "", series)[1] == 120
     assert planned_race(text, None, "40,40,70", series)[1:] == (150, (40, 40, 70))
+
+
+@pytest.mark.parametrize(
+    ("series", "text", "name", "laps"),
+    [
+        ("cup", "indianapolis", "Indianapolis Motor Speedway", 160),
+        ("xfinity", "indianapolis", "Indianapolis Motor Speedway Road Course", 62),
+        ("truck", "indianapolis", "Lucas Oil Indianapolis Raceway Park", 200),
+    ],
+)
+def test_of_tracks_that_fit_the_one_where_the_series_races_is_meant(series, text, name, laps):
+    found, usual = find_track(text, series=series)
+    assert (found.name, usual) == (name, laps)
+    assert find_track(text, 99, series) == (found, 99)
+    assert find_track("Indianapolis Motor Speedway", 100, series)[0].name == "Indianapolis Motor Speedway"
 
 
 def test_a_series_that_is_none_is_refused():

@@ -7,6 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from pitwall.errors import FailedPreconditionError, InvalidInputError
+from services.common.rpc.server import Server
 from services.common.rpc.settings import ServerSettings
 from services.common.sql import open_engine
 from services.scenario.records import Records
@@ -60,6 +61,22 @@ def test_a_port_that_is_taken_leaves_nothing(scratch, tmp_path):
         with pytest.raises(InvalidInputError, match="cannot listen"):
             start_stack(tmp_path / "data", ServerSettings(port=port))
     assert list(scratch.iterdir()) == []
+
+
+def test_a_long_temporary_folder_leaves_room_for_the_socket(tmp_path, monkeypatch):
+    folder = tmp_path / ("t" * 100)
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    start_stack(tmp_path / "data").stop(0)
+    assert list(folder.iterdir()) == []
+
+
+def test_a_socket_that_cannot_be_bound_frees_the_port(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with pytest.raises(InvalidInputError, match="is its folder there"):
+        Server(ServerSettings(port=port), inner_address=f"unix:{tmp_path}/none/inner")
+    socket.create_server(("127.0.0.1", port)).close()
 
 
 def test_a_start_that_fails_at_its_end_leaves_nothing(scratch, closed, tmp_path, monkeypatch):

@@ -31,7 +31,7 @@ from pitwall.cli import (
     _serve,
     _template,
 )
-from pitwall.cli._common import Connection, drop_output, errors, is_typed, report_error
+from pitwall.cli._common import Connection, drop_output, errors, is_argument, is_typed, report_error
 from pitwall.errors import InvalidInputError, PitwallError, StorageFullError, Violation
 from pitwall.problems import invalid
 
@@ -111,6 +111,9 @@ def connection(
             raise invalid(f"--{name.replace('_', '-')}", "is empty; give a value, or leave the option out")
     # The token itself is no option: arguments are seen by every user of the machine.
     context.obj = Connection(**given, token=os.environ.get("PITWALL_CLIENT_TOKEN", ""))
+    useless = [name for name in given if name.startswith(("tls_", "token_")) and is_argument(context, name)]
+    if context.obj.embedded and useless:
+        raise invalid(f"--{useless[0].replace('_', '-')}", "is about a running stack; give its --address too")
 
 
 app.command("run")(_run.run)

@@ -142,9 +142,15 @@ def client_of(context: typer.Context) -> Iterator[Client]:
 
 
 def is_typed(context: typer.Context, option: str) -> bool:
-    """Whether an option was given on the command line."""
+    """Whether an option was given, on the command line or by its variable."""
     source = context.get_parameter_source(option)
     return source is not None and source.name != "DEFAULT"
+
+
+def is_argument(context: typer.Context, option: str) -> bool:
+    """Whether an option was given on the command line."""
+    source = context.get_parameter_source(option)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 class Bars:

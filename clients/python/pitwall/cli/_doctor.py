@@ -90,7 +90,9 @@ def _folder(folder: Path) -> Check:
 def _connection(connection: Connection) -> Check:
     """How the services are reached; whether they are is for the services to show."""
     if connection.embedded:
-        return Check("connection", True, "services embedded in this process")
+        unused = connection.tls_ca_path or connection.tls_certificate_path or connection.token_path or connection.token
+        note = "; the TLS files and token that are set are for an --address, and none is given" if unused else ""
+        return Check("connection", True, f"services embedded in this process{note}")
     ca, certificate = connection.tls_ca_path, connection.tls_certificate_path
     parts = (
         f"TLS by {ca}" if ca else "plaintext (--tls-ca-path turns TLS on)",
