@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from cachetools import LRUCache
 
@@ -22,6 +22,8 @@ class _Flight:
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     callers: int = 0
+    made: list[Any] = field(default_factory=list)
+    """What the first caller has made, for those that waited for it."""
 
 
 class SingleFlight:
@@ -32,8 +34,8 @@ class SingleFlight:
         self._flights: dict[Hashable, _Flight] = {}
 
     @contextmanager
-    def alone(self, key: Hashable, checkpoint: Checkpoint) -> Iterator[None]:
-        """A block that no other caller is in for the same ``key``.
+    def alone(self, key: Hashable, checkpoint: Checkpoint) -> Iterator[list[Any]]:
+        """A block that no other caller is in for the same ``key``; what it puts into the list, those that wait find.
 
         The lock is forgotten with the last caller: one that gives up waiting leaves it to those that do not.
         """
@@ -42,7 +44,7 @@ class SingleFlight:
             flight.callers += 1
         try:
             with held(flight.lock, checkpoint):
-                yield
+                yield flight.made
         finally:
             with self._lock:
                 flight.callers -= 1
@@ -56,7 +58,8 @@ class BuiltOnce(Generic[Value]):
     Parameters
     ----------
     capacity
-        Most that is kept, in what ``size_of`` counts; what exceeds it alone is handed out without being kept.
+        Most that is kept, in what ``size_of`` counts; what exceeds it alone is handed to those who asked while it was
+        built, without being kept.
     size_of
         Size of a value; by default 1.
     """
@@ -80,12 +83,14 @@ class BuiltOnce(Generic[Value]):
         found = self.find(key)
         if found is not None:
             return found
-        with self._flight.alone(key, checkpoint):
-            found = self.find(key)
-            if found is None:
-                found = build()
-                self._keep(key, found)
-            return found
+        with self._flight.alone(key, checkpoint) as made:
+            if not made:
+                found = self.find(key)
+                if found is None:
+                    found = build()
+                    self._keep(key, found)
+                made.append(found)
+            return cast(Value, made[0])
 
     def _keep(self, key: Hashable, value: Value) -> None:
         with self._lock:

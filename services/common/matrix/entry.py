@@ -118,10 +118,19 @@ def move_into_place(scratch: Path, target: Path) -> None:
 
 def remove_entry(folder: Path) -> None:
     """Remove an entry at one stroke, so that no reader sees half of it; nothing happens when there is none."""
-    dropped = folder.with_name(f"{_DROPPED}{uuid.uuid4().hex}")
     with suppress(OSError):
-        folder.rename(dropped)
-    shutil.rmtree(dropped, ignore_errors=True)
+        aside = set_aside(folder)
+        if aside is not None:
+            shutil.rmtree(aside, ignore_errors=True)
+
+
+def set_aside(folder: Path) -> Path | None:
+    """Where an entry has been moved, out of the sight of readers; None when there is none."""
+    aside = folder.with_name(f"{_DROPPED}{uuid.uuid4().hex}")
+    try:
+        return folder.rename(aside)
+    except FileNotFoundError:
+        return None
 
 
 def remove_stale_scratch(folder: Path) -> None:

@@ -14,7 +14,7 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import fsspec
@@ -33,6 +33,7 @@ from services.common.matrix.entry import (
     read_entry,
     remove_entry,
     remove_stale_scratch,
+    set_aside,
     write_entry,
 )
 from services.common.single_flight import SingleFlight
@@ -146,14 +147,27 @@ class MatrixStore:
         """The local copy, or else one of the remote original; a copy that is damaged gives way."""
         folder = self._entry_folder(key)
         with _storage_errors(self._folder):
-            if folder.exists():
-                try:
-                    return read_entry(key, folder)
-                except (FileNotFoundError, *DAMAGE) as error:
-                    remove_entry(folder)
-                    if self._remote is None:
-                        raise _damaged(key) from error
-        return self._fetch(key, folder)
+            entry = self._local(key, folder)
+        return entry if entry is not None else self._fetch(key, folder)
+
+    def _local(self, key: str, folder: Path) -> StoredMatrix | None:
+        """The copy in a folder, None where there is none or, damaged, it is dropped for the remote original."""
+        try:
+            return read_entry(key, folder)
+        except (FileNotFoundError, *DAMAGE) as error:
+            aside = set_aside(folder)
+            if aside is None:
+                return None
+            with suppress(FileNotFoundError, *DAMAGE):
+                read_entry(key, aside)
+                # Another process has dropped what was damaged, and put this in its place.
+                move_into_place(aside, folder)
+                shutil.rmtree(aside, ignore_errors=True)  # where an equal one was there first
+                return read_entry(key, folder)
+            shutil.rmtree(aside, ignore_errors=True)
+            if self._remote is None:
+                raise _damaged(key) from error
+            return None
 
     def _entry_folder(self, key: str) -> Path:
         if not _KEY.fullmatch(key):

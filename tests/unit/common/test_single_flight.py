@@ -92,6 +92,16 @@ def test_what_is_kept_is_within_the_capacity_and_what_is_too_large_is_handed_out
     assert [kept.find(key) is None for key in "abc"] == [True, False, False]
 
 
+def test_what_is_too_large_to_keep_is_built_once_for_those_who_wait(building):
+    kept = BuiltOnce(0)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(kept.get, "key", building, no_checkpoint)
+        assert building.begun.wait(60)
+        second = pool.submit(kept.get, "key", building, building.release.set)
+        assert second.result(60) is first.result(60)
+    assert (building.n, kept.find("key")) == (1, None)
+
+
 def test_nothing_is_left_of_flights_that_have_ended(building):
     kept = BuiltOnce(1)
     building.release.set()

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from services.common.domain.errors import ChecksumMismatch, DeadlineExceeded, StorageFull, Unavailable
+from services.common.matrix import entry as entry_module
 from services.common.matrix import store as store_module
 from services.common.matrix.entry import Built
 from services.common.matrix.store import MatrixStore
@@ -182,6 +183,40 @@ def test_a_damaged_header_is_damage_too(tmp_path, name):
     with pytest.raises(ChecksumMismatch, match="generate it again"):
         MatrixStore(str(tmp_path)).get(KEY)
     assert folders(tmp_path) == []
+
+
+def test_what_another_process_has_put_in_the_place_of_damage_stays(tmp_path, monkeypatch):
+    """One process reads damage; before it drops it, another has dropped and rebuilt it."""
+    store = MatrixStore(str(tmp_path))
+    store.put(KEY, built())
+    (tmp_path / KEY / "ticks.npy").write_bytes(b"cut")
+    moved = entry_module.set_aside
+
+    def late(folder):
+        monkeypatch.setattr(store_module, "set_aside", moved)
+        other = MatrixStore(str(tmp_path))
+        with pytest.raises(ChecksumMismatch):
+            other.get(KEY)
+        other.put(KEY, built())
+        return moved(folder)
+
+    monkeypatch.setattr(store_module, "set_aside", late)
+    found = MatrixStore(str(tmp_path)).get(KEY)
+    assert np.array_equal(found.ticks, built().ticks)
+    assert [path.name for path in tmp_path.iterdir()] == [KEY]
+
+
+def test_an_entry_that_another_process_deletes_meanwhile_is_none(tmp_path, monkeypatch):
+    store = MatrixStore(str(tmp_path))
+    store.put(KEY, built())
+    read = entry_module.read_entry
+
+    def late(key, folder):
+        MatrixStore(str(tmp_path)).delete(KEY)
+        return read(key, folder)
+
+    monkeypatch.setattr(store_module, "read_entry", late)
+    assert MatrixStore(str(tmp_path)).get(KEY) is None
 
 
 def test_waiting_for_another_build_ends_at_the_deadline(tmp_path):

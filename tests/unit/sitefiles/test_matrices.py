@@ -90,6 +90,13 @@ def test_other_files_are_refused_by_name(tmp_path, name, content):
         read_matrix(tmp_path / name, IDS)
 
 
+@pytest.mark.parametrize("text", ["1,2,3\n45,5,30,2,10,1\n", "1;2;3\n45,5;30,2;10,1\n"])
+def test_decimal_commas_make_no_columns(tmp_path, text):
+    (tmp_path / "m.csv").write_text(text)
+    with pytest.raises(InvalidInputError, match="decimals with a point"):
+        read_matrix(tmp_path / "m.csv", ["1", "2", "3"])
+
+
 @pytest.mark.parametrize("points", [np.zeros(3), np.zeros((2, 4)), np.array([["a", "b", "c"]])])
 def test_arrays_of_another_form_are_refused(tmp_path, points):
     np.save(tmp_path / "m.npy", points)

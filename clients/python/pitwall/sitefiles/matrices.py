@@ -52,10 +52,13 @@ def _npy(path: Path, starters: Sequence[str]) -> tuple[npt.NDArray[Any], tuple[s
 def _csv(path: Path, _starters: Sequence[str]) -> tuple[npt.NDArray[Any], tuple[str, ...]]:
     import pandas as pd  # only own matrices need it
 
+    form = "write a comma between cells and decimals with a point"
     try:
         frame = pd.read_csv(path, dtype=np.float64, encoding="utf-8-sig")
     except (OSError, ValueError) as error:
-        raise invalid(path.name, f"is no CSV of numbers under a row of driver ids ({error})") from error
+        raise invalid(path.name, f"is no CSV of numbers under a row of driver ids ({error}); {form}") from error
+    if not isinstance(frame.index, pd.RangeIndex):  # made of the cells that are too many
+        raise invalid(path.name, f"has rows with more cells than the header; {form}")
     return frame.to_numpy(), tuple(map(str, frame.columns))
 
 
