@@ -14,7 +14,7 @@ import structlog
 
 from pitwall.errors import InvalidInputError, Violation
 from pitwall.rpc import Caller, open_channel
-from services.common.rpc.logs import configure_logs
+from services.common.rpc.logs import configure_logs, current_request_id
 from services.common.rpc.peers import OwnershipPeer, ScenarioPeer
 from services.common.rpc.server import Server, ServiceBinding
 from services.common.rpc.settings import ServerSettings, default_data_dir, load_settings
@@ -71,7 +71,7 @@ def start_stack(data_dir: Path, settings: ServerSettings | None = None) -> Serve
         unfinished.callback(server.abandon)
         server.add(ServiceBinding("", lambda _server: None, close=inner.close))
         channel = inner.enter_context(open_channel(inner_address))
-        caller = Caller(settings.bearer_token.get_secret_value(), server.inner_headers)
+        caller = Caller(settings.bearer_token.get_secret_value(), server.inner_headers, request_id=current_request_id)
         for binding in _bindings(data_dir, ScenarioPeer(channel, caller=caller), OwnershipPeer(channel, caller=caller)):
             server.add(binding)
         server.start()

@@ -78,3 +78,12 @@ def test_a_newer_folder_is_refused_with_code_2(data_dir, service):
         assert "PITWALL_DATA_DIR" in one.err
         assert "Traceback" not in one.err
     assert pitwall("--data-dir", data_dir, "race", "list", "--json").violations["reason"] == "FAILED_PRECONDITION"
+
+
+@pytest.mark.parametrize("setting", ["DATA_DIR", "MATRIX_URL"])
+def test_a_folder_that_cannot_be_made_is_told_in_a_sentence(setting):
+    told = alone("scenario", {setting: "/proc/none"})
+    assert told.code == 2
+    assert told.err.startswith("cannot start: /proc/none")
+    assert f"PITWALL_SCENARIO_{setting}" in told.err
+    assert "Traceback" not in told.err

@@ -71,6 +71,9 @@ class ConnectionConfig:
     tls_key_path: Path | None = None
 
     def __post_init__(self) -> None:
+        for name in ("tls_ca_path", "tls_certificate_path", "tls_key_path"):
+            if isinstance(getattr(self, name), str):  # as users have paths in other places
+                object.__setattr__(self, name, Path(getattr(self, name)))
         if not (self.token.isascii() and self.token.isprintable()):
             raise invalid("token", "holds characters that no header carries; give printable ASCII in one line")
         if (self.tls_certificate_path is None) != (self.tls_key_path is None):
@@ -113,6 +116,10 @@ def open_channel(address: str, config: ConnectionConfig | None = None) -> grpc.C
         ("grpc.keepalive_timeout_ms", 10_000),
         # Else only two pings go out on time and the others a minute apart.
         ("grpc.http2.max_pings_without_data", 0),
+        # A service that has come back is found within seconds; by default the pauses grow to two minutes.
+        ("grpc.initial_reconnect_backoff_ms", 200),
+        ("grpc.min_reconnect_backoff_ms", 200),
+        ("grpc.max_reconnect_backoff_ms", 2_000),
         # Streams of 1 MiB chunks: fewer, larger frames.
         ("grpc.http2.max_frame_size", 1 << 20),
     ]
@@ -146,8 +153,10 @@ def _method_config(method: MethodDescriptor, config: ConnectionConfig) -> dict[s
         "name": [{"service": method.containing_service.full_name, "method": method.name}],
         "timeout": f"{seconds:.3f}s",
     }
-    # An upload is not replayed: its chunks come from an iterator that is gone.
-    if config.max_attempts > 1 and not method.client_streaming:
+    # An upload is not replayed: its chunks come from an iterator that is gone. What answers by a stream is repeated by
+    # `Caller`: where gRPC does it, a server that dies before its first message leaves the call hanging for good, past
+    # deadline and cancellation (seen with grpcio 1.85).
+    if config.max_attempts > 1 and not long:
         entry["retryPolicy"] = {
             "maxAttempts": config.max_attempts,
             "initialBackoff": "0.1s",

@@ -79,7 +79,12 @@ class Client:
             address: open_channel(address, config) for address in dict.fromkeys(vars(addresses).values())
         }
         callers = {
-            name: Caller(config.token, address=getattr(addresses, name), service=service)
+            name: Caller(
+                config.token,
+                address=getattr(addresses, name),
+                service=service,
+                max_attempts=config.max_attempts,
+            )
             for name, service in _SERVICE_NAMES.items()
         }
         scenario = ScenarioServiceStub(self._channels[addresses.scenario])

@@ -34,6 +34,9 @@ _SCRATCH_PREFIXES = (WRITING, FETCHING, _DROPPED)
 _STALE_SECONDS = 24 * 3600.0
 
 
+Stamp = tuple[tuple[int, int, int], ...]
+
+
 @dataclass(frozen=True, eq=False)
 class Built:
     """A matrix to be stored: int16 ticks, one regime byte per row, and facts that do not follow from the ticks."""
@@ -45,13 +48,17 @@ class Built:
 
 @dataclass(frozen=True, eq=False)
 class StoredMatrix:
-    """A matrix at rest; ``ticks`` and ``regimes`` are read-only, mapped from disk where possible."""
+    """A matrix at rest; ``ticks`` and ``regimes`` are read-only, mapped from disk where possible.
+
+    ``stamp`` is that of the files when they were read.
+    """
 
     key: str
     ticks: npt.NDArray[np.int16]
     regimes: npt.NDArray[np.uint8]
     content_hash: str
     meta: dict[str, Any]
+    stamp: Stamp = ()
     _encoding: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _encoded: list[EncodedMatrix] = field(default_factory=list, repr=False)
 
@@ -91,6 +98,7 @@ def _write_array(path: Path, array: npt.NDArray[Any]) -> None:
 
 def read_entry(key: str, folder: Path) -> StoredMatrix:
     """The entry, mapped; any of ``DAMAGE`` when it is not as it was written, ``OSError`` when it cannot be read."""
+    stamp = stamp_of(folder)
     document = json.loads((folder / _META_FILE).read_text())
     ticks = np.load(folder / _TICKS_FILE, mmap_mode="r")
     regimes = np.load(folder / _REGIMES_FILE, mmap_mode="r")
@@ -99,8 +107,20 @@ def read_entry(key: str, folder: Path) -> StoredMatrix:
     if regimes.shape != ticks.shape[:1] or _digest(regimes) != document["regimes_hash"]:
         raise ValueError("the regimes are not those that were stored")
     return StoredMatrix(
-        key=key, ticks=ticks, regimes=regimes, content_hash=document["content_hash"], meta=document["meta"]
+        key=key, ticks=ticks, regimes=regimes, content_hash=document["content_hash"], meta=document["meta"], stamp=stamp
     )
+
+
+def stamp_of(folder: Path) -> Stamp:
+    """Size and time of the last change of the arrays of an entry: reading a mapped file that was cut ends the process.
+
+    Raises
+    ------
+    OSError
+        If they are not there.
+    """
+    stats = [(folder / name).stat() for name in (_TICKS_FILE, _REGIMES_FILE)]
+    return tuple((found.st_ino, found.st_size, found.st_mtime_ns) for found in stats)
 
 
 def _digest(regimes: npt.NDArray[np.uint8]) -> str:

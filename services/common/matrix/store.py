@@ -20,7 +20,7 @@ from pathlib import Path
 import fsspec
 from cachetools import LRUCache
 
-from services.common.domain.errors import ChecksumMismatch, StorageFull, Unavailable
+from services.common.domain.errors import ChecksumMismatch, InvalidInput, StorageFull, Unavailable
 from services.common.domain.work import Checkpoint, no_checkpoint
 from services.common.matrix.entry import (
     DAMAGE,
@@ -34,6 +34,7 @@ from services.common.matrix.entry import (
     remove_entry,
     remove_stale_scratch,
     set_aside,
+    stamp_of,
     write_entry,
 )
 from services.common.single_flight import SingleFlight
@@ -58,7 +59,10 @@ class MatrixStore:
     """
 
     def __init__(self, url: str, *, max_memory_bytes: int = 512 << 20, local_folder: Path | None = None) -> None:
-        filesystem, root = fsspec.core.url_to_fs(url)
+        try:
+            filesystem, root = fsspec.core.url_to_fs(url)
+        except (ImportError, ValueError) as error:
+            raise InvalidInput.field("matrix_url", f"{url!r} is none that can be used: {error}") from error
         local = "file" in ([filesystem.protocol] if isinstance(filesystem.protocol, str) else filesystem.protocol)
         self._remote = None if local else filesystem
         self._remote_root = root
@@ -84,10 +88,17 @@ class MatrixStore:
         """
         with self._lock:
             entry = self._memory.get(key)
-        if entry is None:
+        if entry is None or not self._is_as_read(entry):
             entry = self._load(key)
             self._remember(entry)
         return entry
+
+    def _is_as_read(self, entry: StoredMatrix) -> bool:
+        """Whether the files of an entry in memory are still those that were read."""
+        try:
+            return stamp_of(self._entry_folder(entry.key)) == entry.stamp
+        except OSError:
+            return False
 
     def get_or_build(
         self, key: str, build: Callable[[], Built], *, checkpoint: Checkpoint = no_checkpoint
@@ -205,6 +216,7 @@ class MatrixStore:
     def _scratch(self, prefix: str) -> Iterator[Path]:
         """A folder for an entry until it is complete."""
         with _storage_errors(self._folder):
+            self._folder.mkdir(parents=True, exist_ok=True)  # it may have been removed under us
             scratch = Path(tempfile.mkdtemp(prefix=prefix, dir=self._folder))
             try:
                 yield scratch

@@ -12,6 +12,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
+from contextvars import ContextVar
 from typing import Any
 
 import grpc
@@ -20,6 +21,7 @@ import structlog
 from pitwall.errors import PitwallError
 from services.common.domain.errors import Overloaded, ServiceError, Unauthenticated
 from services.common.rpc.handlers import Continuation, Handler, with_behaviour
+from services.common.rpc.logs import current_request_id
 from services.common.rpc.status import from_peer, to_status
 
 Guard = Callable[[str, grpc.ServicerContext], contextlib.AbstractContextManager[None]]
@@ -27,6 +29,10 @@ Guard = Callable[[str, grpc.ServicerContext], contextlib.AbstractContextManager[
 _UNGUARDED = ("/grpc.health.", "/grpc.reflection.")
 """Open without a token: orchestrators ask for health, and reflection tells no more than the public contract."""
 _WATCHED = ("/grpc.health.v1.Health/Watch", "/grpc.reflection.")
+_OPERATORS_REASONS = frozenset({"INTERNAL", "UNAVAILABLE", "STORAGE_FULL", "CHECKSUM_MISMATCH"})
+"""What a caller cannot mend: told as warnings."""
+_FAILURE: ContextVar[dict[str, str]] = ContextVar("failure")
+"""Why the call of this context has failed, for its line in the log."""
 _log = structlog.get_logger("pitwall.rpc")
 
 
@@ -78,10 +84,12 @@ def _metadata(context: grpc.ServicerContext, key: str) -> str:
 
 @contextlib.contextmanager
 def log_guard(method: str, context: grpc.ServicerContext) -> Iterator[None]:
-    """One line per call: method, race, request id, peer, code, milliseconds."""
+    """One line per call: method, race, request id, peer, code, milliseconds; of a failed one reason and message too."""
     request_id = _metadata(context, "x-request-id") or uuid.uuid4().hex
-    started = time.perf_counter()
+    started, peer = time.perf_counter(), context.peer()
     race_id = _metadata(context, "race-id")
+    failure: dict[str, str] = {}
+    told = _FAILURE.set(failure)
     with structlog.contextvars.bound_contextvars(
         request_id=request_id, method=method.rpartition("/")[2], race_id="" if race_id == "-" else race_id
     ):
@@ -91,11 +99,14 @@ def log_guard(method: str, context: grpc.ServicerContext) -> Iterator[None]:
             code = context.code() or grpc.StatusCode.OK  # type: ignore[attr-defined]
             if not context.is_active() and code is grpc.StatusCode.OK:
                 code = grpc.StatusCode.CANCELLED
-            _log.info(
+            _FAILURE.reset(told)
+            log = _log.warning if failure.get("reason") in _OPERATORS_REASONS else _log.info
+            log(
                 "call",
-                peer=context.peer(),
+                peer=peer,
                 code=code.name if isinstance(code, grpc.StatusCode) else str(code),
                 milliseconds=round((time.perf_counter() - started) * 1e3, 1),
+                **failure,
             )
 
 
@@ -105,15 +116,21 @@ def error_guard(method: str, context: grpc.ServicerContext) -> Iterator[None]:  
     try:
         yield
     except ServiceError as error:
-        context.abort_with_status(to_status(error))
+        _abort(context, error)
     except PitwallError as error:
-        context.abort_with_status(to_status(from_peer(error)))
+        _abort(context, from_peer(error))
     except Exception as error:
         if context.code() is not None or not context.is_active():  # type: ignore[attr-defined]
             raise  # the handler has aborted by itself, or the caller is gone and took the request stream along
         _log.exception("unexpected error", error=repr(error))
-        internal = ServiceError("internal error; the service's log has the details under the request id")
-        context.abort_with_status(to_status(internal))
+        _abort(
+            context, ServiceError(f"internal error; the log has the details under request id {current_request_id()}")
+        )
+
+
+def _abort(context: grpc.ServicerContext, error: ServiceError) -> None:
+    _FAILURE.get({}).update(reason=error.reason, problem=error.message)
+    context.abort_with_status(to_status(error))
 
 
 def token_guard(token: str) -> Guard:
@@ -123,9 +140,10 @@ def token_guard(token: str) -> Guard:
     def guard(method: str, context: grpc.ServicerContext) -> Iterator[None]:  # noqa: ARG001
         given = _metadata(context, "authorization")
         if not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
+            told = "the token that was sent is not that of this service; " if given else ""
             raise Unauthenticated(
-                "send the metadata 'authorization: Bearer <token>' that this service was set up with; the command line "
-                "has it from PITWALL_CLIENT_TOKEN or --token-path"
+                f"{told}send the metadata 'authorization: Bearer <token>' that this service was set up with; the "
+                "command line has it from PITWALL_CLIENT_TOKEN or --token-path"
             )
         yield
 

@@ -7,6 +7,7 @@ import sys
 
 import structlog
 
+from pitwall.rpc import new_request_id
 from services.common.rpc.settings import ServerSettings
 
 
@@ -29,3 +30,8 @@ def configure_logs(settings: ServerSettings) -> None:
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=False,
     )
+
+
+def current_request_id() -> str:
+    """The id of the request that is being answered, else a new one."""
+    return str(structlog.contextvars.get_contextvars().get("request_id") or new_request_id())

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from pitwall.errors import PitwallError
 from pitwall.ownership.v1 import ownership_pb2, ownership_service_pb2
 from pitwall.ownership.v1.ownership_service_pb2_grpc import OwnershipServiceStub
-from pitwall.rpc import Caller, download, open_channel
+from pitwall.rpc import Caller, ConnectionConfig, download, open_channel
 from pitwall.scenario.v1 import scenario_service_pb2, scenario_set_pb2
 from pitwall.scenario.v1.scenario_service_pb2_grpc import ScenarioServiceStub
 from services.common.domain.errors import FailedPrecondition, NotFound, ServiceError
@@ -21,6 +21,7 @@ from services.common.domain.race import Race
 from services.common.mapping import race_from_proto
 from services.common.matrix.scenario_matrix import ScenarioMatrix
 from services.common.rpc.calls import Call
+from services.common.rpc.logs import current_request_id
 from services.common.rpc.settings import PeerSettings
 from services.common.rpc.status import from_peer
 from services.common.single_flight import BuiltOnce
@@ -173,16 +174,21 @@ class ScenarioPeer:
             )
 
 
+def peer_caller(config: ConnectionConfig, address: str) -> Caller:
+    """Calls under the request id of the call that they are made for."""
+    return Caller(config.token, address=address, max_attempts=config.max_attempts, request_id=current_request_id)
+
+
 def connect_scenario(address: str, settings: PeerSettings, cache_bytes: int = DEFAULT_CACHE_BYTES) -> ScenarioPeer:
     """The scenario service at an address."""
     config = settings.connection(address)
-    return ScenarioPeer(open_channel(address, config), caller=Caller(config.token), cache_bytes=cache_bytes)
+    return ScenarioPeer(open_channel(address, config), caller=peer_caller(config, address), cache_bytes=cache_bytes)
 
 
 def connect_ownership(address: str, settings: PeerSettings) -> OwnershipPeer:
     """The ownership service at an address."""
     config = settings.connection(address)
-    return OwnershipPeer(open_channel(address, config), caller=Caller(config.token))
+    return OwnershipPeer(open_channel(address, config), caller=peer_caller(config, address))
 
 
 @dataclass(frozen=True, eq=False)

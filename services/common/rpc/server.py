@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import signal
+import ssl
 import sys
 import threading
 import time
@@ -20,7 +21,7 @@ import structlog
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from pitwall.errors import InvalidInputError, PitwallError, exit_code
+from pitwall.errors import EXIT_INPUT, InvalidInputError, PitwallError, exit_code
 from services.common.domain.errors import ServiceError
 from services.common.rpc.encoded import EncodedInterceptor
 from services.common.rpc.guards import (
@@ -152,6 +153,15 @@ class Server:
         if not (settings.tls_key_path and settings.tls_certificate_path):
             return None
         pair = (_content(settings.tls_key_path), _content(settings.tls_certificate_path))
+        try:
+            ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(
+                settings.tls_certificate_path, settings.tls_key_path, password=""
+            )
+        except ssl.SSLError as error:
+            raise InvalidInputError(
+                f"{settings.tls_certificate_path} and {settings.tls_key_path} are no certificate and its key "
+                f"({error.reason or error}); are they of one pair, unencrypted PEM, and not swapped?"
+            ) from error
         authorities = _content(settings.tls_client_ca_path) if settings.tls_client_ca_path else None
         return grpc.ssl_server_credentials([pair], authorities, require_client_auth=authorities is not None)
 
@@ -224,12 +234,18 @@ def serve_forever(kind: type[S], build: Callable[[S], Sequence[ServiceBinding]])
     try:
         settings = load_settings(kind)
         if only_print:
-            print(settings.model_dump_json(indent=2))
+            with contextlib.suppress(BrokenPipeError):
+                print(settings.model_dump_json(indent=2), flush=True)
         else:
             _serve_until_signal(settings, build)
     except (ServiceError, PitwallError) as error:
         print(f"cannot start: {error}", file=sys.stderr)
         sys.exit(exit_code(error.reason))
+    except OSError as error:
+        prefix = kind.model_config.get("env_prefix", "")
+        where = f"{prefix}DATA_DIR, {prefix}DATABASE_URL and {prefix}MATRIX_URL say where records and matrices are kept"
+        print(f"cannot start: {error.filename}: {error.strerror}; {where}", file=sys.stderr)
+        sys.exit(EXIT_INPUT)
 
 
 def _serve_until_signal(settings: S, build: Callable[[S], Sequence[ServiceBinding]]) -> None:

@@ -9,7 +9,7 @@ import fsspec
 import numpy as np
 import pytest
 
-from services.common.domain.errors import ChecksumMismatch, DeadlineExceeded, StorageFull, Unavailable
+from services.common.domain.errors import ChecksumMismatch, DeadlineExceeded, InvalidInput, StorageFull, Unavailable
 from services.common.matrix import entry as entry_module
 from services.common.matrix import store as store_module
 from services.common.matrix.entry import Built
@@ -183,6 +183,36 @@ def test_a_damaged_header_is_damage_too(tmp_path, name):
     with pytest.raises(ChecksumMismatch, match="generate it again"):
         MatrixStore(str(tmp_path)).get(KEY)
     assert folders(tmp_path) == []
+
+
+def test_files_that_are_cut_behind_a_cached_entry_are_not_read(tmp_path):
+    """Reading a mapped file beyond its end would end the process."""
+    store = MatrixStore(str(tmp_path))
+    store.put(KEY, built(n_rows=10_000))
+    path = tmp_path / KEY / "ticks.npy"
+    os.truncate(path, 2_000)
+    with pytest.raises(ChecksumMismatch, match="generate it again"):
+        store.get(KEY)
+    assert store.get_or_build(KEY, built).ticks.sum() == built().ticks.sum()
+    flip_last_byte(path)
+    with pytest.raises(ChecksumMismatch):
+        store.get(KEY)
+
+
+def test_a_folder_that_has_been_removed_is_made_anew(tmp_path):
+    store = MatrixStore(str(tmp_path / "matrices"))
+    (tmp_path / "matrices").rmdir()
+    assert store.put(KEY, built()).ticks.shape == (100, 4)
+
+
+@pytest.mark.parametrize("url", ["nothing://bucket/x", "s3"])
+def test_an_address_that_names_no_storage_is_refused(url, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    if "://" in url:
+        with pytest.raises(InvalidInput, match="matrix_url: 'nothing://bucket/x' is none that can be used"):
+            MatrixStore(url)
+    else:
+        MatrixStore(url)  # a folder
 
 
 def test_what_another_process_has_put_in_the_place_of_damage_stays(tmp_path, monkeypatch):

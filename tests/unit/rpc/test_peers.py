@@ -18,6 +18,7 @@ from services.common.mapping import race_to_proto
 from services.common.matrix.codec import encode
 from services.common.rpc.calls import open_call
 from services.common.rpc.encoded import Encoded
+from services.common.rpc.logs import current_request_id
 from services.common.rpc.peers import ScenarioPeer, projected_ownership
 from services.common.rpc.server import ServiceBinding
 from services.common.rpc.testing import serve
@@ -33,7 +34,7 @@ class ScenarioServicer(scenario_service_pb2_grpc.ScenarioServiceServicer):
     def __init__(self):
         self.entered, self.left = threading.Event(), threading.Event()
         self.n_streams, self.n_asked = 0, threading.Semaphore(0)
-        self.streams = threading.Event()
+        self.streams, self.request_ids = threading.Event(), []
         self.streams.set()
         self.has_set = True
 
@@ -46,6 +47,7 @@ class ScenarioServicer(scenario_service_pb2_grpc.ScenarioServiceServicer):
         if not self.has_set:
             raise NotFound("no set")
         self.n_asked.release()
+        self.request_ids.append(dict(context.invocation_metadata())["x-request-id"])
         return pb.GetScenarioSetResponse(scenario_set=scenario_set_pb2.ScenarioSet(scenario_set_id="0" * 16))
 
     def StreamMatrix(self, request, context):
@@ -105,7 +107,7 @@ def stack():
         lambda server: scenario_service_pb2_grpc.add_ScenarioServiceServicer_to_server(servicer, server),
     )
     with serve([scenario]) as channel:
-        front = FrontServicer(ScenarioPeer(channel))
+        front = FrontServicer(ScenarioPeer(channel, caller=Caller(request_id=current_request_id)))
         binding = ServiceBinding(
             "pitwall.ownership.v1.OwnershipService",
             lambda server: ownership_service_pb2_grpc.add_OwnershipServiceServicer_to_server(front, server),
@@ -172,3 +174,10 @@ def test_a_projection_of_other_drivers_is_refused():
     projection = ownership_pb2.OwnershipProjection(drivers=[ownership_pb2.DriverOwnership(driver_id="0")])
     with pytest.raises(FailedPrecondition, match="list different drivers"):
         projected_ownership(RACE, projection)
+
+
+def test_a_call_that_is_made_for_another_has_its_request_id(stack):
+    servicer, _, stub = stack
+    metadata = (("x-request-id", "known"),)
+    stub.ProjectOwnership(own.ProjectOwnershipRequest(race_id="copper"), metadata=metadata)
+    assert servicer.request_ids == ["known"]

@@ -3,6 +3,7 @@
 import os
 import socket
 import threading
+from unittest.mock import MagicMock
 
 import grpc
 import pytest
@@ -440,3 +441,18 @@ def test_settings_come_from_the_environment(monkeypatch):
     monkeypatch.setenv("PITWALL_PORT", "1234")
     assert ServerSettings().port == 1234
     assert "PITWALL_PORT" in os.environ
+
+
+@pytest.mark.parametrize(
+    ("race_id", "reason", "level"), [("missing", "NOT_FOUND", "info"), ("boom", "INTERNAL", "warning")]
+)
+def test_the_line_of_a_failed_call_says_why(stub, monkeypatch, race_id, reason, level):
+    log = MagicMock()
+    monkeypatch.setattr("services.common.rpc.guards._log", log)
+    with pytest.raises(grpc.RpcError):
+        stub.GetRace(pb.GetRaceRequest(race_id=race_id))
+    (line,) = getattr(log, level).call_args_list
+    assert line.args == ("call",)
+    assert line.kwargs["reason"] == reason
+    assert line.kwargs["problem"]
+    assert line.kwargs["peer"]

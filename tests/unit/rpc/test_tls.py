@@ -8,7 +8,7 @@ import pytest
 
 from pitwall._calls import Caller
 from pitwall._channel import ConnectionConfig, open_channel
-from pitwall.errors import UnauthenticatedError, UnavailableError
+from pitwall.errors import InvalidInputError, UnauthenticatedError, UnavailableError
 from pitwall.scenario.v1 import scenario_service_pb2 as pb
 from pitwall.scenario.v1 import scenario_service_pb2_grpc
 from services.common.domain.errors import InvalidInput
@@ -122,3 +122,17 @@ def test_a_check_that_cannot_be_made_is_a_sentence():
     assert done.returncode == 1
     assert done.stderr.startswith("cannot check: PITWALL_PEER_*")
     assert "Traceback" not in done.stderr
+
+
+def test_a_certificate_and_a_key_that_are_swapped_are_told_as_such(pki):
+    settings = ServerSettings(tls_certificate_path=pki / "server.key", tls_key_path=pki / "server.pem")
+    with pytest.raises(InvalidInputError, match=r"are no certificate and its key .* not swapped"):
+        start_server([], settings)
+
+
+def test_paths_may_be_texts(server, pki):
+    settings = {"tls_ca_path": str(pki / "ca.pem"), "tls_certificate_path": str(pki / "client.pem")}
+    config = ConnectionConfig(max_attempts=1, token=TOKEN, tls_key_path=str(pki / "client.key"), **settings)
+    with open_channel(server.address, config) as channel:
+        stub = scenario_service_pb2_grpc.ScenarioServiceStub(channel)
+        assert Caller(TOKEN).unary(stub.ListRaces, pb.ListRacesRequest()).next_page_token == "secure"
