@@ -112,7 +112,8 @@ class OwnershipStore:
         with self._engine.connect() as connection, alone(connection, _WRITING):
             if not connection.execute(tables.records.delete().where(this)).rowcount:
                 raise NotFound(
-                    f"contest {contest_id!r} is not recorded for race {race_id!r}; ListOwnershipRecords lists what is",
+                    f"contest {contest_id!r} is not recorded for race {race_id!r}; see what is: "
+                    "`pitwall ownership records`, ListOwnershipRecords",
                     metadata={"race_id": race_id, "contest_id": contest_id},
                 )
             if connection.execute(sa.select(sa.func.count()).select_from(tables.records)).scalar() == 0:

@@ -69,6 +69,7 @@ def report_to_proto(report: NameReport) -> race_pb2.ImportReport:
         unmatched_salary_names=report.unmatched_salary_names,
         unmatched_sheet_names=report.unmatched_sheet_names,
         warnings=report.warnings,
+        replaced=report.replaced,
     )
 
 

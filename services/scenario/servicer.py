@@ -18,7 +18,7 @@ from services.common.rpc.encoded import Encoded
 from services.scenario import mapping
 from services.scenario.core.optimal import OptimalRates, optimal_rates
 from services.scenario.core.race_checks import complete_race
-from services.scenario.core.race_import import import_race, replaced_warnings
+from services.scenario.core.race_import import import_race, replaced_warning
 from services.scenario.core.summary import correlations, summarize_points
 from services.scenario.records import Records
 from services.scenario.sets import OpenSet, ScenarioSets
@@ -47,7 +47,7 @@ class ScenarioServicer(ScenarioServiceServicer):
         before = self._records.find_race(race.race_id)
         record = self._records.put_race(race)
         if before is not None:
-            report = replace(report, warnings=(*report.warnings, *replaced_warnings(before.race, race)))
+            report = replace(report, replaced=replaced_warning(before.race, race))
         return pb.ImportRaceResponse(race=mapping.record_to_proto(record), report=mapping.report_to_proto(report))
 
     def GetRace(self, request: pb.GetRaceRequest, context: grpc.ServicerContext) -> pb.GetRaceResponse:

@@ -101,6 +101,33 @@ def test_a_rerun_tells_that_it_puts_a_changed_race_back(cli, tmp_path):
     assert again["same_result"]
 
 
+def test_a_rerun_is_the_same_where_another_slate_stood_under_its_id(cli, tmp_path):
+    options = ("--track", "phoenix", "--race-id", "shared", "--scenarios", 500, "--lineups", 1, "--opponents", 50)
+    run_id = cli("run", *SLATE, *options, "--out", tmp_path, "--json").json["run_id"]
+    other = tmp_path / "other.csv"
+    text = SLATE[1].read_text()
+    for line in text.splitlines()[1:]:
+        text = text.replace(line.split(",")[3], "9" + line.split(",")[3])
+    other.write_text(text)
+    told = cli("race", "import", "shared", "--salaries", other, *SLATE[2:], "--track", "phoenix")
+    assert "replaces one of the same id with other drivers: 38 of its 38 are gone" in " ".join(told.err.split())
+    again = cli("runs", "rerun", run_id, "--out", tmp_path / "again", "--json").json
+    assert (again["same_lineups"], again["same_result"], again["same_report"]) == (True, True, True)
+
+
+def test_the_version_is_told(cli):
+    assert cli("--version").out.startswith("pitwall ")
+
+
+def test_lineups_of_another_slate_are_told_in_a_sentence(cli, sample, tmp_path):
+    path = tmp_path / "lineups.csv"
+    path.write_text("D,D,D,D,D,D\n" + ",".join(f"Nobody {n} (9000{n})" for n in range(6)) + "\n")
+    told = cli("simulate", "sample", "--lineups", path, "--json")
+    assert told.code == 2
+    assert "holds nobody of this slate" in told.violations["message"]
+    assert len(told.violations["violations"]) == 1
+
+
 def test_stages_given_reach_the_race_and_a_rerun(cli, tmp_path):
     def laps(race_id):
         race = cli("race", "show", race_id, "--json").json

@@ -54,3 +54,8 @@ def money(cents: float, *, signed: bool = False) -> str:
 
 def _refused(name: str, problem: str) -> InvalidInputError:
     return InvalidInputError(f"{name}: {problem}", violations=[Violation(name, problem)])
+
+
+def less_or_more(share: float) -> str:
+    """``0.7 % less`` for 0.007, ``0.7 % more`` for -0.007."""
+    return f"{100 * abs(share):.1f} % {'more' if share < 0 else 'less'}"

@@ -209,7 +209,7 @@ def _nobody_there(reason: str, details: str, address: str, service: str) -> str:
             text = "hung up: it allows fewer pings in a silent call than this client sends"
             return f"{address} {text}; raise ping_seconds of the connection, or upgrade the service"
         # Names that are not found and certificates that do not fit are causes that only the details tell.
-        text = "start it (pitwall serve) or unset PITWALL_ADDRESS"
+        text = "start it (pitwall serve), or correct the address, host:port (--address, PITWALL_ADDRESS)"
         if "refused" in details:
             return f"{address} does not answer; {text}"
         tls = "if it asks for TLS, tls_ca_path of the connection (--tls-ca-path) turns it on"

@@ -36,7 +36,7 @@ def result_document(result: JobResult) -> dict[str, Any]:
             {"driver": result.race.names_by_id[driver.driver_id], "percent": driver.percent}
             for driver in result.ownership.drivers
         ],
-        "import_report": result.import_report,
+        "import_report": _without(result.import_report, "replaced"),  # which is about what was there before
         "versions": _versions(result),
         "seeds": {
             "scenarios": result.config.seed,

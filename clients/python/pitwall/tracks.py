@@ -17,7 +17,7 @@ from rapidfuzz import fuzz, process
 from pitwall.problems import invalid
 from pitwall.types.race import Track
 
-_NEAR_PERCENT = 60
+_NEAR_PERCENT = 75
 """Likeness from which a name is suggested."""
 
 TRACK_TYPES = ("superspeedway", "intermediate", "short", "road", "dirt")

@@ -117,7 +117,7 @@ class HistoricRace:
 def no_results(folder: Path, series: Series) -> InvalidInput:
     """The error for a folder without results of a series."""
     if not folder.is_dir():
-        return InvalidInput.field(str(folder), "is no folder")
+        return InvalidInput.field(str(folder), "is no folder; check the path")
     sample = f"{series.value}_results_2010_2023.csv.gz"
     return InvalidInput.field(
         str(folder), f"holds no results file such as {sample}; put results there, in the layout of nascaR.data as CSV"

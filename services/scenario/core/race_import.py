@@ -64,12 +64,16 @@ class ImportRequest:
 
 @dataclass(frozen=True)
 class NameReport:
-    """How the names of the two files were joined, and what a careful user should know."""
+    """How the names of the two files were joined, and what a careful user should know.
+
+    ``replaced`` is about the race that stood under the same id before, empty where there is nothing to say.
+    """
 
     pairs: tuple[tuple[str, str, NamePair], ...]
     unmatched_salary_names: tuple[str, ...]
     unmatched_sheet_names: tuple[str, ...]
     warnings: tuple[str, ...]
+    replaced: str = ""
 
 
 def import_race(request: ImportRequest, salaries: NamedFile, sheet: NamedFile | None) -> tuple[Race, NameReport]:
@@ -98,15 +102,15 @@ def import_race(request: ImportRequest, salaries: NamedFile, sheet: NamedFile | 
     return race, _report(salary_file, rows, pairs, race, told)
 
 
-def replaced_warnings(before: Race, race: Race) -> tuple[str, ...]:
-    """A warning where a race takes the place of one of the same id with other drivers; site ids tell them apart."""
+def replaced_warning(before: Race, race: Race) -> str:
+    """What to say where a race takes the place of one of the same id with other drivers; site ids tell them apart."""
     former, present = ({driver.driver_id for driver in one.drivers} for one in (before, race))
     if former == present:
-        return ()
+        return ""
     return (
         f"race {race.race_id!r} replaces one of the same id with other drivers: {len(former - present)} of its "
         f"{len(former)} are gone, {len(present - former)} of {len(present)} are new; where it is not the same race "
-        "corrected, import it under an id of its own",
+        "corrected, import it under an id of its own"
     )
 
 
@@ -142,8 +146,8 @@ def _refuse_unlisted(salary_file: SalaryFile, sheet: RaceSheet, sheet_rows: dict
     violations = [
         FieldViolation(
             f"{salary_file.file_name}: row {row.row_number}, column Name",
-            f"{row.name!r} has no row in {sheet.file_name}{_suggestion(row.name, free)}; correct the name, accept "
-            f"guesses, or withdraw drivers that the sheet does not list",
+            f"{row.name!r} has no row in {sheet.file_name}{_suggestion(row.name, free)}; correct the name, join "
+            "similar names (--accept-guesses), or withdraw drivers that the sheet does not list (--withdraw-unlisted)",
         )
         for index, row in enumerate(salary_file.rows)
         if index not in sheet_rows
@@ -182,8 +186,11 @@ def _warnings(race: Race, sheet_only: tuple[str, ...]) -> list[str]:
     places = sorted(driver.start_position for driver in race.starters if driver.start_position)
     if places and places[-1] > len(race.starters):
         warnings.append(f"the grid reaches {places[-1]} but {len(race.starters)} drivers start; gaps are closed up")
+    alone = [driver.name for driver in race.starters if not driver.team]
     if not race.teams:
         warnings.append("no teams are known; rules about teams cannot be used")
+    elif alone:
+        warnings.append(f"{len(alone)} of {len(race.starters)} drivers have no team; rules about teams pass them over")
     if sheet_only:
         warnings.append(f"no salary for {', '.join(sheet_only)}; they are left out")
     return warnings

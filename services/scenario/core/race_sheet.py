@@ -1,12 +1,13 @@
 """The race sheet: what the salary file leaves out, one row per driver.
 
-Only ``name`` is required. ``odds`` may be decimal (13.0) or American (+1200). ``status`` "out", "withdrawn",
-"dnq" or "dns" takes a driver off the grid. In a file with semicolons between cells, a decimal comma may stand for the
-point.
+Only ``name`` is required. ``odds`` may be decimal (13.0), American (+1200) or fractional (12/1). ``status`` "out",
+"withdrawn", "dnq" or "dns" takes a driver off the grid. In a file with semicolons between cells, a decimal comma may
+stand for the point.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -33,6 +34,8 @@ COLUMNS = (
     "ownership",
     "status",
 )
+_FRACTION = re.compile(r"(\d{1,5})\s*/\s*([1-9]\d{0,4})")
+
 _ALIASES = {
     "driver": "name",
     "starting pos": "start",
@@ -97,7 +100,9 @@ class _NumberColumn:
 _NUMBERS = (
     _NumberColumn("projection", "projected_points", lambda x: -200 <= x <= 1000, "points from -200 to 1000"),
     _NumberColumn("sd", "projected_points_sd", lambda x: 0 < x <= 500, "points above 0, at most 500"),
-    _NumberColumn("odds", "decimal_win_odds", lambda x: 1 < x <= 100_000, "decimal odds above 1, or American +1200"),
+    _NumberColumn(
+        "odds", "decimal_win_odds", lambda x: 1 < x <= 100_000, "decimal odds above 1, American +1200, or 12/1"
+    ),
     _NumberColumn(
         "rating", "rating", lambda x: abs(x) <= MAX_SIGNAL, f"a number from {-MAX_SIGNAL:g} to {MAX_SIGNAL:g}"
     ),
@@ -174,9 +179,7 @@ def _number(table: Table, row: Row, spec: _NumberColumn, violations: list[FieldV
     text = row.text(spec.column)
     if not text:
         return None
-    value = table.number(row, spec.column)
-    if value is not None and spec.column == "odds" and text[0] in "+-":
-        value = _decimal_odds(value)
+    value = _odds(table, row, text) if spec.column == "odds" else table.number(row, spec.column)
     if value is None or not spec.allows(value):
         problem = f"{text!r} cannot be used; write {spec.remedy}{comma_hint(text)}"
         violations.append(table.violation(row, spec.column, problem))
@@ -184,8 +187,18 @@ def _number(table: Table, row: Row, spec: _NumberColumn, violations: list[FieldV
     return value
 
 
-def _decimal_odds(value: float) -> float | None:
-    """Decimal odds of American ones, which carry a sign: +1200 pays 12 for 1, -150 pays 1 for 1.5."""
+def _odds(table: Table, row: Row, text: str) -> float | None:
+    """Decimal odds: as they stand, of American ones, which carry a sign, or of fractional ones.
+
+    +1200 pays 12 for 1, -150 pays 1 for 1.5, EVEN is +100; 12/1 pays 12 for 1.
+    """
+    if text.lower() in ("even", "evens"):
+        return 2.0
+    if (parts := _FRACTION.fullmatch(text)) is not None:
+        return 1 + int(parts[1]) / int(parts[2])
+    value = table.number(row, "odds")
+    if value is None or text[0] not in "+-":
+        return value
     if abs(value) < 100:
         return None
     return 1 + (value / 100 if value > 0 else -100 / value)

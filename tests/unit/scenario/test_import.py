@@ -140,6 +140,7 @@ def test_faults_of_the_sheet_name_row_and_column():
     [
         ("odds", "1"),
         ("odds", "+50"),
+        ("odds", "1/0"),
         ("projection", "many"),
         ("sd", "0"),
         ("ownership", "101"),
@@ -201,6 +202,12 @@ def test_salary_files_that_a_spreadsheet_wrote_with_semicolons_are_read():
     content = "Name;ID;Salary;AvgPointsPerGame\nAnn Able;1;9,800;30,5\nBob Baker;2;9700;31\n"
     rows = read_salary_file("s.csv", content.encode(), Site.DRAFTKINGS).rows
     assert [(item.salary_dollars, item.average_points) for item in rows] == [(9_800, 30.5), (9_700, 31.0)]
+
+
+def test_fractional_and_even_odds():
+    rows = [f"{name},{odds}" for name, odds in zip(NAMES, ("12/1", "EVEN", "5 / 2", "", "", "", ""), strict=True)]
+    race, _ = import_race(request(), salaries(), sheet(*rows, header="name,odds"))
+    assert [driver.decimal_win_odds for driver in race.drivers[:4]] == [13.0, 2.0, 3.5, None]
 
 
 def test_american_and_decimal_odds():

@@ -199,7 +199,8 @@ def _entry_notes(lineups: Sequence[LineupAudit], played: Entered, n_entered: int
     n_others = played.mine.total() - n_entered
     if n_missing:
         missing = f"{n_missing} of {len(lineups)} lineups"
-        notes.append(f"{missing} are not in the standings: their rank is where they would have come")
+        where = "among your entries" if named else "in the standings"
+        notes.append(f"{missing} are not {where}: their rank is where they would have come")
     if named and n_others:
         notes.append(
             f"{n_others} of your entries hold lineups that are not of this run; fees and prizes leave them out"

@@ -7,6 +7,7 @@ names that do not exist); 3 a service is unreachable, busy, out of disk or past 
 from __future__ import annotations
 
 import errno
+import importlib.metadata
 import os
 import sys
 from collections.abc import Sequence
@@ -31,7 +32,7 @@ from pitwall.cli import (
     _serve,
     _template,
 )
-from pitwall.cli._common import Connection, drop_output, errors, is_argument, is_typed, report_error
+from pitwall.cli._common import Connection, drop_output, errors, is_argument, is_typed, output, report_error
 from pitwall.errors import InvalidInputError, PitwallError, StorageFullError, Violation
 from pitwall.problems import invalid
 
@@ -55,6 +56,12 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        output.print(f"pitwall {importlib.metadata.version('pitwall')}", markup=False)
+        raise typer.Exit
 
 
 @app.callback()
@@ -96,6 +103,9 @@ def connection(
     tls_key_path: Annotated[
         str, typer.Option(envvar="PITWALL_CLIENT_TLS_KEY_PATH", help="PEM key of that certificate.")
     ] = "",
+    version: Annotated[  # noqa: ARG001 - its callback answers
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True)
+    ] = False,
 ) -> None:
     """Where the services are and how they are reached; these options may stand before or after the verb."""
     given = {

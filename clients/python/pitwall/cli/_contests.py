@@ -42,7 +42,7 @@ DEFAULT_KELLY = 0.25
 _COMPARED = {"best_single_roi": "the best single returns", "best_cvar_99": "the best upper tails"}
 
 
-def print_contest(result: ContestResult, names: list[str]) -> None:
+def print_contest(result: ContestResult, names: list[str], *, known_field: bool) -> None:
     """Lineups and the portfolio in a contest."""
     rows = [
         (
@@ -58,16 +58,17 @@ def print_contest(result: ContestResult, names: list[str]) -> None:
     ]
     columns = ("#", "drivers", "ROI %", "+-", "win", "cash", "copies")
     print_table("Lineups by return", columns, rows, narrow=("#", "drivers", "ROI %", "+-", "win"))
-    print_portfolio_result(result.portfolio)
+    print_portfolio_result(result.portfolio, known_field=known_field)
 
 
-def print_portfolio_result(whole: PortfolioResult) -> None:
-    """What all entries together are worth, in a few lines."""
+def print_portfolio_result(whole: PortfolioResult, *, known_field: bool = False) -> None:
+    """What all entries together are worth, in a few lines; against a ``known_field`` or a projected one."""
+    field = "against the field of the standings" if known_field else "and the field plays as projected"
     output.print(
         f"{plural(whole.n_entries, 'entry', 'entries')} for {money(whole.fees_cents)}: expected profit "
         f"{money(whole.profit_cents.value)} (95 % interval {money(whole.profit_cents_lower)} to "
         f"{money(whole.profit_cents_upper)}), ROI {whole.roi.value:.1%}, "
-        "if races run as simulated and the field plays as projected",
+        f"if races run as simulated{',' if known_field else ''} {field}",
         markup=False,
     )
     loss = _percent(whole.loss_probability, whole.loss_probability_standard_error, 1)
@@ -198,16 +199,17 @@ def simulate(
     if as_json:
         print_json(result)
     else:
-        _print_simulation(result, [", ".join(race.names_by_id[driver] for driver in entry) for entry in entries])
+        names = [", ".join(race.names_by_id[driver] for driver in entry) for entry in entries]
+        _print_simulation(result, names, known_field=standings is not None)
 
 
-def _print_simulation(result: SimulationResult, names: list[str]) -> None:
+def _print_simulation(result: SimulationResult, names: list[str], *, known_field: bool) -> None:
     print_warnings(result.field.warnings)
     several = len(result.contests) > 1
     for contest in result.contests:
         if several:
             output.print(f"\n{contest.name}", style="bold", markup=False)
-        print_contest(contest, names)
+        print_contest(contest, names, known_field=known_field)
     if result.insight:
         output.print(
             f"insight of the field {result.insight:.2f}, as reached with {plural(result.n_fields, 'field', 'fields')}",
@@ -215,4 +217,4 @@ def _print_simulation(result: SimulationResult, names: list[str]) -> None:
         )
     if several:
         output.print("\nall contests together", style="bold")
-        print_portfolio_result(result.combined)
+        print_portfolio_result(result.combined, known_field=known_field)

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from pitwall._numbers import less_or_more
 from pitwall.cli._common import (
     Bars,
     JsonOption,
@@ -126,7 +127,7 @@ def _comparisons(summary: PortfolioSummary, *, stacked: bool) -> Iterator[str]:
     if (check := summary.validation) is not None:
         yield (
             f"on {check.n_scenarios:,} fresh scenarios: objective {check.objective_fresh:.2f} instead of "
-            f"{check.objective_in_sample:.2f}, {100 * check.shrinkage:.1f} % less (+- {100 * check.shrinkage_se:.1f})"
+            f"{check.objective_in_sample:.2f}, {less_or_more(check.shrinkage)} (+- {100 * check.shrinkage_se:.1f})"
         )
     if (stability := summary.stability) is not None:
         varies, same = 100 * stability.objective_cv, 100 * stability.same_lineup_share
@@ -142,7 +143,10 @@ def _comparisons(summary: PortfolioSummary, *, stacked: bool) -> Iterator[str]:
 def print_pool(pool: Portfolio) -> None:
     """What the lines that follow are about, where entries were chosen from a pool; why it is small, if it is."""
     summary = pool.summary
-    output.print(f"chosen from a pool of {plural(summary.n_built, 'lineup')}, of which:", markup=False)
+    output.print(
+        f"these entries were chosen from a pool of {plural(summary.n_built, 'lineup')}; of the pool as a whole:",
+        markup=False,
+    )
     if summary.n_built < summary.n_requested:
         why = first_few(summary.conflicting_rules, 3, "; ")
         reason = f"these rules leave no further one: {why}" if why else "time ran out"

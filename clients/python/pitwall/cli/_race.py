@@ -107,7 +107,7 @@ def print_import_report(report: ImportReport, *, with_sheet: bool) -> None:
     for names, where in ((report.unmatched_salary_names, "race sheet"), (report.unmatched_sheet_names, "salary file")):
         if names and with_sheet:
             errors.print(f"not in the {where}: {first_few(names, 10)}", markup=False, soft_wrap=True)
-    for warning in report.warnings:
+    for warning in (*report.warnings, *filter(None, [report.replaced])):
         errors.print(f"warning: {warning}", markup=False)
 
 

@@ -163,7 +163,9 @@ def _print_result(result: JobResult, paths: list[Path]) -> None:
     print_portfolio_result(result.contest.portfolio)
     seconds = ", ".join(f"{stage} {spent:.1f} s" for stage, spent in result.timings_seconds.items())
     output.print(f"took {seconds}", markup=False)
-    output.print(f"wrote {paths[0]} (upload this), {paths[1]} and {paths[2]} (open this)", markup=False)
+    summary = result.portfolio.summary
+    upload = "upload this" if summary.n_built >= summary.n_requested else "not complete: see below"
+    output.print(f"wrote {paths[0]} ({upload}), {paths[1]} and {paths[2]} (open this)", markup=False)
 
 
 def _print_lineups(result: JobResult) -> None:

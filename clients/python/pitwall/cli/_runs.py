@@ -172,8 +172,13 @@ def _sameness(before: Run, after: Run) -> dict[str, bool]:
 
 
 def _changes(before: Run, after: Run) -> list[str]:
-    """Versions and inputs that differ between two runs."""
-    names = [name for name, value in before.result["versions"].items() if after.result["versions"].get(name) != value]
+    """Versions, inputs and what came of them that differ between two runs."""
+    names = [
+        name
+        for group in ("versions", "hashes")
+        for name, value in before.result[group].items()
+        if after.result[group].get(name) != value
+    ]
     hashes = {item.role: item.sha256 for item in before.inputs}
     return names + [item.role for item in after.inputs if hashes.get(item.role) != item.sha256]
 

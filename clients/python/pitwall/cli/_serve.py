@@ -10,9 +10,10 @@ from typing import Annotated
 
 import typer
 
-from pitwall.cli._common import JsonOption, connection_of, output, print_json
+from pitwall.cli._common import JsonOption, connection_of, errors, output, print_json
 from pitwall.cli._ranges import within
 from pitwall.problems import invalid
+from pitwall.rpc import stays_here
 
 
 def serve(
@@ -40,6 +41,9 @@ def serve(
     data_dir = connection_of(context).data_dir
     with as_call_errors():
         settings = load_settings(ServerSettings, host=host, port=port)
+    if not (settings.bearer_token.get_secret_value() or settings.tls_client_ca_path or stays_here(f"{host}:{port}")):
+        warning = f"whoever reaches {host} may read and change races: PITWALL_BEARER_TOKEN asks for a token"
+        errors.print(f"warning: {warning}", markup=False)
     stack = start_stack(Path(data_dir) if data_dir else default_data_dir(), settings)
     if as_json:
         print_json({"address": stack.address})

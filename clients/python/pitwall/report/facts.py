@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pitwall._numbers import money
+from pitwall._numbers import less_or_more, money
 from pitwall.job import JobResult
 from pitwall.report.data import Fact
 from pitwall.results import result_document
@@ -105,7 +105,7 @@ def _portfolio_facts(result: JobResult) -> list[Fact]:
                 "objective on fresh scenarios",
                 f"{check.objective_fresh:.2f}",
                 f"against {check.objective_in_sample:.2f} on those that chose the lineups: "
-                f"{100 * check.shrinkage:.1f} % less (+- {100 * check.shrinkage_se:.1f}) is the winner's curse",
+                f"{less_or_more(check.shrinkage)} (+- {100 * check.shrinkage_se:.1f}); less is the winner's curse",
             )
         )
     if (stability := built.stability) is not None:

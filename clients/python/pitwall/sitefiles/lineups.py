@@ -56,7 +56,7 @@ def parse_cell(text: str, pool: PlayerPool) -> LineupCell:
     named = [player.player_id for player in pool.players if player.name.casefold() == plain.casefold()]
     if len(named) == 1:
         return LineupCell(named[0], bool(n_locked))
-    return LineupCell("", bool(n_locked), f"{text!r} is nobody of the player pool; write Name (ID) or ID")
+    return LineupCell("", bool(n_locked), f"{text!r} is not in the player pool; write Name (ID) or ID")
 
 
 def _readings(plain: str) -> Iterator[tuple[str, str]]:
@@ -85,6 +85,11 @@ def read_lineups(path: Path, pool: PlayerPool) -> list[tuple[str, ...]]:
     violations: list[Violation] = []
     rows = _STRUCTURED.get(path.suffix, _csv_rows)(path.name, read_bytes(path))
     lineups = [_lineup(row, pool, violations) for row in rows]
+    if rows and not any(parse_cell(text, pool).player_id for row in rows for text, _ in row.cells):
+        text = rows[-1].cells[-1][0]
+        raise invalid(
+            path.name, f"holds nobody of this slate, but such as {text!r}: is it a file of lineups, and of this race?"
+        )
     if not lineups:
         violations.append(Violation(path.name, "holds no lineups; write one per row, a driver per cell"))
     refuse(violations)

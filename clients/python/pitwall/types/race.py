@@ -125,9 +125,13 @@ class MatchedName:
 
 @dataclass(frozen=True)
 class ImportReport:
-    """What an import did with the names of its two files."""
+    """What an import did with the names of its two files.
+
+    ``replaced`` is about the race that stood under the same id before, empty where there is nothing to say.
+    """
 
     matched: tuple[MatchedName, ...]
     unmatched_salary_names: tuple[str, ...]
     unmatched_sheet_names: tuple[str, ...]
     warnings: tuple[str, ...]
+    replaced: str = ""

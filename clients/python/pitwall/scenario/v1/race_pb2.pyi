@@ -386,6 +386,9 @@ class ImportReport(_message.Message):
     UNMATCHED_SALARY_NAMES_FIELD_NUMBER: _builtins.int
     UNMATCHED_SHEET_NAMES_FIELD_NUMBER: _builtins.int
     WARNINGS_FIELD_NUMBER: _builtins.int
+    REPLACED_FIELD_NUMBER: _builtins.int
+    replaced: _builtins.str
+    """Output only. What to know where a race with other drivers stood under the same id before; empty elsewhere."""
     @_builtins.property
     def matched(self) -> _containers.RepeatedCompositeFieldContainer[Global___MatchedName]:
         """Output only. Pairs that were joined."""
@@ -400,7 +403,7 @@ class ImportReport(_message.Message):
 
     @_builtins.property
     def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Output only. What else a careful user should know."""
+        """Output only. What else a careful user should know of the files."""
 
     def __init__(
         self,
@@ -409,10 +412,11 @@ class ImportReport(_message.Message):
         unmatched_salary_names: _abc.Iterable[_builtins.str] | None = ...,
         unmatched_sheet_names: _abc.Iterable[_builtins.str] | None = ...,
         warnings: _abc.Iterable[_builtins.str] | None = ...,
+        replaced: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["matched", b"matched", "unmatched_salary_names", b"unmatched_salary_names", "unmatched_sheet_names", b"unmatched_sheet_names", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["matched", b"matched", "replaced", b"replaced", "unmatched_salary_names", b"unmatched_salary_names", "unmatched_sheet_names", b"unmatched_sheet_names", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
