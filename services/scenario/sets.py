@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from pitwall import wire
 from services.common.blocks import held
-from services.common.domain.errors import ChecksumMismatch, Conflict, FailedPrecondition, NotFound
+from services.common.domain.errors import ChecksumMismatch, Conflict, FailedPrecondition, NotFound, StorageFull
 from services.common.domain.race import Race
 from services.common.domain.work import Checkpoint, ReportProgress, no_checkpoint, no_progress
 from services.common.matrix.entry import Built, StoredMatrix
@@ -30,6 +30,7 @@ from services.scenario.core.strength import driver_strength
 from services.scenario.records import Records, SetRecord, utc_now
 
 _ID_LENGTH = 32
+_PAGE_SIZE = 100
 
 
 @dataclass(frozen=True)
@@ -176,10 +177,25 @@ class ScenarioSets:
 
     def delete_race(self, race_id: str) -> int:
         """Delete a race and its sets; returns how many sets there were."""
-        ids = self._records.delete_race(race_id)
+        try:
+            ids = self._records.delete_race(race_id)
+        except StorageFull:
+            # Records take room to be deleted too: matrices that can be made again leave it to them.
+            self._drop_generated(race_id)
+            ids = self._records.delete_race(race_id)
         for scenario_set_id in ids:
             self._store.delete(scenario_set_id)
         return len(ids)
+
+    def _drop_generated(self, race_id: str) -> None:
+        token = ""
+        while True:
+            records, token = self._records.list_sets(race_id, _PAGE_SIZE, token)
+            for record in records:
+                if not record.uploaded:
+                    self._store.delete(record.scenario_set_id)
+            if not token:
+                return
 
     def _builder(self, recipe: Recipe, checkpoint: Checkpoint, report: ReportProgress) -> Callable[[], Built]:
         def build() -> Built:

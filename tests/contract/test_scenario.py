@@ -15,9 +15,11 @@ from pitwall import wire
 from pitwall.scenario.v1 import race_pb2, scenario_set_pb2
 from pitwall.scenario.v1 import scenario_service_pb2 as pb
 from pitwall.scenario.v1.scenario_service_pb2_grpc import ScenarioServiceStub
+from services.common.domain.errors import StorageFull
 from services.common.matrix.codec import decode_upload
 from services.common.rpc.testing import serve
 from services.scenario.__main__ import build
+from services.scenario.records import Records
 from services.scenario.settings import ScenarioSettings
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
@@ -229,6 +231,23 @@ def test_races_are_listed_by_pages(stub, race):
     assert len(seen) == len(set(seen)) == len(stub.ListRaces(pb.ListRacesRequest(page_size=500)).races)
     code, _, fields = refusal(lambda: stub.ListRaces(pb.ListRacesRequest(page_token="bm9uc2Vuc2U=")))
     assert (code, fields) == (grpc.StatusCode.INVALID_ARGUMENT, ["page_token"])
+
+
+def test_a_full_disk_lets_a_race_be_deleted(stub, folder, monkeypatch):
+    """Its records take room to be deleted: generated matrices make it, those of the user stay until they go too."""
+    stub.ImportRace(import_request("bulky"))
+    matrix = folder / "matrices" / generate(stub, "bulky", 100).scenario_set_id
+    assert matrix.exists()
+    delete = Records.delete_race
+
+    def delete_with_room(records, race_id):
+        if matrix.exists():
+            raise StorageFull("the disk is full")
+        return delete(records, race_id)
+
+    monkeypatch.setattr(Records, "delete_race", delete_with_room)
+    assert stub.DeleteRace(pb.DeleteRaceRequest(race_id="bulky")).n_scenario_sets == 1
+    assert refusal(lambda: stub.GetRace(pb.GetRaceRequest(race_id="bulky")))[0] is grpc.StatusCode.NOT_FOUND
 
 
 def test_delete_takes_the_sets_along(stub, folder, race):
