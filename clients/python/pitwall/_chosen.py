@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,8 +10,6 @@ from itertools import combinations
 from pitwall.config import ExposureLimit
 from pitwall.types.portfolio import DiversityReport, Exposure, OwnershipReport, Portfolio, PortfolioLineup
 from pitwall.types.race import Race
-
-_EPSILON = 1e-9
 
 DriverIds = tuple[str, ...]
 
@@ -64,8 +61,7 @@ def bounds_of_pool(pool: Portfolio, race: Race, n_wanted: int) -> PoolBounds:
     """
 
     def bounds(rows: Iterable[Exposure]) -> dict[str, int]:
-        shares = {row.name: row.max_lineups / max(1, pool.summary.n_requested) for row in rows}
-        return {name: max(1, math.floor(share * n_wanted + _EPSILON)) for name, share in shares.items()}
+        return {row.name: max(1, row.max_lineups * n_wanted // max(1, pool.summary.n_requested)) for row in rows}
 
     members: dict[str, DriverIds] = {}
     for driver in race.starters:

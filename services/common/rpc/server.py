@@ -222,6 +222,9 @@ def start_server(bindings: Sequence[ServiceBinding], settings: ServerSettings) -
 
 S = TypeVar("S", bound=ServerSettings)
 
+_PLACES = ("data_dir", "database_url", "matrix_url")
+"""Settings that say where a service keeps things, of those that keep any."""
+
 
 def serve_forever(kind: type[S], build: Callable[[S], Sequence[ServiceBinding]]) -> None:
     """Body of every ``__main__``: print the settings when asked, else serve until SIGTERM or SIGINT.
@@ -242,10 +245,16 @@ def serve_forever(kind: type[S], build: Callable[[S], Sequence[ServiceBinding]])
         print(f"cannot start: {error}", file=sys.stderr)
         sys.exit(exit_code(error.reason))
     except OSError as error:
-        prefix = kind.model_config.get("env_prefix", "")
-        where = f"{prefix}DATA_DIR, {prefix}DATABASE_URL and {prefix}MATRIX_URL say where records and matrices are kept"
-        print(f"cannot start: {error.filename}: {error.strerror}; {where}", file=sys.stderr)
+        told = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        print(f"cannot start: {told}{_where_kept(kind)}", file=sys.stderr)
         sys.exit(EXIT_INPUT)
+
+
+def _where_kept(kind: type[ServerSettings]) -> str:
+    """The settings of a service that name folders, as the end of a sentence."""
+    prefix = kind.model_config.get("env_prefix", "")
+    names = [f"{prefix}{name.upper()}" for name in _PLACES if name in kind.model_fields]
+    return f"; see {', '.join(names)}" if names else ""
 
 
 def _serve_until_signal(settings: S, build: Callable[[S], Sequence[ServiceBinding]]) -> None:
