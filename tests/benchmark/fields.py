@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from tests.conftest import REPOSITORY
+from tests.unit.contest_sim.field_fit import left_out_weights
 from tests.unit.contest_sim.prediction import Prediction, predict
-from tests.unit.contest_sim.real_fields import RealField, fit_terms, left_out_weights, load_fields
+from tests.unit.contest_sim.real_fields import RealField, fit_terms, load_fields
 
 USERS = ((1, 5), (6, 59), (60, 150))
 """Fewest and most entries of the users that are told apart."""
@@ -58,7 +59,7 @@ def run() -> None:
     print(
         f"  {'':40s}entries  real  model  +-SE     z    real  model +-SE   off       entries          repeated lineups"
     )
-    predictions = [predict(field, left_out_weights(fitted, fields, field)) for field in fields]
+    predictions = [predict(field, left_out_weights(fields, fitted, field)) for field in fields]
     for prediction in predictions:
         print_prediction(prediction)
     print(f"  {'':40s}entries   % on popular lineups")

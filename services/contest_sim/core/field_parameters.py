@@ -50,14 +50,17 @@ class Prices:
     cap_dollars: int
 
 
-FITTED = ((8.0, FieldParameters(0.47, 0.0, 4.47)), (555.0, FieldParameters(0.95, 2.14, 6.86)))
-"""Entry fee in dollars and the parameters fitted there, by maximum likelihood with ownership matched.
+FITTED = ((8.0, FieldParameters(0.47, 0.0, 4.47)), (555.0, FieldParameters(0.95, 5.94, 6.86)))
+"""Entry fee in dollars and the parameters fitted there, with ownership matched.
 
-From complete six-pick, $50,000 fields of DraftKings MMA contests, 2026-03-21 to 2026-04-19: the mean over three
-fields of 4,368-4,408 entries at $8, and over four of 169-298 at $555. Sharpness at $8 is less than two standard
-errors from zero and left at that. Contrast is what users show too: how much those with three entries or more
-differ in it from each other, over how much their own lineups do, gives 4.1-6.1 at $8.
-``tests/unit/contest_sim/real_fields.py`` repeats the fit.
+From complete six-pick, $50,000 fields of DraftKings MMA contests, 2026-03-21 to 2026-04-19: three of 4,368-4,408
+entries at $8, and four of 169-298 at $555. Salary tilt and contrast are the means of what is likeliest in each field.
+Contrast is what users show too: how much those with three entries or more differ in it from each other, over how
+much their own lineups do, gives 4.1-6.1 at $8. Sharpness is what duplication hangs on and is set by it: of all values
+from 0 on, that under which the shares of unique lineups (in units of 5 points) and the copies of the 20 most
+duplicated (in units of 25 %) are missed least; chance leaves about 3 to either side open. The likeliest is 0.5 at $8
+and 2.1 at $555, where fields would then look 2.5 points too unique on average. ``tests/unit/contest_sim/field_fit.py``
+repeats the fit.
 """
 
 

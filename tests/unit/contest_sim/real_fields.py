@@ -1,6 +1,5 @@
-"""Complete fields of real six-pick, $50,000 contests (DraftKings MMA), and the fit of field parameters to them.
+"""Complete fields of real six-pick, $50,000 contests (DraftKings MMA), and what each tells of its users' tastes.
 
-``python -m tests.unit.contest_sim.real_fields DATA`` prints the numbers that ``field_parameters.FITTED`` holds.
 Two things differ from racing: there are half as many choices, and each has one opponent who loses what he
 wins, so lineups with both stand apart. That aversion is fitted too, and used for these fields only; who faces whom
 is told by the salaries. What the file says of it is held against that, and used for nothing.
@@ -8,7 +7,6 @@ is told by the salaries. What the file says of it is held against that, and used
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -214,39 +212,3 @@ def pooled_insight(fields: list[RealField]) -> tuple[float, float]:
     means = [np.mean([value for value, _ in found]) for found in by_event.values()]
     variances = [(1 - mean**2) ** 2 / (found[0][1] - 4) for mean, found in zip(means, by_event.values(), strict=True)]
     return float(np.mean(means)), float(np.sqrt(np.sum(variances)) / len(means))
-
-
-def pooled(weights: list[np.ndarray]) -> np.ndarray:
-    """Mean over contests; what is less than two standard errors from zero counts as zero."""
-    stacked = np.array(weights)
-    error = stacked.std(axis=0, ddof=1) / np.sqrt(len(stacked))
-    mean = stacked.mean(axis=0)
-    return np.where(np.abs(mean) >= 2.0 * error, mean, 0.0)
-
-
-def left_out_weights(fitted: dict[str, np.ndarray], fields: list[RealField], field: RealField) -> np.ndarray:
-    """Weights from contests of the same stakes at other events."""
-    others = [
-        fitted[other.contest_id]
-        for other in fields
-        if other.high_stakes == field.high_stakes and other.event_id != field.event_id
-    ]
-    return pooled(others)
-
-
-def main() -> None:
-    fields = load_fields(Path(sys.argv[1]))
-    fitted = {field.contest_id: fit_terms(field) for field in fields}
-    for field in fields:
-        weights = np.round(fitted[field.contest_id], 3)
-        shown = users_contrast(field)
-        print(f"{field.contest_id:42s} {field.n_entries:5d} entries {weights}, contrast by users {shown:.1f}")
-    for high in (False, True):
-        chosen = [fitted[field.contest_id] for field in fields if field.high_stakes == high]
-        print("high stakes" if high else "low stakes", np.round(pooled(chosen), 2))
-        print("  insight", np.round([insight(field)[0] for field in fields if field.high_stakes == high], 2))
-    print("insight and its standard error", np.round(pooled_insight(fields), 3))
-
-
-if __name__ == "__main__":
-    main()
