@@ -33,6 +33,9 @@ UNIQUE_TOLERANCE = 0.05
 COPIES_TOLERANCE = 0.25
 """By what part it may miss the copies of the most duplicated lineups."""
 
+_NEVER = 1e-9
+"""Lineups that have a number of copies less often than this are not asked for more."""
+
 SHARPNESS = 1
 """Column of the sharpness among the weights: see ``RealField.terms``."""
 
@@ -89,12 +92,12 @@ def expected_top_copies(prediction: Prediction) -> float:
 
 
 def _top_copies(expected_copies: np.ndarray) -> float:
-    total = 0.0
-    for copies in range(1, int(expected_copies.sum()) + 1):
-        n_lineups = poisson.sf(copies - 1, expected_copies).sum()
-        if n_lineups < 1e-6:
-            break
-        total += float(poisson.sf(np.arange(N_TOP), n_lineups).sum())
+    total, copies = 0.0, 0
+    while expected_copies.size:
+        copies += 1
+        chances = poisson.sf(copies - 1, expected_copies)
+        total += float(poisson.sf(np.arange(N_TOP), chances.sum()).sum())
+        expected_copies = expected_copies[chances > _NEVER]
     return total
 
 
