@@ -12,6 +12,9 @@ And numba tells functions of the same name and types apart, such as the inner pa
 by a number counted from 1 in each process. Kernels that two processes compiled may share a number; the linker then
 takes the code of one for both, and sorts come out unsorted or read beyond arrays. Here each process counts from a
 random number.
+
+Where numba finds no folder to write to, it refuses to make a kernel, and a full disk ends the call that compiled one.
+Here kernels then work without being kept, and a warning says so.
 """
 
 from __future__ import annotations
@@ -19,8 +22,11 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import itertools
+import os
 import pickle
 import secrets
+import warnings
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -78,5 +84,33 @@ def _digest(*parts: Any) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:24]
 
 
+class NowhereLocator(caching.UserWideCacheLocator):
+    """The last resort of a function: a folder that cannot be."""
+
+    def get_cache_path(self) -> str:
+        return os.devnull
+
+    @classmethod
+    def from_function(cls, py_func: Any, py_file: str) -> NowhereLocator | None:
+        """A locator for any function that has a file."""
+        return cls(py_func, py_file) if os.path.exists(py_file) else None
+
+
+@contextlib.contextmanager
+def _without_the_cache(_cache: caching.Cache) -> Iterator[None]:
+    """Surrounds whatever the cache does with its files."""
+    try:
+        yield
+    except OSError as error:
+        warnings.warn(
+            f"compiled kernels are not kept and every process compiles them anew, for minutes: {error}. "
+            "NUMBA_CACHE_DIR names a folder with room for them",
+            RuntimeWarning,
+            stacklevel=1,
+        )
+
+
 setattr(caching, "IndexDataCacheFile", KeyedCacheFile)  # noqa: B010 - types forbid plain assignment to a class
+setattr(caching.Cache, "_guard_against_spurious_io_errors", _without_the_cache)  # noqa: B010
+setattr(caching.CacheImpl, "_locator_classes", [*caching.CacheImpl._locator_classes, NowhereLocator])  # noqa: B010
 setattr(FunctionIdentity, "_unique_ids", itertools.count(secrets.randbits(48)))  # noqa: B010

@@ -180,7 +180,7 @@ def _moments_if_true(scores: Sequence[RaceScore], rng: np.random.Generator) -> d
     """How many moments agree when one simulated scenario of each race is taken for what really happened.
 
     Intervals of few races are narrow by chance and moments are many, so even then not all agree: this is what a model
-    can reach.
+    can reach. On average, in 19 histories of 20 (``at_least``), and in the luckiest of them (``most``).
     """
     real = np.array([one.real_statistics for one in scores])
     simulated = np.array([one.simulated_statistics for one in scores])
@@ -190,4 +190,8 @@ def _moments_if_true(scores: Sequence[RaceScore], rng: np.random.Generator) -> d
         truth = known_alike(real, simulated[races, rng.integers(simulated.shape[1], size=len(scores))])
         compared = compare_moments(truth, means, rng, n_bootstrap=N_BOOTSTRAP)
         counts.append(sum(item.agrees for item in compared))
-    return {"average": float(np.mean(counts)), "at_least": float(np.quantile(counts, 0.05))}
+    return {
+        "average": float(np.mean(counts)),
+        "at_least": float(np.quantile(counts, 0.05)),
+        "most": float(np.max(counts)),
+    }

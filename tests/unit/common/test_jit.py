@@ -1,5 +1,6 @@
 """The cache of compiled kernels under several writers."""
 
+import errno
 import os
 import re
 import subprocess
@@ -92,6 +93,40 @@ def test_processes_name_the_parts_of_kernels_differently(tmp_path):
     assert all(names)
     numbers = [{int(number) for name in group for number in re.findall(r"B\d+v(\d+)", name)} for group in names]
     assert min(abs(a - b) for a in numbers[0] for b in numbers[1]) > 1_000_000
+
+
+NOT_KEPT = """
+import numpy as np
+from numba.core import caching
+caching.CacheImpl._locator_classes = []
+import services.common.jit
+from kernels import first
+print(first(np.array([3.0, 1.0, 2.0])))
+"""
+
+
+def test_kernels_work_where_none_can_be_kept(tmp_path):
+    """A read-only image without a folder for them; only numba's own ways to find one are taken away."""
+    (tmp_path / "kernels.py").write_text(SORTING.format(function="sort"))
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}:{Path.cwd()}"}
+    ran = subprocess.run([sys.executable, "-c", NOT_KEPT], env=environment, capture_output=True, text=True, check=True)
+    assert ran.stdout == "[1. 2. 3.]\n"
+    assert ran.stderr.count("compiled kernels are not kept") == 1
+    assert "NUMBA_CACHE_DIR" in ran.stderr
+
+
+def test_a_disk_without_room_for_a_kernel_does_not_end_the_call(monkeypatch):
+    def full(self, name, data):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(KeyedCacheFile, "_save_data", full)
+
+    @njit(cache=True)
+    def total(values):
+        return values.sum()
+
+    with pytest.warns(RuntimeWarning, match="No space left"):
+        assert total(np.arange(4)) == 6
 
 
 @pytest.mark.parametrize("writeable", [True, False])

@@ -40,6 +40,10 @@ def _figure(entry: Mapping[str, float] | None) -> str:
     return "-" if entry is None else f"{entry['mean']:.3f} +- {entry['se']:.3f}"
 
 
+def _of_true_models(counts: Mapping[str, float]) -> str:
+    return f"{counts['average']:.1f}, {counts['at_least']:.0f} or more, {counts['most']:.0f} at best"
+
+
 def _print_overview(title: str, groups: Groups) -> None:
     rows = [
         (
@@ -51,7 +55,7 @@ def _print_overview(title: str, groups: Groups) -> None:
             group["crps_skill"]["best_baseline"] if group["crps_skill"] else "-",
             _figure(group["hindsight_pit"]),
             f"{sum(moment['agrees'] for moment in group['moments'])} of {len(group['moments'])}",
-            f"{group['moments_if_true']['average']:.1f}, {group['moments_if_true']['at_least']:.0f} or more",
+            _of_true_models(group["moments_if_true"]),
         )
         for name, group in groups.items()
     ]
@@ -71,7 +75,10 @@ def _print_overview(title: str, groups: Groups) -> None:
     output.print(
         "best lineup at: quantile of the real best-in-hindsight lineup in its simulated distribution; 0.5 is right"
     )
-    output.print("were the model true: how many moments would agree by the same test, on average and 19 times in 20")
+    output.print(
+        "were the model true: how many moments would agree by the same test, on average, 19 times in 20, and in the "
+        "luckiest history simulated"
+    )
 
 
 def _print_forecasts(groups: Groups) -> None:
