@@ -11,7 +11,7 @@ import sys
 import pytest
 from rich.console import Console
 
-from pitwall.cli import connection_first
+from pitwall.cli import connection_first, refuse_empty
 from pitwall.cli._common import Bars, first_few, plural, print_table, report_error
 from pitwall.cli._ranges import within
 from pitwall.errors import ERRORS_BY_REASON, InvalidInputError, PitwallError
@@ -49,6 +49,20 @@ def test_ranges_hold_at_their_ends(check, taken, refused):
 )
 def test_options_that_say_where_the_services_are_may_stand_anywhere(typed, read):
     assert connection_first(typed.split()) == read.split()
+
+
+@pytest.mark.parametrize("typed", [["run", "--out", ""], ["run", "--prizes="], ["--data-dir", " ", "race", "list"]])
+def test_an_option_with_nothing_in_its_value_is_refused_by_name(typed):
+    name = next(word for word in typed if word.startswith("--")).rstrip("=")
+    with pytest.raises(InvalidInputError, match=f"^{name}: is empty"):
+        refuse_empty(typed)
+
+
+@pytest.mark.parametrize(
+    "typed", ["run --out x --json", "race show -- --out=", "simulate s --fee=5 --prizes a=", "--json"]
+)
+def test_options_with_values_and_flags_pass(typed):
+    refuse_empty(typed.split())
 
 
 def test_progress_shows_stage_count_and_time_left_also_of_a_stage_that_comes_again(monkeypatch):

@@ -36,6 +36,7 @@ from pitwall.cli._common import Connection, drop_output, errors, is_argument, is
 from pitwall.errors import InvalidInputError, PitwallError, StorageFullError, Violation
 from pitwall.problems import invalid
 
+_EMPTY = "is empty; give a value, or leave the option out"
 _EXIT_INTERRUPTED = 130
 _CONNECTION_OPTIONS = (
     "--address",
@@ -118,7 +119,7 @@ def connection(
     }
     for name, value in given.items():
         if is_typed(context, name) and not value.strip():
-            raise invalid(f"--{name.replace('_', '-')}", "is empty; give a value, or leave the option out")
+            raise invalid(f"--{name.replace('_', '-')}", _EMPTY)
     # The token itself is no option: arguments are seen by every user of the machine.
     context.obj = Connection(**given, token=os.environ.get("PITWALL_CLIENT_TOKEN", ""))
     useless = [name for name in given if name.startswith(("tls_", "token_")) and is_argument(context, name)]
@@ -197,10 +198,22 @@ def connection_first(arguments: Sequence[str]) -> list[str]:
     return first + rest
 
 
+def refuse_empty(arguments: Sequence[str]) -> None:
+    """Refuse options with nothing in their value: a path of nothing would be read as the folder we are in."""
+    for at, argument in enumerate(arguments):
+        if argument == "--":
+            return
+        name, given, value = argument.partition("=")
+        values = [value] if given else arguments[at + 1 : at + 2]
+        if name.startswith("--") and any(not each.strip() for each in values):
+            raise invalid(name, _EMPTY)
+
+
 def _run_app() -> int:
     """Run a verb; returns the exit code."""
     as_json = "--json" in sys.argv
     try:
+        refuse_empty(sys.argv[1:])
         # A standalone app tells of options that cannot be read itself, in a frame that no program reads.
         code = app(connection_first(sys.argv[1:]), standalone_mode=not as_json)
     except SystemExit as end:
