@@ -10,6 +10,10 @@ from dataclasses import dataclass
 from unittest import mock
 
 from pitwall.cli import main
+from tests.conftest import REPOSITORY
+
+EXAMPLES = REPOSITORY / "examples"
+SLATE = ("--salaries", EXAMPLES / "DKSalaries.csv", "--race-sheet", EXAMPLES / "race_sheet.csv")
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,10 @@ import csv
 import numpy as np
 import pytest
 
-from tests.conftest import REPOSITORY
-from tests.system.command import pitwall, serving
+from tests.system.command import EXAMPLES, SLATE, pitwall, serving
 
-EXAMPLES = REPOSITORY / "examples"
 STANDINGS = EXAMPLES / "contest-standings-190000001.csv"
-SLATE = ("--salaries", EXAMPLES / "DKSalaries.csv", "--race-sheet", EXAMPLES / "race_sheet.csv", "--track", "phoenix")
+SLATE_AT_PHOENIX = (*SLATE, "--track", "phoenix")
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -26,8 +24,8 @@ def cli(tmp_path_factory):
 @pytest.fixture(scope="module")
 def races(cli):
     """Two races, one with a date; scenarios for the first."""
-    cli("race", "import", "undated", *SLATE, "--json")
-    cli("race", "import", "dated", *SLATE, "--date", "2026-03-08T19:30", "--json")
+    cli("race", "import", "undated", *SLATE_AT_PHOENIX, "--json")
+    cli("race", "import", "dated", *SLATE_AT_PHOENIX, "--date", "2026-03-08T19:30", "--json")
     cli("scenarios", "generate", "undated", "--n", 1_000, "--json")
 
 

@@ -17,9 +17,9 @@ from pitwall.results import result_document, write_outputs
 from pitwall.runs import RunStore
 from pitwall.tracks import find_track
 from tests.conftest import REPOSITORY
+from tests.system.command import EXAMPLES
 from tests.system.processes import deployed_stack
 
-EXAMPLES = REPOSITORY / "examples"
 SERVICE_NAMES = {
     "scenario": "pitwall.scenario.v1.ScenarioService",
     "ownership": "pitwall.ownership.v1.OwnershipService",
