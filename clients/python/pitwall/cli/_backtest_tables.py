@@ -41,7 +41,7 @@ def _figure(entry: Mapping[str, float] | None) -> str:
 
 
 def _of_true_models(counts: Mapping[str, float]) -> str:
-    return f"{counts['average']:.1f}, {counts['at_least']:.0f} or more, {counts['most']:.0f} at best"
+    return f"{counts['average']:.1f}, {counts['at_least']:.0f} or more, all in {counts['all']:.1%}"
 
 
 def _print_overview(title: str, groups: Groups) -> None:
@@ -76,8 +76,8 @@ def _print_overview(title: str, groups: Groups) -> None:
         "best lineup at: quantile of the real best-in-hindsight lineup in its simulated distribution; 0.5 is right"
     )
     output.print(
-        "were the model true: how many moments would agree by the same test, on average, 19 times in 20, and in the "
-        "luckiest history simulated"
+        "were the model true: how many moments would agree by the same test, on average and 19 times in 20, and how "
+        "often all would"
     )
 
 
