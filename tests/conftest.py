@@ -8,6 +8,7 @@ import pytest
 from hypothesis import settings
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+EXAMPLES = REPOSITORY / "examples"
 
 # A worker of a parallel run is told a terminal's width; output goes to files here.
 os.environ.pop("COLUMNS", None)

@@ -22,7 +22,7 @@ from services.ownership.core.evaluation import leave_one_race_out, summarise
 from services.ownership.core.projection import project
 from services.ownership.settings import OwnershipSettings
 from tests.conftest import REPOSITORY
-from tests.contract.test_ownership import make_matrix, make_race
+from tests.contract.ownership.world import make_matrix, make_race
 from tests.mma_fields import SelfInformedEnsemble, read_mma_fields, with_salaries
 from tests.unit.ownership.season import TASTES, Season, Taste, play
 

@@ -15,14 +15,12 @@ from services.scenario.core.race_import import ImportRequest, NamedFile, import_
 from services.scenario.core.simulate import simulate
 from services.scenario.core.strength import driver_skill
 from services.scenario.sets import simulation_input
-from tests.conftest import REPOSITORY
+from tests.conftest import EXAMPLES
 
 
 def sample_race():
     request = ImportRequest("sample", Track(TrackType.SHORT, "Copper Basin", 1.0), 312, DRAFTKINGS_CLASSIC)
-    files = [
-        NamedFile(name, (REPOSITORY / "examples" / name).read_bytes()) for name in ("DKSalaries.csv", "race_sheet.csv")
-    ]
+    files = [NamedFile(name, (EXAMPLES / name).read_bytes()) for name in ("DKSalaries.csv", "race_sheet.csv")]
     return import_race(request, *files)[0]
 
 

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from unittest import mock
 
 from pitwall.cli import main
-from tests.conftest import REPOSITORY
+from tests.conftest import EXAMPLES
 
-EXAMPLES = REPOSITORY / "examples"
 SLATE = ("--salaries", EXAMPLES / "DKSalaries.csv", "--race-sheet", EXAMPLES / "race_sheet.csv")
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.system.command import EXAMPLES, SLATE, pitwall
+from tests.conftest import EXAMPLES
+from tests.system.command import SLATE, pitwall
 
 pytestmark = pytest.mark.timeout(300)
 

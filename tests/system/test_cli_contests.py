@@ -5,7 +5,7 @@ import csv
 import numpy as np
 import pytest
 
-from tests.system.command import EXAMPLES
+from tests.conftest import EXAMPLES
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -5,7 +5,8 @@ import csv
 import numpy as np
 import pytest
 
-from tests.system.command import EXAMPLES, SLATE, pitwall, serving
+from tests.conftest import EXAMPLES
+from tests.system.command import SLATE, pitwall, serving
 
 STANDINGS = EXAMPLES / "contest-standings-190000001.csv"
 SLATE_AT_PHOENIX = (*SLATE, "--track", "phoenix")

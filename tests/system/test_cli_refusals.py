@@ -10,7 +10,8 @@ import sys
 import numpy as np
 import pytest
 
-from tests.system.command import EXAMPLES, SLATE, pitwall
+from tests.conftest import EXAMPLES
+from tests.system.command import SLATE, pitwall
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -5,7 +5,8 @@ import hashlib
 
 import pytest
 
-from tests.system.command import EXAMPLES, SLATE, pitwall
+from tests.conftest import EXAMPLES
+from tests.system.command import SLATE, pitwall
 
 pytestmark = pytest.mark.timeout(300)
 

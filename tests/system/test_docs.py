@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import REPOSITORY
+from tests.conftest import EXAMPLES, REPOSITORY
 from tests.system.command import pitwall, serving
 
 PAGES = ("README.md", "docs/recipes.md", "docs/tutorial.md")
@@ -40,7 +40,7 @@ def console_lines(page):
 def copy_of_repository(tmp_path_factory):
     """A folder with the examples, a data folder, and the address of services on it."""
     folder = tmp_path_factory.mktemp("copy")
-    shutil.copytree(REPOSITORY / "examples", folder / "examples")
+    shutil.copytree(EXAMPLES, folder / "examples")
     data = folder / "data"
     with serving(data) as address:
         yield folder, data, address

@@ -8,7 +8,7 @@ import pytest
 from typer.main import get_command
 
 from pitwall.cli import app
-from tests.conftest import REPOSITORY
+from tests.conftest import EXAMPLES
 from tests.system.command import pitwall, serving
 from tests.unit.scenario.synthetic_history import write_history
 
@@ -61,7 +61,7 @@ def test_every_verb_speaks_json_and_every_option_says_what_it_is():
 def folder(tmp_path_factory):
     """A folder as a fresh clone has it."""
     path = tmp_path_factory.mktemp("clone")
-    shutil.copytree(REPOSITORY / "examples", path / "examples")
+    shutil.copytree(EXAMPLES, path / "examples")
     # Another contest, for a race of its own: two drivers of like salary have changed places in lineups and table.
     swapped = (path / "examples" / "contest-standings-190000001.csv").read_text()
     for old, new in (("Ethan Salazar Jr", "?"), ("Luke Ferris", "Ethan Salazar Jr"), ("?", "Luke Ferris")):

@@ -24,7 +24,7 @@ from services.ownership.store import OwnershipStore, StoredModel
 from services.scenario import __main__ as scenario
 from services.scenario.records import Records
 from services.scenario.settings import ScenarioSettings
-from tests.conftest import REPOSITORY
+from tests.conftest import EXAMPLES
 from tests.unit.common.migrations import SERVICES, differences, revisions_that_end_with
 from tests.unit.common.old_databases import (
     OWNERSHIP,
@@ -100,7 +100,7 @@ def clients(channels):
 
 def test_records_outlive_the_services(database, tmp_path):
     track, laps = find_track("phoenix")
-    examples = REPOSITORY / "examples"
+    examples = EXAMPLES
     with services_on(database, tmp_path) as channels:
         races, scenarios, projections = clients(channels)
         race, _ = races.import_files(

@@ -16,8 +16,7 @@ from pitwall.job import JobConfig, run_job
 from pitwall.results import result_document, write_outputs
 from pitwall.runs import RunStore
 from pitwall.tracks import find_track
-from tests.conftest import REPOSITORY
-from tests.system.command import EXAMPLES
+from tests.conftest import EXAMPLES, REPOSITORY
 from tests.system.processes import deployed_stack
 
 SERVICE_NAMES = {

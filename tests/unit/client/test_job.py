@@ -12,16 +12,14 @@ from pitwall.job import JobConfig, SelectRule, run_job
 from pitwall.optimizer.v1 import portfolio_pb2
 from pitwall.tracks import find_track
 from pitwall.types.portfolio import Portfolio, PortfolioLineup, PortfolioSummary
-from tests.conftest import REPOSITORY
+from tests.conftest import EXAMPLES
 
 TRACK, LAPS = find_track("phoenix", 0)
 EXPOSED = portfolio_pb2.Exposure(name="1", n_lineups=2, max_lineups=3)
 
 
 def job(**changes):
-    return JobConfig(
-        "race", REPOSITORY / "examples" / "DKSalaries.csv", None, TRACK, LAPS, Contest(100, 5.0), **changes
-    )
+    return JobConfig("race", EXAMPLES / "DKSalaries.csv", None, TRACK, LAPS, Contest(100, 5.0), **changes)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import csv
 import numpy as np
 import pytest
 
-from tests.conftest import REPOSITORY
+from tests.conftest import EXAMPLES
 from tests.unit.contest_sim.bouts import count_bouts, possible_bouts
 
 
@@ -31,7 +31,7 @@ def test_what_does_not_add_up_is_no_bout():
 
 
 def test_a_race_has_none():
-    with (REPOSITORY / "examples" / "DKSalaries.csv").open() as file:
+    with (EXAMPLES / "DKSalaries.csv").open() as file:
         salaries = np.array([int(row["Salary"]) for row in csv.DictReader(file)])
     assert possible_bouts(salaries) == []
 

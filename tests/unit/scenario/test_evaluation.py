@@ -24,8 +24,8 @@ from services.scenario.evaluation.scores import (
     spearman,
     variogram_score,
 )
+from tests.unit.scenario.calibration.history import QUICK
 from tests.unit.scenario.synthetic_history import write_history
-from tests.unit.scenario.test_calibration import QUICK
 
 QUICK_BACKTEST = BacktestSettings(fit=QUICK, n_scenarios=100, n_joint=50)
 

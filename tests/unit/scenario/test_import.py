@@ -1,6 +1,5 @@
 import csv
 import io
-from pathlib import Path
 
 import pytest
 
@@ -13,8 +12,8 @@ from services.scenario.core.csv_table import read_table
 from services.scenario.core.race_import import ImportRequest, NamedFile, import_race
 from services.scenario.core.race_sheet import COLUMNS, read_race_sheet
 from services.scenario.core.salary_files import SalaryRow, read_salary_file
+from tests.conftest import EXAMPLES
 
-EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 HEADER = "Position,Name + ID,Name,ID,Roster Position,Salary,Game Info,TeamAbbrev,AvgPointsPerGame"
 NAMES = ("Ann Able", "Bob Baker", "Cy Cole Jr", "Dee Dunn", "Ed Ersk", "Flo Fyfe", "Gus Gale")
 

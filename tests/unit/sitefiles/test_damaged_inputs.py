@@ -19,10 +19,9 @@ from services.contest_sim.core.standings import standings_lineups
 from services.ownership.core.standings import read_standings
 from services.scenario.calibration.history import read_history
 from services.scenario.core.race_import import ImportRequest, NamedFile, import_race
-from tests.conftest import REPOSITORY
+from tests.conftest import EXAMPLES
 from tests.unit.scenario.synthetic_history import write_history
 
-EXAMPLES = REPOSITORY / "examples"
 SALARIES, SHEET, STANDINGS = (
     (EXAMPLES / name).read_bytes() for name in ("DKSalaries.csv", "race_sheet.csv", "contest-standings-190000001.csv")
 )

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pitwall.errors import InvalidInputError
 from pitwall.sitefiles import FillRule, fill_entries, lineup_problems, read_entries
-from tests.conftest import REPOSITORY
+from tests.conftest import EXAMPLES
 from tests.unit.sitefiles.layouts_of_sites import entries_file, salary_rows
 
 POOL = salary_rows()
@@ -215,7 +215,7 @@ def test_a_broken_file_is_refused_or_filled_never_more(data):
 
 
 def test_the_example_template_is_filled_and_grows_no_wider():
-    content = (REPOSITORY / "examples" / "DKEntries.csv").read_bytes()
+    content = (EXAMPLES / "DKEntries.csv").read_bytes()
     parsed = read_entries("DKEntries.csv", content)
     cheapest = sorted(parsed.pool.players, key=lambda player: player.salary_dollars)[:8]
     lineups = [tuple(p.player_id for p in cheapest if p not in pair) for pair in pairwise(cheapest)]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pitwall.errors import InvalidInputError
 from pitwall.sitefiles.history import entries_of_sport, read_entry_history
-from tests.conftest import REPOSITORY
+from tests.conftest import EXAMPLES
 
 HEADER = [
     "Sport",
@@ -146,7 +146,7 @@ def test_sports_are_told_apart_and_named():
 
 def test_the_example_agrees_with_the_example_standings():
     """The entries of the contest whose standings are there have their ids, places and points."""
-    folder = REPOSITORY / "examples"
+    folder = EXAMPLES
     entries = read_entry_history("h.csv", (folder / "draftkings-contest-entry-history.csv").read_bytes())
     standings = csv.DictReader((folder / "contest-standings-190000001.csv").open(newline=""))
     real = {row["EntryId"]: (int(row["Rank"]), float(row["Points"])) for row in standings if row["EntryId"]}
