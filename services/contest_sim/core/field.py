@@ -29,7 +29,10 @@ _INWARD = 1e-3
 
 
 _PINNED = 0.05
-"""Directions in which ownership varies less than this, relative to the freest, are pinned: by the sum, by the cap."""
+"""Directions in which ownership answers less than this, relative to the freest, are pinned: by the sum, by the cap.
+
+Each driver is measured by his own standard deviation, so that one who is rarely owned is not taken for one who is pinned.
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +60,8 @@ class Field(Choices):
         Shape (..., n_drivers), as given. A field that spends its money cannot own more of the dear drivers
         without owning less of other dear ones.
         """
-        free: Floats = surprise @ (self._covariance @ self._response / self._spread[:, None]).T
+        correlation, inverse, deviation = self._answers
+        free: Floats = (surprise * deviation) @ (inverse @ correlation) / deviation
         return free
 
     def surprised(self, surprise: Floats, *, checkpoint: Checkpoint = no_checkpoint) -> Choices:
@@ -66,23 +70,21 @@ class Field(Choices):
         One pass over the universe: exact to first order, and free of bias to within a tenth of the surprise's
         standard deviation, as log-odds are what ``theta`` adds to. Shape of ``surprise``: (n_drivers,).
         """
-        return choose(self.space, self.entrants, self.theta + self._response @ surprise, checkpoint=checkpoint)
+        _, inverse, deviation = self._answers
+        change = inverse @ (surprise * deviation) / deviation
+        return choose(self.space, self.entrants, self.theta + change, checkpoint=checkpoint)
 
     @cached_property
-    def _covariance(self) -> Floats:
-        """Of who is in a choice, which is how ownership answers to ``theta``; shape (n_drivers, n_drivers)."""
+    def _answers(self) -> tuple[Floats, Floats, Floats]:
+        """How ownership answers to ``theta``, both in standard deviations of who is in a choice.
+
+        The correlation of drivers in a choice, its inverse without the pinned directions, and the standard deviation
+        of each driver; shapes (n_drivers, n_drivers) twice, and (n_drivers,).
+        """
         _, shares, pairs = self.space.moments(self.theta)
-        return pairs - np.outer(shares, shares)
-
-    @cached_property
-    def _spread(self) -> Floats:
-        """How a driver's ownership answers to his log-odds; shape (n_drivers,)."""
-        return np.maximum(self.shares * (1.0 - self.shares), MARGIN)
-
-    @cached_property
-    def _response(self) -> Floats:
-        """Change of ``theta`` per log-odds of each driver's ownership; shape (n_drivers, n_drivers)."""
-        return np.linalg.pinv(self._covariance, rcond=_PINNED, hermitian=True) * self._spread
+        deviation = np.sqrt(np.maximum(self.shares * (1.0 - self.shares), MARGIN))
+        correlation = (pairs - np.outer(shares, shares)) / np.outer(deviation, deviation)
+        return correlation, np.linalg.pinv(correlation, rcond=_PINNED, hermitian=True), deviation
 
 
 def fit_field(

@@ -226,6 +226,25 @@ def test_fields_at_the_limit_of_the_cap_stay_there_when_surprised(rng):
     assert (np.abs(owned.mean(axis=0) - shares) < 4 * error + 0.01).all()
 
 
+def test_rarely_owned_drivers_are_redrawn_as_much_as_others(rng):
+    """Their ownership varies little because they are rare, not because the cap leaves no room."""
+    salaries = np.round(np.linspace(4_500, 11_000, 24), -2).astype(np.int64)
+    universe = enumerate_lineups(salaries, 6, 50_000)
+    taste = np.exp(rng.normal(0.0, 0.5, 24)) * np.where(np.arange(24) % 6 == 0, 0.03, 1.0)
+    weights = np.prod(taste[universe.lineups.astype(int)], axis=1)
+    shares = weights / weights.sum() @ incidence(universe)
+    field = fit_field(universe, Prices(salaries, 50_000), shares, FieldParameters())
+    levels = rng.random((300, 24))
+    asked = np.array([draw_shares(shares, 36.0, level) for level in levels])
+    models = (field.surprised(draw_surprise(shares, 36.0, level)) for level in levels)
+    drawn = np.array([model.space.ownership(model.shares_between) for model in models])
+    rare = shares < 0.015
+    assert rare.sum() >= 3
+    assert drawn.std(axis=0)[rare] == pytest.approx(asked.std(axis=0)[rare], rel=0.1)
+    error = (drawn - asked).std(axis=0) / np.sqrt(len(drawn))
+    assert (np.abs((drawn - asked).mean(axis=0)) < 0.1 * asked.std(axis=0) + 3 * error).all()
+
+
 def test_shift_keeps_the_order_and_makes_the_sum():
     shifted = shift_to_sum(np.array([0.1, 0.5, 0.9]), 2.0)
     assert shifted.sum() == pytest.approx(2.0)
