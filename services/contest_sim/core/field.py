@@ -31,7 +31,7 @@ _INWARD = 1e-3
 _PINNED = 0.05
 """Directions in which ownership answers less than this, relative to the freest, are pinned: by the sum, by the cap.
 
-Each driver is measured by his own standard deviation, so that one who is rarely owned is not taken for one who is pinned.
+Each driver is measured by his own standard deviation, or one who is rarely owned would be taken for one who is pinned.
 """
 
 

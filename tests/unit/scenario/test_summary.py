@@ -5,10 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.common.domain.race import TrackType
 from services.scenario.core.optimal import optimal_rates
 from services.scenario.core.race_flow import REGIME_NAMES
 from services.scenario.core.regimes import classify_regimes
+from services.scenario.core.simulate import simulate
 from services.scenario.core.summary import correlations, summarize_points
+from tests.unit.scenario.slates import make_input
 
 
 @settings(max_examples=60, deadline=None)
@@ -55,7 +58,7 @@ def test_correlations_agree_with_numpy_and_constant_columns_are_zero():
     assert found[5].tolist() == [0, 0, 0, 0, 0, 1]
 
 
-def test_uploaded_scenarios_are_classified_by_dominance_and_upset():
+def test_uploaded_scenarios_are_classified_by_dominance_and_variance():
     rng = np.random.default_rng(4)
     mean = np.linspace(1_200, 100, 30)
     ticks = (mean + rng.normal(0, 50, (1_000, 30))).astype(np.int16)
@@ -67,6 +70,17 @@ def test_uploaded_scenarios_are_classified_by_dominance_and_upset():
     assert (labels == "normal").mean() > 0.5
     assert (classify_regimes(np.full((10, 3), 5, np.int16)) == 0).all()
     assert (classify_regimes(np.zeros((1, 2), np.int16)) == 0).all()
+
+
+@pytest.mark.parametrize("kind", list(TrackType))
+def test_labels_from_points_are_those_of_the_simulated_race_more_often_than_chance(kind):
+    """Where many cars crash, and where one leads, shows in the points; at every type of track."""
+    block = simulate(make_input(36, kind=kind, laps=200), 4_000, seed=2)
+    told = np.array(REGIME_NAMES)[classify_regimes(block.ticks)]
+    happened = np.array(REGIME_NAMES)[block.regimes]
+    for regime in ("chaos", "dominator"):
+        there = happened == regime
+        assert (told[there] == regime).mean() > 1.5 * (told[~there] == regime).mean()
 
 
 @pytest.mark.filterwarnings("error")

@@ -124,7 +124,8 @@ Global___ScenarioRecipe: _TypeAlias = ScenarioRecipe  # noqa: Y015
 class RegimeShare(_message.Message):
     """Scenarios of one race flow. Simulated races are labelled by what happened in them. Those of an uploaded matrix without
     labels are told by the points alone, relative to that matrix: the 15 % of its scenarios in which the best score stands
-    out most are called dominator and the 15 % that follow form least chaos, by construction and whatever the race.
+    out most are called dominator and the 15 % whose points vary most about the drivers' means chaos, by construction and
+    whatever the race.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
