@@ -20,12 +20,13 @@ from services.scenario.calibration.form import FormSettings, FormTracker, KnownR
 from services.scenario.calibration.history import HistoricRace, no_results, read_history
 from services.scenario.calibration.order_fit import OrderFit, OrderSettings, fit_orders
 from services.scenario.calibration.team_fit import fit_team_sd
+from services.scenario.calibration_file import read_document
 from services.scenario.core.calibration import FORMAT, DriverForm, calibration_from_document
 from services.scenario.core.race_flow import RaceFlow
 from services.scenario.core.simulate import MODEL_VERSION
 
 MIN_RACES_OF_TYPE = 3
-"""Races of a track type below which it is not fitted: the service then falls back to other types and series."""
+"""Races of a track type below which it is not fitted: it is then as in the calibration that comes with Pitwall."""
 
 
 @dataclass(frozen=True)
@@ -132,6 +133,11 @@ def calibrate(
     ------
     InvalidInput
         If there is no history of any series, too little of one to fit anything, or a file cannot be used.
+
+    Notes
+    -----
+    Track types without enough races are those of the calibration that comes with Pitwall; ``not_fitted`` in the
+    provenance names them.
     """
     settings = settings or CALIBRATION_SETTINGS
     contents: dict[str, Any] = {}
@@ -144,6 +150,7 @@ def calibrate(
         contents[name.value], provenance[name.value] = content, source
     if not contents:
         raise no_results(history, next(iter(series), Series.CUP))
+    _complete(contents)
     document = {
         "format": FORMAT,
         "provenance": {"model_version": MODEL_VERSION, "history": _files(history), "series": provenance},
@@ -151,6 +158,18 @@ def calibrate(
     }
     calibration_from_document(document)
     return document
+
+
+def _complete(contents: dict[str, Any]) -> None:
+    """Add the track types that were fitted neither for a series nor for the Cup, as they come with Pitwall.
+
+    A race on such a track can be simulated then, with the form of the history at hand.
+    """
+    ours = read_document()["series"]
+    of_cup = set(contents.get(Series.CUP.value, {}).get("tracks", ()))
+    for name, content in contents.items():
+        known = ours[Series.CUP.value]["tracks"] | ours.get(name, {}).get("tracks", {})
+        content["tracks"] |= {kind: known[kind] for kind in known.keys() - content["tracks"].keys() - of_cup}
 
 
 def write_calibration(document: Mapping[str, Any], path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Where the fit of the race flow begins, and what it falls back to where history says nothing.
+"""Where the fit of the race flow begins, and what it is pulled towards where history says little.
 
 Levels follow published tables: accident sizes at superspeedways (1 car 31 %, at most 3 cars 57 %; NBC Sports,
 2001-2021), cautions, caution laps and leaders by track type of 2021-2023. Numbers and sizes of accidents vary so much

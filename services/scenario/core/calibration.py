@@ -83,18 +83,20 @@ class Calibration:
     provenance: Mapping[str, Any]
 
     def track(self, series: Series, track_type: TrackType) -> TrackCalibration:
-        """Coefficients of a race; where a series has none of its own, those of the Cup.
+        """Coefficients of a race; where a series has none of its own, those of the Cup, or else of any other.
 
         Raises
         ------
         InvalidInput
-            If the calibration knows the track type in neither.
+            If the calibration does not know the track type.
         """
-        for candidate in (series, Series.CUP):
+        for candidate in (series, Series.CUP, *self.series):
             found = self.series.get(candidate)
             if found and track_type in found.tracks:
                 return found.tracks[track_type]
-        raise InvalidInput.field("race.track.type", f"the calibration has no {track_type.value} tracks; fit them first")
+        raise InvalidInput.field(
+            "race.track.type", f"the calibration has no {track_type.value} tracks; make it again with pitwall calibrate"
+        )
 
     def forms(self, series: Series) -> Mapping[str, DriverForm]:
         """Drivers known from the history of a series."""

@@ -111,3 +111,12 @@ def test_types_without_enough_races_are_named_in_the_provenance(document):
     source = document["provenance"]["series"]["cup"]
     assert source["not_fitted"] == {"road": 0, "dirt": 0}
     assert set(source["tracks"]) == {"short", "intermediate", "superspeedway"}
+
+
+def test_track_types_without_races_are_those_that_come_with_pitwall(document):
+    """A calibration of one's own serves races on every type of track, in every series."""
+    calibration, ours = calibration_from_document(document), read_calibration()
+    for kind in (TrackType.ROAD, TrackType.DIRT):
+        for series in Series:
+            assert calibration.track(series, kind) == ours.track(Series.CUP, kind)
+    assert calibration.track(Series.CUP, TrackType.SHORT) != ours.track(Series.CUP, TrackType.SHORT)
