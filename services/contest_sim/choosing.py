@@ -24,8 +24,9 @@ from services.contest_sim.opposition import Opposition
 from services.contest_sim.simulation import (
     effective_fields,
     field_plan,
-    insight_warnings,
+    field_warnings,
     n_opponents,
+    opposition_warnings,
     portfolio_message,
     take_seats,
 )
@@ -67,8 +68,8 @@ class Choosing:
             rules=self.rules,
         )
         selection = select_entries(task, checkpoint=call.checkpoint, progress=progress)
-        doubts = insight_warnings(seats, selection.insight, n_fields)
-        return self._answer(selection, [*seats[0].warnings, *doubts, *optimism_warnings(selection)])
+        doubts = [*field_warnings(seats, selection.insight, n_fields), *optimism_warnings(selection)]
+        return self._answer(selection, [*opposition_warnings(seats), *doubts])
 
     def _answer(self, selection: Selection, warnings: Sequence[str]) -> contestsim_service_pb2.EntrySelection:
         entries = Entries(selection.lineups, np.ones(len(selection.lineups), dtype=np.int64))

@@ -59,7 +59,9 @@ class Simulation:
             progress=progress,
         )
         report = seats[0].report(max(1, self._sizes[0]))
-        report.warnings.extend([*self.warnings, *insight_warnings(seats, dealing.insight, n_fields)])
+        del report.warnings[:]
+        report.warnings.extend([*opposition_warnings(seats), *self.warnings])
+        report.warnings.extend(field_warnings(seats, dealing.insight, n_fields))
         return contestsim_service_pb2.SimulationResult(
             scenario_set_id=self.matrix.scenario_set_id,
             contests=[
@@ -121,16 +123,26 @@ def effective_fields(asked: int, n_scenarios: int, oppositions: Sequence[Opposit
     return min(asked or DEFAULT_FIELDS, n_scenarios)
 
 
-def insight_warnings(oppositions: Sequence[Opposition], achieved: float, n_fields: int) -> list[str]:
-    """A warning where too few fields leave their insight below what was asked for, which flatters returns."""
+def opposition_warnings(oppositions: Sequence[Opposition]) -> list[str]:
+    """What finding the opponents of all contests gave to think of, each once."""
+    return list(dict.fromkeys(text for opposition in oppositions for text in opposition.warnings))
+
+
+def field_warnings(oppositions: Sequence[Opposition], achieved: float, n_fields: int) -> list[str]:
+    """What too few fields leave out: insight, which flatters returns, and how fields differ, which flatters errors."""
     models = [item for item in oppositions if isinstance(item, ModelOpposition) and item.concentration > 0.0]
-    if not models or achieved >= models[0].insight - INSIGHT_TOLERANCE:
+    if not models:
         return []
-    return [
-        f"the opponents know less than asked for: an insight of {achieved:.2f} is reached with n_fields {n_fields}, "
-        f"{models[0].insight:.2f} was asked for, and returns come out too high; raise n_fields "
-        f"({DEFAULT_FIELDS} by default)"
-    ]
+    remedy = f"raise n_fields ({DEFAULT_FIELDS} by default)"
+    warnings = []
+    if achieved < models[0].insight - INSIGHT_TOLERANCE:
+        warnings.append(
+            f"the opponents know less than asked for: an insight of {achieved:.2f} is reached with n_fields {n_fields}"
+            f", {models[0].insight:.2f} was asked for, and returns come out too high; {remedy}"
+        )
+    if n_fields == 1:
+        warnings.append(f"one field is played, so errors and intervals leave out how fields differ; {remedy}")
+    return warnings
 
 
 def field_plan(oppositions: Sequence[Opposition], sizes: Sequence[int], seed: int, call: Call) -> Plan:

@@ -9,6 +9,7 @@ from pitwall.errors import InvalidInputError, Violation
 
 MAX_COUNT = 2**31 - 1
 MAX_SEED = 2**64 - 1
+MAX_CENTS = 2**63 - 1
 
 _ROUNDING_CENTS = 1e-6
 

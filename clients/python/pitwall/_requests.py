@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
@@ -10,7 +11,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from pitwall._config_checks import check_portfolio
 from pitwall._decode import enum_value
 from pitwall._groups.base import standings_file
-from pitwall._numbers import cents, whole
+from pitwall._numbers import MAX_CENTS, cents, whole
 from pitwall.common.v1 import lineup_pb2, site_pb2
 from pitwall.config import Contest, FieldConfig, PortfolioConfig, PrizeShape
 from pitwall.contestsim.v1 import contest_pb2
@@ -47,7 +48,12 @@ def track(value: Track) -> race_pb2.Track:
 
 
 def _driver(value: Driver) -> race_pb2.Driver:
-    return race_pb2.Driver(**{name: item for name, item in vars(value).items() if item is not None})
+    return race_pb2.Driver(**{name: item for name, item in vars(value).items() if not _is_missing(item)})
+
+
+def _is_missing(item: object) -> bool:
+    """None, or the NaN that a data frame holds in its place."""
+    return item is None or (isinstance(item, float) and math.isnan(item))
 
 
 def race(value: Race) -> race_pb2.Race:
@@ -188,8 +194,11 @@ def contest(value: Contest) -> contest_pb2.ContestSpec:
     )
     if isinstance(value.prizes, PrizeTable):
         message.table.SetInParent()
-        for row in value.prizes.rows:
-            message.table.rows.add(**vars(row))
+        for index, row in enumerate(value.prizes.rows):
+            at = f"prizes.rows[{index}]"
+            message.table.rows.add(
+                **{name: whole(number, f"{at}.{name}", MAX_CENTS) for name, number in vars(row).items()}
+            )
     elif isinstance(value.prizes, PrizeShape):
         message.shape.CopyFrom(contest_pb2.PrizeShape(**vars(value.prizes)))
     else:

@@ -10,9 +10,22 @@ import pytest
 from pitwall.contestsim.v1 import contest_pb2
 from pitwall.contestsim.v1 import contestsim_service_pb2 as pb
 from pitwall.contestsim.v1.contestsim_service_pb2_grpc import ContestSimServiceStub
+from services.common.rpc.testing import FakeOwnershipPeer, FakeScenarioPeer, serve
+from services.contest_sim.__main__ import build
 from services.contest_sim.core import play
+from services.contest_sim.settings import ContestSimSettings
 from services.contest_sim.simulation import Simulation
-from tests.contract.contest_sim.world import RACE, SET_ID, contest, lineup, make_matrix, request, result_of, serving
+from tests.contract.contest_sim.world import (
+    OWNERSHIP,
+    RACE,
+    SET_ID,
+    contest,
+    lineup,
+    make_matrix,
+    request,
+    result_of,
+    serving,
+)
 
 
 def test_insight_that_too_few_fields_leave_out_of_reach_is_told(stub):
@@ -23,6 +36,30 @@ def test_insight_that_too_few_fields_leave_out_of_reach_is_told(stub):
     ignorant = contest_pb2.FieldSpec(model=contest_pb2.ModelField(redraw_ownership=False))
     fixed = result_of(stub.SimulateContest(request(n_fields=1, field=ignorant))).result
     assert not any("n_fields" in text for text in fixed.field.warnings)
+
+
+def test_one_field_leaves_out_how_fields_differ_and_says_so(stub):
+    model = contest_pb2.FieldSpec(model=contest_pb2.ModelField(insight=0.0))
+    told = [
+        list(result_of(stub.SimulateContest(request(n_fields=n, field=model))).result.field.warnings) for n in (1, 2)
+    ]
+    assert any("errors and intervals leave out how fields differ" in text for text in told[0])
+    assert told[1] == ["few races in the history"]
+
+
+def test_what_ails_the_field_of_any_contest_is_told():
+    """Ownership is projected for each contest: of its own field, not only the first one's."""
+
+    class Rising(FakeOwnershipPeer):
+        def project(self, race, scenario_set_id, call, *, contest=None):
+            projected = super().project(race, scenario_set_id, call, contest=contest)
+            return replace(projected, warnings=(f"of {contest.n_entries} entries", "of all"))
+
+    peers = FakeScenarioPeer(RACE, make_matrix(RACE)), Rising(OWNERSHIP)
+    with serve([build(ContestSimSettings(), *peers)]) as channel:
+        asked = request(contests=[contest(100), contest(200)], n_fields=2)
+        told = result_of(ContestSimServiceStub(channel).SimulateContest(asked)).result.field.warnings
+    assert [text for text in told if text.startswith("of ")] == ["of 100 entries", "of all", "of 200 entries"]
 
 
 def test_simulation_adds_up(stub):

@@ -10,6 +10,7 @@ from pitwall._numbers import money
 from pitwall._requests import contest
 from pitwall.config import Contest
 from pitwall.errors import InvalidInputError
+from pitwall.types.contests import PrizeRow, PrizeTable
 
 
 @pytest.mark.parametrize(
@@ -48,6 +49,21 @@ def test_money_has_its_sign_before_the_dollar(amount, plain, signed):
 @pytest.mark.parametrize("fee_cents", [0, 1, 25, 299, 1499, 55_500, 10_000_001])
 def test_whole_cents_survive_the_way_through_dollars(fee_cents):
     assert contest(Contest(100, fee_cents / 100)).entry_fee_cents == fee_cents
+
+
+@pytest.mark.parametrize(
+    ("row", "name"),
+    [
+        (PrizeRow(1, 1, 1000.0), "prizes.rows[1].prize_cents"),
+        (PrizeRow(2, 3.5, 1000), "prizes.rows[1].last_place"),
+        (PrizeRow(2, 3, -5), "prizes.rows[1].prize_cents"),
+        (PrizeRow("2", 3, 5), "prizes.rows[1].first_place"),
+    ],
+)
+def test_a_prize_table_names_the_number_at_fault(row, name):
+    with pytest.raises(InvalidInputError) as caught:
+        contest(Contest(100, 5.0, prizes=PrizeTable((PrizeRow(1, 1, 5000), row))))
+    assert [violation.field for violation in caught.value.violations] == [name]
 
 
 @pytest.mark.parametrize(("name", "value"), [("seed", -1), ("seed", 2**64), ("seed", 1.5), ("n_fields", -1)])

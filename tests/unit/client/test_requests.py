@@ -1,11 +1,12 @@
 """Settings reach the wire: every field of a config changes the request."""
 
 import dataclasses
+import math
 
 import protovalidate
 import pytest
 
-from pitwall import _requests
+from pitwall import _requests, types
 from pitwall.config import Contest, FieldConfig, Group, PortfolioConfig, PrizeShape
 from pitwall.optimizer.v1 import portfolio_pb2
 from pitwall.types.contests import PrizeRow, PrizeTable
@@ -98,3 +99,12 @@ def test_insight_is_sent_when_given_and_left_to_the_service_otherwise():
 def test_an_empty_prize_table_is_sent_as_one():
     """So that the service says that it has no rows, not that no prizes were given."""
     assert _requests.contest(Contest(10, 1.0, PrizeTable(()))).WhichOneof("prizes") == "table"
+
+
+def test_what_a_data_frame_has_no_number_for_is_missing():
+    """Such as a rookie's rating in a table of drivers."""
+    driver = types.Driver("d1", "Someone", 5_000, rating=math.nan, projected_points=float("nan"), decimal_win_odds=13.0)
+    made = _requests.race(types.Race("r", types.Track("short"), 100, (driver,))).drivers[0]
+    assert not made.HasField("rating")
+    assert not made.HasField("projected_points")
+    assert made.decimal_win_odds == 13.0
