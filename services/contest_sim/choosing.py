@@ -28,6 +28,7 @@ from services.contest_sim.simulation import (
     n_opponents,
     opposition_warnings,
     portfolio_message,
+    prize_warnings,
     take_seats,
 )
 
@@ -69,7 +70,7 @@ class Choosing:
         )
         selection = select_entries(task, checkpoint=call.checkpoint, progress=progress)
         doubts = [*field_warnings(seats, selection.insight, n_fields), *optimism_warnings(selection)]
-        return self._answer(selection, [*opposition_warnings(seats), *doubts])
+        return self._answer(selection, [*prize_warnings([self.contest]), *opposition_warnings(seats), *doubts])
 
     def _answer(self, selection: Selection, warnings: Sequence[str]) -> contestsim_service_pb2.EntrySelection:
         entries = Entries(selection.lineups, np.ones(len(selection.lineups), dtype=np.int64))

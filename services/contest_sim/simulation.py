@@ -24,6 +24,9 @@ from services.contest_sim.opposition import ModelOpposition, Opposition
 DEFAULT_FIELDS = 40
 """Enough for races to find a field that is surprised in their direction."""
 
+DOUBTFUL_RAKE = 0.5
+"""Sites keep 5 to 20 % of the fees; a table that keeps more than half was made for another contest."""
+
 INSIGHT_TOLERANCE = 0.02
 """An insight that falls short by more is told."""
 
@@ -60,7 +63,7 @@ class Simulation:
         )
         report = seats[0].report(max(1, self._sizes[0]))
         del report.warnings[:]
-        report.warnings.extend([*opposition_warnings(seats), *self.warnings])
+        report.warnings.extend([*prize_warnings(self.contests), *opposition_warnings(seats), *self.warnings])
         report.warnings.extend(field_warnings(seats, dealing.insight, n_fields))
         return contestsim_service_pb2.SimulationResult(
             scenario_set_id=self.matrix.scenario_set_id,
@@ -126,6 +129,16 @@ def effective_fields(asked: int, n_scenarios: int, oppositions: Sequence[Opposit
 def opposition_warnings(oppositions: Sequence[Opposition]) -> list[str]:
     """What finding the opponents of all contests gave to think of, each once."""
     return list(dict.fromkeys(text for opposition in oppositions for text in opposition.warnings))
+
+
+def prize_warnings(contests: Sequence[Contest]) -> list[str]:
+    """A warning where prizes fall so far short of the fees that one of the two is likely wrong."""
+    return [
+        f"{answers.contest_name(contest, index)}: the prizes are {1.0 - contest.rake:.0%} of the fees of "
+        f"{contest.n_entries:,} entries; check the number of entries, the fee and the prize table"
+        for index, contest in enumerate(contests)
+        if contest.rake > DOUBTFUL_RAKE
+    ]
 
 
 def field_warnings(oppositions: Sequence[Opposition], achieved: float, n_fields: int) -> list[str]:

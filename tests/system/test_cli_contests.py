@@ -108,4 +108,41 @@ def test_simulate_plays_the_real_opponents_of_the_standings(cli, folder):
     assert cli("simulate", "sample", *options, "--own-user", user, "--json").json["field"]["warnings"] == []
     refused = cli("simulate", "sample", *options, "--own-user", "nobody here")
     assert refused.code == 2
-    assert "field.known.own_user" in refused.err
+    assert "--own-user: " in refused.err
+
+
+@pytest.mark.usefixtures("sample")
+def test_what_is_wrong_with_contests_and_lineups_is_told_by_file_and_row(cli, folder, tmp_path):
+    prizes, lineups = tmp_path / "prizes.txt", tmp_path / "lineups.csv"
+    prizes.write_text("1st $1,000\n2nd $500\n5th - 10th $50\n")
+    own = folder / "lineups.csv"
+    refused = cli("simulate", "sample", "--lineups", own, "--prizes", prizes, "--json")
+    (violation,) = refused.violations["violations"]
+    assert violation["field"] == f"{prizes}: prize 3"
+    assert violation["description"].startswith("leaves a gap: it starts at place 5, place 3 comes next")
+
+    header, first, *_ = own.read_text().splitlines()
+    with (EXAMPLES / "DKSalaries.csv").open(newline="") as file:
+        players = sorted(csv.DictReader(file), key=lambda player: -int(player["Salary"]))
+    dearest = ",".join(player["Name + ID"] for player in players[:6])
+    lineups.write_text("\n".join([header, first, dearest]) + "\n")
+    refused = cli("simulate", "sample", "--lineups", lineups, "--json")
+    (violation,) = refused.violations["violations"]
+    assert violation["field"] == f"{lineups}: lineup 2"
+    assert "the salary cap is $50,000" in violation["description"]
+
+
+@pytest.mark.usefixtures("sample")
+def test_a_name_in_standings_needs_standings(cli, folder):
+    refused = cli("simulate", "sample", "--lineups", folder / "lineups.csv", "--own-user", "me", "--json")
+    assert refused.code == 2
+    assert refused.violations["violations"][0]["field"] == "--own-user"
+
+
+@pytest.mark.usefixtures("sample")
+def test_prizes_far_from_the_fees_are_told(cli, folder, tmp_path):
+    """As when the size of the contest was forgotten beside its table."""
+    prizes = tmp_path / "prizes.txt"
+    prizes.write_text("1st $1,000\n")
+    told = cli("simulate", "sample", "--lineups", folder / "lineups.csv", "--prizes", prizes, "--json").json
+    assert any("the prizes are 4% of the fees of 5,005 entries" in text for text in told["field"]["warnings"])

@@ -88,9 +88,17 @@ def first_that_keep(pool: Portfolio, bounds: PoolBounds, n_wanted: int, *, soft:
 
 
 def chosen_portfolio(
-    pool: Portfolio, bounds: PoolBounds, chosen: Iterable[DriverIds], n_wanted: int, warnings: Iterable[str] = ()
+    pool: Portfolio,
+    bounds: PoolBounds,
+    chosen: Iterable[DriverIds],
+    n_wanted: int,
+    *,
+    warnings: Iterable[str] = (),
+    conflict: tuple[str, ...] = (),
 ) -> Portfolio:
     """The portfolio of ``chosen`` lineups of a pool, in their order; ``warnings`` come after the pool's.
+
+    ``conflict`` names the rules that left no choice of as many as were wanted, in place of those of the pool.
 
     Its summary is about these lineups alone; what is said of the best lineup of all or of the whole pool (baseline,
     validation, stability, regimes) stays with the pool.
@@ -105,6 +113,7 @@ def chosen_portfolio(
         pool.summary,
         n_requested=n_wanted,
         n_built=len(lineups),
+        conflicting_rules=conflict or pool.summary.conflicting_rules,
         all_proven=all(item.certificate.proven_optimal for item in lineups),
         driver_exposures=drivers,
         team_exposures=teams,

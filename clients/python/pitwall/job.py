@@ -244,16 +244,18 @@ class _Stages:
 
         built = [item.driver_ids for item in pool.lineups]
         told: tuple[str, ...] = ()
+        conflict: tuple[str, ...] = ()
         n_entries = min(n_wanted, len(built))
         with self._stage("selection"):
             try:
                 selection = select(built, n_entries, bounds.limits(n_entries))
-            except InfeasibleError:
+            except InfeasibleError as error:
+                conflict = error.conflict or ("the exposures of the pool",)
                 first = first_that_keep(pool, bounds, n_wanted, soft=wanted.soft_exposures)
                 selection = select(first, len(first), ())
                 told = (_NO_CHOICE.format(n=n_entries, first=len(first)),)
         chosen = [item.driver_ids for item in selection.lineups]
-        return selection, chosen_portfolio(pool, bounds, chosen, n_wanted, told)
+        return selection, chosen_portfolio(pool, bounds, chosen, n_wanted, warnings=told, conflict=conflict)
 
     def play_contest(self, portfolio: Portfolio, fresh: ScenarioSet) -> SimulationResult:
         """What the lineups are worth."""

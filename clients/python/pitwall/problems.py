@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from pitwall.errors import InvalidInputError, Violation
@@ -24,6 +26,30 @@ def refuse(violations: Sequence[Violation]) -> None:
 def invalid(place: str, problem: str) -> InvalidInputError:
     """A single complaint, to be raised."""
     return InvalidInputError(f"{place}: {problem}", violations=[Violation(place, problem)])
+
+
+@contextmanager
+def told_as(places: Mapping[str, str | Callable[[re.Match[str]], str]]) -> Iterator[None]:
+    """Name the place of complaints as the user knows it: the first pattern that a field begins with is replaced.
+
+    Raises
+    ------
+    InvalidInputError
+        That of the block, of those places.
+    """
+    try:
+        yield
+    except InvalidInputError as error:
+        refuse([Violation(_place(item.field, places), item.description) for item in error.violations])
+        raise
+
+
+def _place(field: str, places: Mapping[str, str | Callable[[re.Match[str]], str]]) -> str:
+    for pattern, place in places.items():
+        found = re.match(pattern, field)
+        if found:
+            return (place if isinstance(place, str) else place(found)) + field[found.end() :]
+    return field
 
 
 def read_bytes(path: Path) -> bytes:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from services.common.domain.errors import FieldViolation, InvalidInput
-from services.contest_sim.core.prizes import PrizeTable
+from services.contest_sim.core.prizes import PrizeTable, dollars
 
 DEFAULT_MAX_ENTRIES_PER_USER = 150
 
@@ -54,11 +54,11 @@ class Contest:
         violations = []
         last = self.prizes.rows[-1].last_place
         if last > self.n_entries:
-            text = f"pays place {last} of a contest of {self.n_entries} entries"
+            text = f"pays place {last:,} of a contest of {self.n_entries:,} entries; correct the entries or the prizes"
             violations.append(FieldViolation(f"{field}.prizes", text))
         money = self.n_entries * self.entry_fee_cents + self.overlay_cents
         if self.prizes.pool_cents > money:
-            text = f"prizes of {self.prizes.pool_cents} cents exceed fees and overlay of {money}"
+            text = f"prizes of {dollars(self.prizes.pool_cents)} exceed fees and overlay of {dollars(money)}"
             violations.append(FieldViolation(f"{field}.prizes", f"{text}; state the overlay the site adds"))
         if violations:
             raise InvalidInput.of(violations)
@@ -66,10 +66,13 @@ class Contest:
     def check_entries(self, n_own: int, field: str = "contest") -> None:
         """Raise ``InvalidInput`` for more own entries than the contest allows or holds."""
         if n_own > self.max_entries_per_user:
-            text = f"{n_own} own entries, the contest allows {self.max_entries_per_user} per user"
+            text = f"{n_own:,} own entries, the contest allows {self.max_entries_per_user:,} per user; enter fewer"
             raise InvalidInput.field(f"{field}.max_entries_per_user", text)
         if n_own > self.n_entries:
-            raise InvalidInput.field(f"{field}.n_entries", f"{n_own} own entries in a contest of {self.n_entries}")
+            raise InvalidInput.field(
+                f"{field}.n_entries",
+                f"{n_own:,} own entries in a contest of {self.n_entries:,}; enter fewer, or correct its size",
+            )
 
 
 @dataclass(frozen=True, eq=False)

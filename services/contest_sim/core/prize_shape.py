@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from services.common.domain.errors import InvalidInput
-from services.contest_sim.core.prizes import PrizeRow, PrizeTable
+from services.contest_sim.core.prizes import PrizeRow, PrizeTable, dollars
 
 
 @dataclass(frozen=True)
@@ -68,14 +68,14 @@ def shape_prizes(shape: PrizeShape, n_entries: int, entry_fee_cents: int, field:
 def _check(curve: _Curve, pool: int, field: str) -> None:
     """Refuse a shape whose prizes cannot add up to the pool."""
     if curve.least > curve.first:
-        text = f"pays {curve.least} cents to the last paid place, more than {curve.first} to the first"
+        text = f"pays {dollars(curve.least)} to the last paid place, more than {dollars(curve.first)} to the first"
         raise InvalidInput.field(field, f"{text}; raise first_share or lower min_cash_multiple")
     smallest = curve.first + (curve.n_paid - 1) * curve.least
     if smallest > pool:
-        text = f"needs {smallest} cents for its least prizes, but the pool holds {pool}"
+        text = f"needs {dollars(smallest)} for its least prizes, but the pool holds {dollars(pool)}"
         raise InvalidInput.field(field, f"{text}; lower first_share, paid_share or min_cash_multiple")
     if curve.n_paid * curve.first < pool:
-        text = f"pays at most {curve.n_paid * curve.first} cents of a pool of {pool}"
+        text = f"pays at most {dollars(curve.n_paid * curve.first)} of a pool of {dollars(pool)}"
         raise InvalidInput.field(field, f"{text}; raise first_share or paid_share")
 
 

@@ -78,18 +78,25 @@ class PrizeTable:
         return np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(prizes)])
 
 
+def dollars(cents: int) -> str:
+    """``-$1,250.05``."""
+    return f"{'-' if cents < 0 else ''}${abs(cents) / 100:,.2f}"
+
+
 def _faults(row: PrizeRow, before: PrizeRow | None) -> list[str]:
     """What is wrong with a row that follows ``before``."""
     expected = before.last_place + 1 if before else 1
     faults = []
     if row.last_place < row.first_place:
         faults.append(f"ends at place {row.last_place}, before it starts at {row.first_place}")
+    starts = f"it starts at place {row.first_place}, place {expected} comes next"
     if row.first_place > expected:
-        faults.append(f"leaves a gap: it starts at place {row.first_place}, place {expected} comes next")
+        faults.append(f"leaves a gap: {starts}; pay every place down to the last one paid")
     if row.first_place < expected:
-        faults.append(f"overlaps: it starts at place {row.first_place}, place {expected} comes next")
+        faults.append(f"overlaps: {starts}; pay each place once")
     if row.prize_cents < 0:
-        faults.append(f"pays {row.prize_cents} cents; prizes are never negative")
+        faults.append(f"pays {dollars(row.prize_cents)}; prizes are never negative")
     if before and row.prize_cents > before.prize_cents:
-        faults.append(f"pays {row.prize_cents} cents, more than the better places before it ({before.prize_cents})")
+        paid = f"{dollars(row.prize_cents)}, more than the better places before it ({dollars(before.prize_cents)})"
+        faults.append(f"pays {paid}; list the best prizes first")
     return faults

@@ -94,7 +94,7 @@ def test_the_first_that_keep_the_bounds_are_taken_and_soft_ones_filled_up():
 def test_the_summary_is_about_the_chosen_alone():
     whole = pool()
     bounds = bounds_of_pool(whole, RACE, 3)
-    chosen = chosen_portfolio(whole, bounds, [("2", "5"), ("0", "1"), ("0", "4")], 3, ["told"])
+    chosen = chosen_portfolio(whole, bounds, [("2", "5"), ("0", "1"), ("0", "4")], 3, warnings=["told"])
     assert [item.driver_ids for item in chosen.lineups] == [("2", "5"), ("0", "1"), ("0", "4")]
     assert [item.index for item in chosen.lineups] == [0, 1, 2]
     summary = chosen.summary

@@ -1,5 +1,7 @@
 """Contests as options and files describe them."""
 
+from dataclasses import replace
+
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -7,6 +9,7 @@ from typer.testing import CliRunner
 from pitwall.cli._contest_options import ContestOptions, prize_text, read_contests, with_contest_options
 from pitwall.config import Contest, PrizeShape
 from pitwall.errors import InvalidInputError
+from pitwall.problems import invalid
 
 
 def test_options_become_a_contest():
@@ -34,6 +37,8 @@ def test_contests_of_a_file_take_from_the_options_what_they_do_not_state(tmp_pat
     flat, other = read_contests(path, ContestOptions(fee=2.5, rake=0.1))
     assert flat == ContestOptions(name="flat", entries=900, fee=2.5, first_share=0.1, rake=0.1)
     assert other == ContestOptions(fee=2.5, rake=0.1, prizes="1st $9\n")
+    flat, other = read_contests(path, ContestOptions(prizes="1st $4"))
+    assert (flat.prizes, other.prizes) == ("", "1st $9\n"), "a shape that is stated stays"
 
 
 @pytest.mark.parametrize(
@@ -46,6 +51,7 @@ def test_contests_of_a_file_take_from_the_options_what_they_do_not_state(tmp_pat
         ("[[contest]]\nentries = 10.5", "entries must be int"),
         ("[[contest]]\nentries = true", "entries must be int"),
         ("[[contest]]\nprizes = 5", "prizes must be str"),
+        ('[[contest]]\nprizes = " "', "contest 1: prizes is empty"),
         ("[[contest]", "cannot be read as TOML"),
     ],
 )
@@ -62,10 +68,42 @@ def test_prizes_come_from_a_text_file(tmp_path):
     assert prize_text(path) == "1st $5\n"
     assert prize_text(None) == ""
     path.write_bytes(b"\xff\xfe\xff")
-    with pytest.raises(InvalidInputError, match="save the prize table as UTF-8"):
+    with pytest.raises(InvalidInputError, match="save it as UTF-8"):
         prize_text(path)
     with pytest.raises(InvalidInputError, match="check the path"):
         prize_text(tmp_path / "missing.txt")
+    path.write_text("\n")
+    with pytest.raises(InvalidInputError, match=r"prizes\.txt: holds no prizes"):
+        prize_text(path)
+
+
+@pytest.mark.parametrize(
+    ("field", "typed", "written"),
+    [
+        ("contest.text.rows[2]", "p.txt: prize 3", "f.toml: contest 1: prizes: prize 3"),
+        ("contests[4].prizes", "p.txt", "f.toml: contest 1: prizes"),
+        ("contest.shape", "prizes", "f.toml: contest 1"),
+        ("contest.n_entries", "--opponents", "f.toml: contest 1: entries"),
+        ("contest.max_entries_per_user", "--max-entries", "f.toml: contest 1: max_entries"),
+        ("field.known", "field.known", "field.known"),
+    ],
+)
+def test_complaints_of_a_service_name_what_the_user_wrote(field, typed, written):
+    for options, place in (
+        (ContestOptions(prizes_place="p.txt"), typed),
+        (ContestOptions(place="f.toml: contest 1"), written),
+    ):
+        with pytest.raises(InvalidInputError) as caught, options.told():
+            raise invalid(field, "is wrong")
+        assert [(item.field, item.description) for item in caught.value.violations] == [(place, "is wrong")]
+
+
+def test_limits_of_a_contest_in_a_file_are_told_of_the_file():
+    described = ContestOptions(entries=3, max_entries=2, place="f.toml: contest 1")
+    with pytest.raises(InvalidInputError, match=r"^f\.toml: contest 1: max_entries: 3 lineups"):
+        described.contest(10, 3)
+    with pytest.raises(InvalidInputError, match=r"^f\.toml: contest 1: entries: 4 lineups in a contest of 3"):
+        replace(described, max_entries=20).contest(10, 4)
 
 
 def test_a_command_gets_its_options_as_one_contest(tmp_path):

@@ -90,13 +90,15 @@ def test_entries_are_selected_under_the_exposures_of_the_pool(client):
 def test_where_no_choice_keeps_the_exposures_the_first_that_do_are_entered(client, soft, entered):
     """What was built is not lost; soft exposures give way, hard ones leave fewer entries than wanted."""
     client.optimizer.build.return_value = pool_of(("1", "2"), ("1", "3"))
-    client.contests.select_entries.side_effect = [InfeasibleError("none"), answer(*entered)]
+    impossible = InfeasibleError("none", metadata={"conflict": "One; uniques"})
+    client.contests.select_entries.side_effect = [impossible, answer(*entered)]
     summary = run_job(client, equity(soft_exposures=soft)).portfolio.summary
     _, again = client.contests.select_entries.call_args_list
     assert again.args[1] == len(entered)
     assert (again.kwargs["pool"], again.kwargs["limits"]) == (entered, ())
     assert (summary.n_requested, summary.n_built) == (2, len(entered))
     assert f"entered are the first {len(entered)}, not" in summary.warnings[0]
+    assert summary.conflicting_rules == ("One", "uniques"), "it was no want of time"
     assert summary.broken_exposures == (("exposure of One",) if soft else ())
 
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 import inspect
 import tomllib
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, fields, replace
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from pitwall.cli._common import plural
 from pitwall.cli._ranges import within
 from pitwall.config import Contest, PrizeShape
 from pitwall.errors import Violation
-from pitwall.problems import invalid, read_bytes, refuse
+from pitwall.problems import invalid, read_bytes, refuse, told_as
 
 DEFAULT_MAX_ENTRIES = 150
 DEFAULT_OPPONENTS = 5_000
@@ -42,7 +44,8 @@ class ContestOptions:
     """A contest as options tell it, by the names that they have in a file of contests too.
 
     ``entries`` counts one's own; 0 for what opponents and own entries add up to. ``prizes`` is a table as text;
-    without it the table follows from the shape.
+    without it the table follows from the shape. ``place`` and ``prizes_place`` say where the contest and its prizes
+    are described, for messages: empty where options do.
     """
 
     name: str = ""
@@ -55,6 +58,8 @@ class ContestOptions:
     paid_share: float = PrizeShape.paid_share
     min_cash: float = PrizeShape.min_cash_multiple
     rake: float = PrizeShape.rake
+    place: str = field(default="", compare=False)
+    prizes_place: str = field(default="", compare=False)
 
     def contest(self, opponents: int, own_entries: int) -> Contest:
         """The contest with so many entries of others.
@@ -65,8 +70,10 @@ class ContestOptions:
             If there are more own entries than the contest allows.
         """
         if own_entries > self.max_entries:
-            allowed = f"the contest allows {self.max_entries} entries per user"
-            raise invalid("--max-entries", f"{own_entries} lineups, but {allowed}; raise --max-entries")
+            allowed = f"the contest allows {plural(self.max_entries, 'entry', 'entries')} per user"
+            raise invalid(self._of("max_entries"), f"{own_entries:,} lineups, but {allowed}; give fewer, or raise it")
+        if 0 < self.entries < own_entries:
+            raise invalid(self._of("entries"), f"{own_entries:,} lineups in a contest of {self.entries:,}; give fewer")
         shape = PrizeShape(self.first_share, self.paid_share, self.min_cash, self.rake)
         return Contest(
             n_entries=self.entries or opponents + own_entries,
@@ -76,6 +83,26 @@ class ContestOptions:
             max_entries_per_user=self.max_entries,
             overlay_dollars=self.overlay,
         )
+
+    def told(self) -> AbstractContextManager[None]:
+        """Complaints of a service about this contest, told of the file or the option that describes it."""
+        prizes = self.prizes_place or self._of("prizes")
+        contest = r"contests?(\[[0-9]+\])?\."
+        return told_as(
+            {
+                rf"{contest}(text|table)\.rows\[([0-9]+)\]": lambda found: f"{prizes}: prize {int(found[3]) + 1}",
+                rf"{contest}(text|table|prizes)\b": prizes,
+                rf"{contest}shape": self.place or "prizes",
+                rf"{contest}n_entries": self._of("entries") if self.place else "--opponents",
+                rf"{contest}entry_fee_cents": self._of("fee"),
+                rf"{contest}max_entries_per_user": self._of("max_entries"),
+                rf"{contest}overlay_cents": self._of("overlay"),
+            }
+        )
+
+    def _of(self, key: str) -> str:
+        """What a message calls a key of the contest."""
+        return f"{self.place}: {key}" if self.place else f"--{key.replace('_', '-')}"
 
 
 _CONTEST_OPTIONS: dict[str, Any] = {
@@ -117,7 +144,9 @@ def with_contest_options(command: Callable[..., None]) -> Callable[..., None]:
     @wraps(command)
     def told(*args: Any, **given: Any) -> None:
         stated = {name: given.pop(name) for name in _CONTEST_OPTIONS}
-        command(*args, contest=ContestOptions(**stated | {"prizes": prize_text(stated["prizes"])}), **given)
+        prizes = stated["prizes"]
+        read = {"prizes": prize_text(prizes), "prizes_place": str(prizes or "")}
+        command(*args, contest=ContestOptions(**stated | read), **given)
 
     parameters = []
     for parameter in inspect.signature(command, eval_str=True).parameters.values():
@@ -143,14 +172,21 @@ def prize_text(prizes: Path | None) -> str:
     Raises
     ------
     InvalidInputError
-        If the file cannot be read as text.
+        If the file cannot be read as text, or holds none.
     """
     if prizes is None:
         return ""
+    text = _text(prizes)
+    if not text.strip():
+        raise invalid(str(prizes), "holds no prizes; paste the prize table of the contest, or leave --prizes out")
+    return text
+
+
+def _text(path: Path) -> str:
     try:
-        return read_bytes(prizes).decode("utf-8-sig")
+        return read_bytes(path).decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise invalid(str(prizes), "is not text; save the prize table as UTF-8") from error
+        raise invalid(str(path), "is not text; save it as UTF-8") from error
 
 
 def read_contests(path: Path, defaults: ContestOptions) -> list[ContestOptions]:
@@ -162,7 +198,7 @@ def read_contests(path: Path, defaults: ContestOptions) -> list[ContestOptions]:
         Naming each contest and key that is not known or not of its type.
     """
     try:
-        document = tomllib.loads(prize_text(path))
+        document = tomllib.loads(_text(path))
     except tomllib.TOMLDecodeError as error:
         raise invalid(str(path), f"cannot be read as TOML ({error})") from error
     tables = document.get(_TABLE)
@@ -171,10 +207,19 @@ def read_contests(path: Path, defaults: ContestOptions) -> list[ContestOptions]:
         found = f", not {others[0]!r}" if others else ""
         raise invalid(str(path), f"must hold tables [[{_TABLE}]]{found}; each states name, entries, fee and prizes")
     refuse([fault for number, table in enumerate(tables, 1) for fault in _faults(f"{path}: contest {number}", table)])
-    return [replace(defaults, **table) for table in tables]
+    return [_described(f"{path}: contest {number}", table, defaults) for number, table in enumerate(tables, 1)]
 
 
-_KEYS: dict[str, type] = {field.name: type(field.default) for field in fields(ContestOptions)}
+def _described(place: str, table: dict[str, Any], defaults: ContestOptions) -> ContestOptions:
+    """A contest of a file. A shape that it states is not undone by a table among the defaults."""
+    own = {"prizes_place": f"{place}: prizes"} if "prizes" in table else {}
+    if not own and _SHAPE & set(table):
+        own = {"prizes": "", "prizes_place": ""}
+    return replace(defaults, place=place, **own | table)
+
+
+_SHAPE = {"first_share", "paid_share", "min_cash", "rake"}
+_KEYS: dict[str, type] = {item.name: type(item.default) for item in fields(ContestOptions) if item.compare}
 
 
 def _faults(place: str, table: dict[str, Any]) -> list[Violation]:
@@ -187,4 +232,6 @@ def _faults(place: str, table: dict[str, Any]) -> list[Violation]:
             faults.append(Violation(place, f"knows no {key!r}; there are {', '.join(_KEYS)}"))
         elif type(value) not in allowed:
             faults.append(Violation(place, f"{key} must be {kind.__name__}, not {value!r}"))
+        elif key == "prizes" and not value.strip():
+            faults.append(Violation(place, "prizes is empty; paste the table, or leave it out"))
     return faults

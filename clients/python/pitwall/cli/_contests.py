@@ -31,7 +31,7 @@ from pitwall.cli._ranges import MAX_SEED, within
 from pitwall.client import Client
 from pitwall.config import FieldConfig
 from pitwall.job import following_seed
-from pitwall.problems import read_bytes
+from pitwall.problems import invalid, read_bytes, told_as
 from pitwall.sitefiles import pool_of_race, read_lineups
 from pitwall.sitefiles.standings import count_opponents
 from pitwall.types.contests import ContestResult, EntrySelection, PortfolioResult, SimulationResult
@@ -126,8 +126,18 @@ def _set_to_play(client: Client, race_id: str, asked: str, on_progress: OnProgre
     )
 
 
+_PLACES = {
+    r"field\.known\.own_user": "--own-user",
+    r"field\.known\.standings": "--standings",
+    "scenario_set_id": "--set",
+}
+"""What fields of a request are called by those who type."""
+
+
 def _opponents(stated: int | None, standings: Path | None, own_user: str) -> int:
     """Entries of others: as stated, or those in the standings."""
+    if own_user and standings is None:
+        raise invalid("--own-user", "is a name in standings; give them with --standings, or leave it out")
     if stated is not None:
         return stated
     if standings is None:
@@ -180,22 +190,26 @@ def simulate(
         race = client.races.get(race_id)
         entries = read_lineups(lineups, pool_of_race(race))
         asked = [options.contest(n_opponents, len(entries)) for options in described]
-        for one in asked:
-            client.contests.resolve_prizes(one)
+        for options, one in zip(described, asked, strict=True):
+            with options.told():
+                client.contests.resolve_prizes(one)
         set_id, note = _set_to_play(client, race_id, scenario_set, bars)
         if not as_json:
             errors.print(note, markup=False, soft_wrap=True)
-        result = client.contests.simulate(
-            race_id,
-            entries,
-            asked,
-            field=FieldConfig(standings=standings, own_user=own_user, insight=insight),
-            scenario_set_id=set_id,
-            n_fields=n_fields,
-            seed=seed,
-            kelly_fraction=kelly,
-            on_progress=bars,
-        )
+        with told_as(
+            _PLACES | {r"entries\[([0-9]+)\]\.lineup": lambda found: f"{lineups}: lineup {int(found[1]) + 1}"}
+        ):
+            result = client.contests.simulate(
+                race_id,
+                entries,
+                asked,
+                field=FieldConfig(standings=standings, own_user=own_user, insight=insight),
+                scenario_set_id=set_id,
+                n_fields=n_fields,
+                seed=seed,
+                kelly_fraction=kelly,
+                on_progress=bars,
+            )
     if as_json:
         print_json(result)
     else:

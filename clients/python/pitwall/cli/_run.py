@@ -129,7 +129,8 @@ def run(
         start_time=date,
         select=select,
     )
-    _run_and_tell(context, config, out, layout, as_json=as_json)
+    with contest.told():
+        _run_and_tell(context, config, out, layout, as_json=as_json)
 
 
 def _run_and_tell(context: typer.Context, config: JobConfig, out: Path, layout: str, *, as_json: bool) -> None:
