@@ -204,7 +204,10 @@ def test_a_matrix_with_a_hole_is_refused(cli, tmp_path):
     before = cli("scenarios", "summary", "sample", "--json").json["scenario_set"]["scenario_set_id"]
     told = cli("scenarios", "upload", "sample", path, "--json")
     assert told.code == 2, told.err
-    assert "17" in told.err or "18" in told.err
+    assert [item["field"] for item in told.violations["violations"]] == [f"points.csv: scenario 18, driver {ids[3]}"]
+    (tmp_path / "empty.csv").write_text(",".join(ids) + "\n")
+    told = cli("scenarios", "upload", "sample", tmp_path / "empty.csv", "--json")
+    assert told.violations["message"].startswith("empty.csv: holds no scenario")
     assert cli("scenarios", "summary", "sample", "--json").json["scenario_set"]["scenario_set_id"] == before
 
 

@@ -14,7 +14,7 @@ import typer
 from pitwall.cli._common import Bars, JsonOption, RaceArgument, client_of, errors, output, print_json, print_table
 from pitwall.cli._ranges import MAX_SEED, within
 from pitwall.files import write_atomically
-from pitwall.problems import invalid
+from pitwall.problems import invalid, told_as
 from pitwall.sitefiles.matrices import read_matrix
 from pitwall.sitefiles.parquet import parquet_bytes
 from pitwall.types.scenarios import DriverSummary, ScenarioMatrix, ScenarioRecipe, ScenarioSet
@@ -187,6 +187,10 @@ def _parquet(matrix: ScenarioMatrix) -> bytes:
 _WRITERS = {".csv": _csv, ".npy": _npy, ".parquet": _parquet}
 
 
+_CELL = r"matrix: row ([0-9]+), column ([0-9]+)"
+"""Where the service says that a cell is wrong, counted from 0."""
+
+
 @app.command("upload")
 def upload(
     context: typer.Context,
@@ -203,7 +207,13 @@ def upload(
     """Use your own matrix of points. Example: `pitwall scenarios upload sample out/points.csv`"""
     with client_of(context) as client:
         starters = [driver.driver_id for driver in client.races.get(race_id).starters]
-        stored = client.scenarios.upload(race_id, *read_matrix(matrix, starters))
+        points, driver_ids = read_matrix(matrix, starters)
+        if not len(points):
+            raise invalid(matrix.name, "holds no scenario; write a row for each")
+        with told_as(
+            {_CELL: lambda found: f"{matrix.name}: scenario {int(found[1]) + 1}, driver {driver_ids[int(found[2])]}"}
+        ):
+            stored = client.scenarios.upload(race_id, points, driver_ids)
     if as_json:
         print_json(stored)
     else:
