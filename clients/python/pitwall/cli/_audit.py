@@ -72,9 +72,9 @@ def audit(
 
 
 def _prize_rows(context: typer.Context, n_entries: int, fee: float, prizes: Path) -> tuple[PrizeRow, ...]:
-    with client_of(context) as client:
-        contest = ContestOptions(entries=n_entries, fee=fee, prizes=prize_text(prizes)).contest(0, 0)
-        return client.contests.resolve_prizes(contest).table.rows
+    options = ContestOptions(entries=n_entries, fee=fee, prizes=prize_text(prizes), prizes_place=str(prizes))
+    with client_of(context) as client, options.told():
+        return client.contests.resolve_prizes(options.contest(0, 0)).table.rows
 
 
 def _record(

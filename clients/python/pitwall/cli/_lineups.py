@@ -100,7 +100,7 @@ def print_diagnostics(portfolio: Portfolio, *, stacked: bool = False) -> None:
         markup=False,
     )
     for line in _comparisons(summary, stacked=stacked):
-        output.print(line, markup=False)
+        output.print(line, markup=False, soft_wrap=True)
     conflict = "; ".join(summary.conflicting_rules)
     for warning in summary.warnings:
         # Which rules collide is said once, by `refuse_shortage`.
