@@ -132,7 +132,8 @@ class ScenarioSets:
         regimes = classify_regimes(upload.ticks, checkpoint=checkpoint) if upload.regimes is None else upload.regimes
         labels = hashlib.sha256(np.ascontiguousarray(regimes).data).hexdigest()
         key = _digest((race.snapshot_hash, "upload", content, labels, names))
-        warnings = [CLASSIFIED_WARNING] if upload.regimes is None else []
+        told_apart = upload.regimes is None and len(np.unique(regimes)) > 1
+        warnings = [CLASSIFIED_WARNING] if told_apart else []
         built = Built(upload.ticks, regimes, {"regime_names": list(names), "warnings": warnings})
         checkpoint()
         self._refuse_changed(race)

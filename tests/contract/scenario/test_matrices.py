@@ -122,6 +122,12 @@ def test_own_regime_labels_are_kept(stub, race):
     assert not made.warnings
 
 
+def test_scenarios_that_are_all_alike_are_normal_without_a_word(stub, race):
+    made = upload(stub, header_for(race, 3), np.ones((3, 38), np.int16))
+    assert [(item.regime, item.n_scenarios) for item in made.regimes] == [("normal", 3)]
+    assert not made.warnings
+
+
 def test_uploads_at_fault_are_refused_and_leave_nothing(stub, folder, race):
     before = set((folder / "matrices").iterdir())
     nan = np.full((2, 38), np.nan, np.float32)
