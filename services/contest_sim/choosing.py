@@ -59,7 +59,8 @@ class Choosing:
             raise FailedPrecondition(f"{text}; there are {self.matrix.n_scenarios}, generate more")
         seats = take_seats([self.opposition], [self.contest], self.rules.n_entries)
         sizes = [n_opponents(self.contest, self.rules.n_entries)]
-        n_fields = effective_fields(self.n_fields, self.matrix.n_scenarios // FRESH_EVERY, seats)
+        n_fresh = self.matrix.n_scenarios // FRESH_EVERY
+        n_fields = effective_fields(self.n_fields, n_fresh, seats)
         task = SelectionTask(
             pool=self.pool,
             ticks=self.matrix.ticks,
@@ -69,7 +70,7 @@ class Choosing:
             rules=self.rules,
         )
         selection = select_entries(task, checkpoint=call.checkpoint, progress=progress)
-        doubts = [*field_warnings(seats, selection.insight, n_fields), *optimism_warnings(selection)]
+        doubts = [*field_warnings(seats, selection.insight, n_fields, n_fresh), *optimism_warnings(selection)]
         return self._answer(selection, [*prize_warnings([self.contest]), *opposition_warnings(seats), *doubts])
 
     def _answer(self, selection: Selection, warnings: Sequence[str]) -> contestsim_service_pb2.EntrySelection:

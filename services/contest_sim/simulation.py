@@ -64,7 +64,7 @@ class Simulation:
         report = seats[0].report(max(1, self._sizes[0]))
         del report.warnings[:]
         report.warnings.extend([*prize_warnings(self.contests), *opposition_warnings(seats), *self.warnings])
-        report.warnings.extend(field_warnings(seats, dealing.insight, n_fields))
+        report.warnings.extend(field_warnings(seats, dealing.insight, n_fields, self.matrix.n_scenarios))
         return contestsim_service_pb2.SimulationResult(
             scenario_set_id=self.matrix.scenario_set_id,
             contests=[
@@ -141,12 +141,13 @@ def prize_warnings(contests: Sequence[Contest]) -> list[str]:
     ]
 
 
-def field_warnings(oppositions: Sequence[Opposition], achieved: float, n_fields: int) -> list[str]:
+def field_warnings(oppositions: Sequence[Opposition], achieved: float, n_fields: int, n_scenarios: int) -> list[str]:
     """What too few fields leave out: insight, which flatters returns, and how fields differ, which flatters errors."""
     models = [item for item in oppositions if isinstance(item, ModelOpposition) and item.concentration > 0.0]
     if not models:
         return []
-    remedy = f"raise n_fields ({DEFAULT_FIELDS} by default)"
+    more = f"raise n_fields ({DEFAULT_FIELDS} by default)"
+    remedy = more if n_fields < n_scenarios else "take more scenarios, as each field plays one at least"
     warnings = []
     if achieved < models[0].insight - INSIGHT_TOLERANCE:
         warnings.append(

@@ -45,6 +45,9 @@ def test_one_field_leaves_out_how_fields_differ_and_says_so(stub):
     ]
     assert any("errors and intervals leave out how fields differ" in text for text in told[0])
     assert told[1] == ["few races in the history"]
+    with serving(make_matrix(RACE, 1)) as channel:
+        alone = result_of(ContestSimServiceStub(channel).SimulateContest(request(field=model))).result.field.warnings
+    assert "take more scenarios" in alone[-1]
 
 
 def test_what_ails_the_field_of_any_contest_is_told():
