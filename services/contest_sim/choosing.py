@@ -18,6 +18,7 @@ from services.common.rpc.calls import Call
 from services.contest_sim import answers
 from services.contest_sim.core.contest import Contest, Entries
 from services.contest_sim.core.economics import lineup_worth
+from services.contest_sim.core.prizes import dollars
 from services.contest_sim.core.selection import FRESH_EVERY, Selection, SelectionTask, select_entries
 from services.contest_sim.core.selection_rules import SelectionRules
 from services.contest_sim.opposition import Opposition
@@ -107,11 +108,7 @@ def optimism_warnings(selection: Selection) -> list[str]:
     best = max(plainer, key=lambda choice: choice.profit)
     rival = f"; {best.name} is ahead there" if best.profit > fresh.profit else ""
     return [
-        f"the choice earns {_dollars(selection.profit)} on the scenarios that made it, {_dollars(fresh.profit)} "
-        f"+- {_dollars(fresh.profit_se)} on fresh ones{rival}: believe the latter, and choose by more scenarios or "
+        f"the choice earns {dollars(selection.profit)} on the scenarios that made it, {dollars(fresh.profit)} "
+        f"+- {dollars(fresh.profit_se)} on fresh ones{rival}: believe the latter, and choose by more scenarios or "
         "from a smaller pool"
     ]
-
-
-def _dollars(cents: float) -> str:
-    return f"{'-' if cents < 0 else ''}${abs(cents) / 100:,.2f}"

@@ -62,9 +62,12 @@ class Simulation:
             progress=progress,
         )
         report = seats[0].report(max(1, self._sizes[0]))
-        del report.warnings[:]
-        report.warnings.extend([*prize_warnings(self.contests), *opposition_warnings(seats), *self.warnings])
-        report.warnings.extend(field_warnings(seats, dealing.insight, n_fields, self.matrix.n_scenarios))
+        report.warnings[:] = [
+            *prize_warnings(self.contests),
+            *opposition_warnings(seats),
+            *self.warnings,
+            *field_warnings(seats, dealing.insight, n_fields, self.matrix.n_scenarios),
+        ]
         return contestsim_service_pb2.SimulationResult(
             scenario_set_id=self.matrix.scenario_set_id,
             contests=[

@@ -78,7 +78,7 @@ class PrizeTable:
         return np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(prizes)])
 
 
-def dollars(cents: int) -> str:
+def dollars(cents: float) -> str:
     """``-$1,250.05``."""
     return f"{'-' if cents < 0 else ''}${abs(cents) / 100:,.2f}"
 

@@ -29,7 +29,7 @@ from pitwall.cli._contest_options import (
 )
 from pitwall.cli._ranges import MAX_SEED, within
 from pitwall.client import Client
-from pitwall.config import FieldConfig
+from pitwall.config import Contest, FieldConfig
 from pitwall.job import following_seed
 from pitwall.problems import invalid, read_bytes, told_as
 from pitwall.sitefiles import pool_of_race, read_lineups
@@ -133,6 +133,17 @@ _PLACES = {
 }
 """What fields of a request are called by those who type."""
 
+_LINEUP = r"entries\[([0-9]+)\]\.lineup"
+"""A lineup in a request, counted from 0."""
+
+
+def _checked(client: Client, options: ContestOptions, n_opponents: int, n_own: int) -> Contest:
+    """A contest whose prizes can be, told by what describes it otherwise: before any work is done."""
+    contest = options.contest(n_opponents, n_own)
+    with options.told():
+        client.contests.resolve_prizes(contest)
+    return contest
+
 
 def _opponents(stated: int | None, standings: Path | None, own_user: str) -> int:
     """Entries of others: as stated, or those in the standings."""
@@ -189,16 +200,11 @@ def simulate(
     with client_of(context) as client, Bars(shown=not as_json) as bars:
         race = client.races.get(race_id)
         entries = read_lineups(lineups, pool_of_race(race))
-        asked = [options.contest(n_opponents, len(entries)) for options in described]
-        for options, one in zip(described, asked, strict=True):
-            with options.told():
-                client.contests.resolve_prizes(one)
+        asked = [_checked(client, options, n_opponents, len(entries)) for options in described]
         set_id, note = _set_to_play(client, race_id, scenario_set, bars)
         if not as_json:
             errors.print(note, markup=False, soft_wrap=True)
-        with told_as(
-            _PLACES | {r"entries\[([0-9]+)\]\.lineup": lambda found: f"{lineups}: lineup {int(found[1]) + 1}"}
-        ):
+        with told_as(_PLACES | {_LINEUP: lambda found: f"{lineups}: lineup {int(found[1]) + 1}"}):
             result = client.contests.simulate(
                 race_id,
                 entries,
