@@ -10,6 +10,7 @@ import threading
 from dataclasses import dataclass, field
 
 START_SECONDS = 60
+LOG_SECONDS = 20
 
 
 @dataclass
@@ -19,6 +20,16 @@ class Service:
     process: subprocess.Popen
     address: str = ""
     log: list[str] = field(default_factory=list)
+    logged: threading.Condition = field(default_factory=threading.Condition)
+
+    def lines_with(self, text: str) -> list[str]:
+        """Lines of the log that hold ``text``; waits for the first, which a service writes when a call has ended."""
+
+        def found() -> list[str]:
+            return [line for line in self.log if text in line]
+
+        with self.logged:
+            return self.logged.wait_for(found, LOG_SECONDS)
 
     def terminate(self) -> int:
         self.process.send_signal(signal.SIGTERM)
@@ -38,7 +49,9 @@ def start(module: str, environment: dict[str, str]) -> Service:
 
     def read() -> None:
         for line in process.stderr:
-            service.log.append(line)
+            with service.logged:
+                service.log.append(line)
+                service.logged.notify_all()
             with contextlib.suppress(json.JSONDecodeError):
                 entry = json.loads(line)
                 if entry.get("event") == "serving":

@@ -180,7 +180,7 @@ def test_buf_curl_calls_by_reflection(stack):
 def test_a_log_line_says_who_asked_what_and_how_it_went(stack, client):
     with pytest.raises(pitwall.NotFoundError):
         client.races.get("nowhere")
-    entries = [json.loads(line) for line in stack["scenario"].log if '"nowhere"' in line]
+    entries = [json.loads(line) for line in stack["scenario"].lines_with('"nowhere"')]
     assert entries[-1]["code"] == "NOT_FOUND"
     assert entries[-1]["method"] == "GetRace"
     assert {"request_id", "milliseconds", "peer"} <= set(entries[-1])
@@ -209,4 +209,4 @@ def test_sigterm_drains_and_exits_cleanly(tmp_path):
     with deployed_stack(tmp_path) as services:
         for service in reversed(list(services.values())):
             assert service.terminate() == 0, "".join(service.log[-20:])
-            assert any('"stopped"' in line for line in service.log)
+            assert service.lines_with('"stopped"')
