@@ -36,10 +36,32 @@ def finish_order(flow: RaceFlow, laps: int, cars: Cars) -> Ints:
         car = order[place]
         down = max(0, int((place + 1 - on_lead_lap) * flow.lap_step))
         cars.completed[car] = max(1, laps - down) if cars.out[car] == RUNNING else cars.out_lap[car]
-    for place in range(n):
-        # Among equal laps the order by score stands; the small term keeps it.
-        key[order[place]] = -cars.completed[order[place]] * 64.0 + place
+    return by_laps(order, cars)
+
+
+@njit(cache=True, nogil=True)
+def by_laps(order: Ints, cars: Cars) -> Ints:
+    """Cars by the laps they have completed; among equals an earlier order stands."""
+    key = np.empty(order.size)
+    for place in range(order.size):
+        key[order[place]] = place - float(order.size) * cars.completed[order[place]]
     return np.argsort(key)
+
+
+@njit(cache=True, nogil=True)
+def complete_laps(order: Ints, cars: Cars) -> Ints:
+    """The finishing order once each car has completed the laps that it led or was the fastest on.
+
+    The laps that a running car is down are drawn by its place alone. Where it turns out to have led more, running cars
+    in front of it have completed as many, and cars that are out with fewer fall behind.
+    """
+    least = 0
+    for place in range(order.size - 1, -1, -1):
+        car = order[place]
+        if cars.out[car] == RUNNING:
+            least = max(least, cars.completed[car], cars.led[car], cars.fastest[car])
+            cars.completed[car] = least
+    return by_laps(order, cars)
 
 
 @njit(cache=True, nogil=True)

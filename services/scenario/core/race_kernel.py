@@ -16,7 +16,7 @@ from services.scenario.core.incident_kernels import (
     run_failures,
     slow_laps,
 )
-from services.scenario.core.lap_kernels import finish_order, run_laps
+from services.scenario.core.lap_kernels import complete_laps, finish_order, run_laps
 from services.scenario.core.race_character import FlowTable
 from services.scenario.core.race_flow import NEVER, BlockResult, Cars, Field, LapSheet, RaceFlow, Scoring
 from services.scenario.core.scores import bent
@@ -134,14 +134,11 @@ def is_fuel_race(rng: np.random.Generator, flow: RaceFlow, yellow: npt.NDArray[n
 
 @njit(cache=True, nogil=True)
 def count_leaders(leader_of: Ints, laps: int, cars: Cars) -> int:
-    """Fill the laps led, each of which is completed too, and return the number of changes of the lead."""
+    """Fill the laps led and return the number of changes of the lead."""
     changes = 0
     for lap in range(laps):
         cars.led[leader_of[lap]] += 1
         changes += lap > 0 and leader_of[lap] != leader_of[lap - 1]
-    for i in range(cars.led.size):
-        # The laps that a car is down are drawn by its place alone; it has completed those that it led.
-        cars.completed[i] = max(cars.completed[i], cars.led[i])
     return changes
 
 
@@ -187,6 +184,6 @@ def run_block(rng: np.random.Generator, flows: FlowTable, field: Field, scoring:
             cars.out[order[0]], cars.out_lap[order[0]], cars.completed[order[0]] = RUNNING, NEVER, laps
         green = run_laps(rng, flow, laps, sheet, order[0], cars)
         changes = count_leaders(sheet.leader_of, laps, cars)
-        crashed = write_cars(scoring, order, cars, s, result)
+        crashed = write_cars(scoring, complete_laps(order, cars), cars, s, result)
         result.race[s, 0], result.race[s, 1], result.race[s, 2], result.race[s, 3] = laps, green, cautions, changes
         result.regimes[s] = classify(flow, crashed, cars.led.max() / laps, fuel)

@@ -18,7 +18,7 @@ from services.scenario.core.race_flow import RACE_COLUMNS, BlockResult, Field, R
 from services.scenario.core.race_kernel import run_block
 from services.scenario.core.scores import normal_scores
 
-MODEL_VERSION = "race-7"
+MODEL_VERSION = "race-8"
 """Changes whenever the same recipe would give other bytes."""
 
 BLOCK_SCENARIOS = 2_048
