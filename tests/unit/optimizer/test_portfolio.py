@@ -239,6 +239,16 @@ def test_rules_that_collide_are_named():
     assert set(caught.value.conflict) <= {"at least three", "at most one"}
 
 
+def test_drivers_too_dear_for_one_lineup_are_told_of_the_cap():
+    slate, drivers = setting(4)
+    dearest = np.argsort(-slate.salaries_dollars)[: slate.roster_size]
+    rules = [Rule(f"lock {drivers.names[i]}", group=Group(drivers.mask([int(i)]), 1)) for i in dearest]
+    build, _ = builder(slate, drivers, ExposureConfig(1.0, 1.0), 1, rules)
+    with pytest.raises(Infeasible, match="within the salary cap keeps all rules; these collide: lock") as caught:
+        list(build.build())
+    assert set(caught.value.conflict) <= {rule.name for rule in rules}
+
+
 @pytest.mark.parametrize("kind", [TableSearch, BranchSearch])
 @pytest.mark.parametrize(("most_asked", "spare"), [(3, set()), (1, {"harmless"})])
 def test_lineups_are_kept_when_the_time_ends_while_the_conflict_is_looked_for(kind, most_asked, spare, monkeypatch):
