@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import time
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
 import grpc
 from google.protobuf.message import Message
 
-from pitwall.errors import CancelledError, from_rpc_error
+from pitwall._waiting import NO_PATIENCE, Cancelling, Patience, Pauses, Tries, never
+from pitwall.errors import CancelledError, PitwallError, from_rpc_error
 
 R = TypeVar("R", bound=Message)
-_FIRST_PAUSE_SECONDS = 0.1
-"""Before a call is made again; the next pauses are twice as long each."""
-Cancelling = Callable[[Callable[[], object]], AbstractContextManager[None]]
-"""Surrounds the wait for an answer; may run the function it is given to cancel the call."""
-
-
-def _never(_cancel: Callable[[], object]) -> AbstractContextManager[None]:
-    return nullcontext()
 
 
 def new_request_id() -> str:
@@ -40,6 +31,8 @@ class Caller:
         For messages about a place where nobody answers.
     max_attempts
         How often a call that answers by a stream is made while nothing has come of it and the service is unavailable.
+    patience
+        How long calls wait for a service that is too busy to take them; by default not at all.
     request_id
         Gives the id of the next call; by default a new one.
     """
@@ -52,29 +45,70 @@ class Caller:
         address: str = "",
         service: str = "",
         max_attempts: int = 1,
+        patience: Patience = NO_PATIENCE,
         request_id: Callable[[], str] = new_request_id,
     ) -> None:
         token_header = (("authorization", f"Bearer {token}"),) if token else ()
         self._address, self._service = address, service
         self._headers = (*token_header, *headers)
         self._max_attempts, self._request_id = max_attempts, request_id
+        self._patience, self._pauses = patience, Pauses()
+
+    def close(self) -> None:
+        """Have calls that wait to be made again end as cancelled."""
+        self._pauses.close()
 
     def _metadata(self, race_id: str) -> tuple[tuple[str, str | bytes], ...]:
         # Headers hold printable ASCII only; an id beyond it is the service's to refuse, by name.
         header = race_id if race_id.isascii() and race_id.isprintable() else ""
         return (("race-id", header or "-"), ("x-request-id", self._request_id()), *self._headers)
 
+    def _tries(self, timeout_seconds: float | None, cancelling: Cancelling, *, long: bool, max_attempts: int) -> Tries:
+        patience = self._patience
+        deadline_seconds = patience.long_call_seconds if long else patience.call_seconds
+        return Tries(
+            lambda seconds: self._pauses.wait(seconds, cancelling),
+            deadline_seconds if timeout_seconds is None else min(timeout_seconds, deadline_seconds),
+            overload_wait_seconds=patience.overload_wait_seconds,
+            max_attempts=max_attempts,
+        )
+
+    def _told(self, error: grpc.RpcError) -> PitwallError:
+        return from_rpc_error(error, address=self._address, service=self._service)
+
     def unary(
         self,
         method: grpc.UnaryUnaryMultiCallable[Any, R] | grpc.StreamUnaryMultiCallable[Any, R],
-        request: Any,
+        request: Message | Iterable[Message],
         *,
         race_id: str = "",
         timeout_seconds: float | None = None,
         cancelling: Cancelling | None = None,
     ) -> R:
-        """One answer. ``timeout_seconds`` can only shorten the deadline of the channel's config."""
+        """One answer. ``timeout_seconds`` can only shorten the deadline of the channel's config.
+
+        Of a request in parts, an iterator is sent once; what can be iterated anew is sent again like a message.
+        """
+        long = not isinstance(request, Message)
+        tries = self._tries(timeout_seconds, cancelling or never, long=long, max_attempts=1)
         metadata = self._metadata(race_id)
+        while True:
+            sent = request if isinstance(request, Message) else iter(request)
+            try:
+                return self._answer(method, sent, tries.timeout_seconds(), metadata, cancelling)
+            except PitwallError as error:
+                if isinstance(request, Iterator):
+                    raise
+                tries.wait_after(error)
+
+    def _answer(
+        self,
+        method: Any,
+        request: Any,
+        timeout_seconds: float | None,
+        metadata: tuple[tuple[str, str | bytes], ...],
+        cancelling: Cancelling | None,
+    ) -> Any:
         try:
             if cancelling is None:
                 return method(request, timeout=timeout_seconds, metadata=metadata)
@@ -84,7 +118,7 @@ class Caller:
         except grpc.FutureCancelledError:
             raise CancelledError("the call was cancelled") from None
         except grpc.RpcError as error:
-            raise from_rpc_error(error, address=self._address, service=self._service) from None
+            raise self._told(error) from None
 
     def stream(
         self,
@@ -93,13 +127,13 @@ class Caller:
         *,
         race_id: str = "",
         timeout_seconds: float | None = None,
-        cancelling: Cancelling = _never,
+        cancelling: Cancelling = never,
     ) -> Iterator[R]:
         """Answers as they come. Closing the iterator cancels the call."""
-        ends = None if timeout_seconds is None else time.monotonic() + timeout_seconds
-        for attempt in range(1, self._max_attempts + 1):
-            left = None if ends is None else max(0.0, ends - time.monotonic())
-            call = method(request, timeout=left, metadata=self._metadata(race_id))
+        tries = self._tries(timeout_seconds, cancelling, long=True, max_attempts=self._max_attempts)
+        metadata = self._metadata(race_id)
+        while True:
+            call = method(request, timeout=tries.timeout_seconds(), metadata=metadata)
             begun = False
             try:
                 with cancelling(call.cancel):
@@ -108,9 +142,9 @@ class Caller:
                         yield answer
                 return
             except grpc.RpcError as error:
-                gone = error.code() is grpc.StatusCode.UNAVAILABLE
-                if begun or not gone or attempt == self._max_attempts:
-                    raise from_rpc_error(error, address=self._address, service=self._service) from None
+                failure = self._told(error)
+                if begun:
+                    raise failure from None
             finally:
                 call.cancel()
-            time.sleep(_FIRST_PAUSE_SECONDS * 2 ** (attempt - 1))
+            tries.wait_after(failure)

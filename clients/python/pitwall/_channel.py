@@ -12,6 +12,7 @@ from typing import Any, Literal
 import grpc
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 
+from pitwall._waiting import Patience
 from pitwall.contestsim.v1 import contestsim_service_pb2
 from pitwall.optimizer.v1 import optimizer_service_pb2
 from pitwall.ownership.v1 import ownership_service_pb2
@@ -41,6 +42,10 @@ class ConnectionConfig:
         Deadline of calls that compute or stream.
     max_attempts
         Attempts of a call that finds the service unavailable, 1-5; a stream is retried until its first message.
+    overload_wait_seconds
+        Longest time in all that a call waits where the service has too many already (``OverloadedError``), as long as
+        its deadline leaves room; it is made again as often as the service says, at growing intervals. 0: the error is
+        raised at once. A stream waits until its first message.
     ping_seconds
         Time between pings in a silent call, which keep it open behind NAT; more than the servers'
         ``min_ping_seconds`` (20), as they hang up on who pings oftener.
@@ -57,12 +62,13 @@ class ConnectionConfig:
     Raises
     ------
     InvalidInputError
-        If a part of the TLS settings is missing, or no header can carry the token.
+        If a part of the TLS settings is missing, no header can carry the token, or a wait is no time.
     """
 
     call_seconds: float = 60.0
     long_call_seconds: float = 3600.0
     max_attempts: int = 4
+    overload_wait_seconds: float = 300.0
     ping_seconds: float = 30.0
     balancing: Balancing = "round_robin"
     token: str = field(default="", repr=False)
@@ -74,12 +80,19 @@ class ConnectionConfig:
         for name in ("tls_ca_path", "tls_certificate_path", "tls_key_path"):
             if isinstance(getattr(self, name), str):  # as users have paths in other places
                 object.__setattr__(self, name, Path(getattr(self, name)))
+        if not self.overload_wait_seconds >= 0:  # nor NaN
+            raise invalid("overload_wait_seconds", f"must not be negative, is {self.overload_wait_seconds:g}")
         if not (self.token.isascii() and self.token.isprintable()):
             raise invalid("token", "holds characters that no header carries; give printable ASCII in one line")
         if (self.tls_certificate_path is None) != (self.tls_key_path is None):
             raise invalid("tls_certificate_path", "goes together with tls_key_path: set both or neither")
         if self.tls_certificate_path is not None and self.tls_ca_path is None:
             raise invalid("tls_ca_path", "is needed with tls_certificate_path and tls_key_path")
+
+    @property
+    def patience(self) -> Patience:
+        """How long calls may take and wait."""
+        return Patience(self.overload_wait_seconds, self.call_seconds, self.long_call_seconds)
 
 
 def stays_here(address: str) -> bool:
@@ -153,7 +166,7 @@ def _method_config(method: MethodDescriptor, config: ConnectionConfig) -> dict[s
         "name": [{"service": method.containing_service.full_name, "method": method.name}],
         "timeout": f"{seconds:.3f}s",
     }
-    # An upload is not replayed: its chunks come from an iterator that is gone. What answers by a stream is repeated by
+    # An upload is not replayed here: what gRPC was given of it is gone. What answers by a stream is repeated by
     # `Caller`: where gRPC does it, a server that dies before its first message leaves the call hanging for good, past
     # deadline and cancellation (seen with grpcio 1.85).
     if config.max_attempts > 1 and not long:

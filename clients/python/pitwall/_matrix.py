@@ -136,11 +136,20 @@ def _receive(
             on_rows(receiver.next_row, receiver.header.end_row)
 
 
-def upload_parts(
-    race_id: str,
-    matrix: npt.NDArray[np.generic],
-    driver_ids: Sequence[str],
-) -> Iterator[scenario_service_pb2.UploadMatrixRequest]:
+@dataclass(frozen=True, eq=False)
+class UploadParts:
+    """The messages of an upload, which can be iterated, and so sent, more than once."""
+
+    header: scenario_set_pb2.MatrixHeader
+    values: npt.NDArray[np.generic]
+
+    def __iter__(self) -> Iterator[scenario_service_pb2.UploadMatrixRequest]:
+        yield scenario_service_pb2.UploadMatrixRequest(header=self.header)
+        for chunk in wire.chunks(self.values, np.empty(0, np.uint8), 0, self.values.shape[0]):
+            yield scenario_service_pb2.UploadMatrixRequest(chunk=chunk)
+
+
+def upload_parts(race_id: str, matrix: npt.NDArray[np.generic], driver_ids: Sequence[str]) -> UploadParts:
     """The messages that upload a user's matrix: int16 ticks as they are, anything else as float32 points.
 
     What cannot be sent is refused here and not while they are iterated: gRPC would swallow the reason.
@@ -168,7 +177,7 @@ def upload_parts(
         dtype=dtype,
         byte_order=scenario_set_pb2.BYTE_ORDER_LITTLE_ENDIAN,
     )
-    return _parts(header, values)
+    return UploadParts(header, values)
 
 
 def _as_numbers(matrix: npt.NDArray[np.generic], dtype: np.dtype[np.generic]) -> npt.NDArray[np.generic]:
@@ -180,11 +189,3 @@ def _as_numbers(matrix: npt.NDArray[np.generic], dtype: np.dtype[np.generic]) ->
             return np.asarray(matrix, dtype=dtype, order="C")
     except (TypeError, ValueError, OverflowError) as error:
         raise invalid("points", f"must be numbers ({error})") from error
-
-
-def _parts(
-    header: scenario_set_pb2.MatrixHeader, values: npt.NDArray[np.generic]
-) -> Iterator[scenario_service_pb2.UploadMatrixRequest]:
-    yield scenario_service_pb2.UploadMatrixRequest(header=header)
-    for chunk in wire.chunks(values, np.empty(0, np.uint8), 0, values.shape[0]):
-        yield scenario_service_pb2.UploadMatrixRequest(chunk=chunk)

@@ -84,9 +84,11 @@ class Client:
                 address=getattr(addresses, name),
                 service=service,
                 max_attempts=config.max_attempts,
+                patience=config.patience,
             )
             for name, service in _SERVICE_NAMES.items()
         }
+        self._callers = tuple(callers.values())
         scenario = ScenarioServiceStub(self._channels[addresses.scenario])
         self.races = Races(scenario, callers["scenario"])
         self.scenarios = Scenarios(scenario, callers["scenario"])
@@ -95,7 +97,9 @@ class Client:
         self.contests = Contests(ContestSimServiceStub(self._channels[addresses.contestsim]), callers["contestsim"])
 
     def close(self) -> None:
-        """Close the channels and, for an embedded stack, stop it."""
+        """Close the channels, which ends calls of other threads, and, for an embedded stack, stop it."""
+        for caller in self._callers:
+            caller.close()
         for channel in self._channels.values():
             channel.close()
         if self._on_close is not None:

@@ -176,7 +176,13 @@ class ScenarioPeer:
 
 def peer_caller(config: ConnectionConfig, address: str) -> Caller:
     """Calls under the request id of the call that they are made for."""
-    return Caller(config.token, address=address, max_attempts=config.max_attempts, request_id=current_request_id)
+    return Caller(
+        config.token,
+        address=address,
+        max_attempts=config.max_attempts,
+        patience=config.patience,
+        request_id=current_request_id,
+    )
 
 
 def connect_scenario(address: str, settings: PeerSettings, cache_bytes: int = DEFAULT_CACHE_BYTES) -> ScenarioPeer:

@@ -135,6 +135,8 @@ class PeerSettings(BaseSettings):
             problem = "holds characters that no header carries; give printable ASCII in one line"
             raise InvalidInput.field("PITWALL_PEER_BEARER_TOKEN", problem)
         return ConnectionConfig(
+            # A busy peer is waited for by who made the call that asks it: this one holds a place others could have.
+            overload_wait_seconds=0.0,
             token=token,
             tls_ca_path=self.tls_ca_path,
             tls_certificate_path=self.tls_certificate_path,

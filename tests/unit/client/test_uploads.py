@@ -50,7 +50,7 @@ def test_a_matrix_that_cannot_be_sent_is_named(points, driver_ids, named):
 
 @pytest.mark.parametrize("driver_ids", [(101, 102), np.array([101, 102]), ["101", "102"]])
 def test_ids_may_be_numbers(driver_ids):
-    header = next(upload_parts("r", POINTS, driver_ids)).header
+    header = upload_parts("r", POINTS, driver_ids).header
     assert list(header.driver_ids) == ["101", "102"]
 
 

@@ -165,7 +165,7 @@ class NoTimeLeft:
 def test_an_upload_whose_deadline_has_passed_keeps_nothing(records, sets, tmp_path):
     race = complete_race(make_race(race_id="a"))
     records.put_race(race)
-    parts = upload_parts("a", np.zeros((10, len(race.driver_ids)), np.int16), race.driver_ids)
+    parts = iter(upload_parts("a", np.zeros((10, len(race.driver_ids)), np.int16), race.driver_ids))
     with pytest.raises(DeadlineExceeded):
         ScenarioServicer(records, sets).UploadMatrix(parts, NoTimeLeft())
     assert records.list_sets("a", 10, "")[0] == []
