@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import grpc
 import numpy as np
 import numpy.typing as npt
 
-from pitwall.errors import PitwallError
 from pitwall.ownership.v1 import ownership_pb2, ownership_service_pb2
 from pitwall.ownership.v1.ownership_service_pb2_grpc import OwnershipServiceStub
 from pitwall.rpc import Caller, ConnectionConfig, download, open_channel
@@ -23,18 +21,13 @@ from services.common.matrix.scenario_matrix import ScenarioMatrix
 from services.common.rpc.calls import Call
 from services.common.rpc.logs import current_request_id
 from services.common.rpc.settings import PeerSettings
-from services.common.rpc.status import from_peer
+from services.common.rpc.status import as_errors_of
 from services.common.single_flight import BuiltOnce
 
 DEFAULT_CACHE_BYTES = 512 << 20
 
-
-@contextmanager
-def _as_service_errors() -> Iterator[None]:
-    try:
-        yield
-    except PitwallError as error:
-        raise from_peer(error) from error
+_SCENARIO, _OWNERSHIP = "the scenario service", "the ownership service"
+"""As errors name them."""
 
 
 class ScenarioPeer:
@@ -53,7 +46,7 @@ class ScenarioPeer:
 
     def get_race(self, race_id: str, call: Call) -> Race:
         """The race; ``NotFound`` when there is none."""
-        with _as_service_errors():
+        with as_errors_of(_SCENARIO):
             response = self._caller.unary(
                 self._stub.GetRace,
                 scenario_service_pb2.GetRaceRequest(race_id=race_id),
@@ -74,7 +67,7 @@ class ScenarioPeer:
             If the race has no scenarios yet.
         """
         try:
-            with _as_service_errors():
+            with as_errors_of(_SCENARIO):
                 response = self._caller.unary(
                     self._stub.GetScenarioSet,
                     scenario_service_pb2.GetScenarioSetRequest(race_id=race_id, scenario_set_id=scenario_set_id),
@@ -116,7 +109,7 @@ class ScenarioPeer:
         request = scenario_service_pb2.StreamMatrixRequest(
             race_id=race_id, scenario_set_id=scenario_set_id, dtype=scenario_set_pb2.MATRIX_DTYPE_INT16
         )
-        with _as_service_errors():
+        with as_errors_of(_SCENARIO):
             downloaded = download(open_stream, request, lambda _done, _total: call.checkpoint())
         header = downloaded.header
         return ScenarioMatrix(
@@ -140,7 +133,7 @@ class ScenarioPeer:
             race_id=race_id, n_scenarios=n_scenarios, seed=seed, aside=aside
         )
         made: scenario_set_pb2.ScenarioSet | None = None
-        with _as_service_errors():
+        with as_errors_of(_SCENARIO):
             responses = self._caller.stream(
                 self._stub.GenerateScenarios,
                 request,
@@ -155,7 +148,7 @@ class ScenarioPeer:
                     made = response.scenario_set
         if made is not None:
             return made
-        raise ServiceError("the scenario service ended its stream without a scenario set")
+        raise ServiceError(f"{_SCENARIO} ended its stream without a scenario set")
 
     def summarize(
         self, race_id: str, scenario_set_id: str, call: Call, *, optimal_rates: bool = False
@@ -164,7 +157,7 @@ class ScenarioPeer:
         request = scenario_service_pb2.SummarizeScenariosRequest(
             race_id=race_id, scenario_set_id=scenario_set_id, include_optimal_rates=optimal_rates
         )
-        with _as_service_errors():
+        with as_errors_of(_SCENARIO):
             return self._caller.unary(
                 self._stub.SummarizeScenarios,
                 request,
@@ -229,7 +222,7 @@ class OwnershipPeer:
         request = ownership_service_pb2.ProjectOwnershipRequest(
             race_id=race.race_id, scenario_set_id=scenario_set_id, contest=contest
         )
-        with _as_service_errors():
+        with as_errors_of(_OWNERSHIP):
             response = self._caller.unary(
                 self._stub.ProjectOwnership,
                 request,

@@ -21,6 +21,11 @@ MAX_STATUS_BYTES = 6_000
 
 _MAX_TEXT_LENGTH = 500
 
+_ABOUT_THE_REQUEST = frozenset(
+    {"INVALID_INPUT", "NOT_FOUND", "FAILED_PRECONDITION", "INFEASIBLE", "CONFLICT", "CANCELLED"}
+)
+"""Reasons that are the same whichever service finds them; others are about the service that answered, or did not."""
+
 ERRORS_BY_REASON: dict[str, type[errors.ServiceError]] = {
     cls.reason: cls
     for cls in (
@@ -90,22 +95,33 @@ def to_status(error: errors.ServiceError) -> grpc.Status:
     )
 
 
-def from_peer(error: PitwallError) -> errors.ServiceError:
+def from_peer(error: PitwallError, peer: str = "") -> errors.ServiceError:
     """The error of a downstream call, to be raised by the service that made it.
 
     What the caller of *this* service cannot act on keeps its reason: a race that the scenario service does
-    not know is not found here either.
+    not know is not found here either. What is about the ``peer`` itself names it.
     """
+    named = peer and error.reason not in _ABOUT_THE_REQUEST
+    message = f"{peer}: {error.message}" if named else error.message
     if error.reason == errors.InvalidInput.reason:
         violations = [errors.FieldViolation(item.field, item.description) for item in error.violations]
-        return errors.InvalidInput(error.message, violations=violations, metadata=error.metadata)
+        return errors.InvalidInput(message, violations=violations, metadata=error.metadata)
     if error.reason == errors.Infeasible.reason:
         told = error.metadata.get("conflict", "")
         conflict = told.split("; ") if told else []
-        return errors.Infeasible(error.message, conflict=conflict, metadata=error.metadata)
+        return errors.Infeasible(message, conflict=conflict, metadata=error.metadata)
     if error.reason == errors.Overloaded.reason:
-        return errors.Overloaded(error.message, retry_seconds=error.retry_seconds or 1.0, metadata=error.metadata)
-    return ERRORS_BY_REASON.get(error.reason, errors.ServiceError)(error.message, metadata=error.metadata)
+        return errors.Overloaded(message, retry_seconds=error.retry_seconds or 1.0, metadata=error.metadata)
+    return ERRORS_BY_REASON.get(error.reason, errors.ServiceError)(message, metadata=error.metadata)
+
+
+@contextmanager
+def as_errors_of(peer: str) -> Iterator[None]:
+    """Raise the errors of calls to a peer as this service's own."""
+    try:
+        yield
+    except PitwallError as error:
+        raise from_peer(error, peer) from error
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pitwall._calls import Caller
-from pitwall.errors import CancelledError, DeadlineExceededError, NotFoundError
+from pitwall.errors import CancelledError, DeadlineExceededError, NotFoundError, UnavailableError
 from pitwall.ownership.v1 import ownership_pb2, ownership_service_pb2_grpc
 from pitwall.ownership.v1 import ownership_service_pb2 as own
 from pitwall.scenario.v1 import scenario_service_pb2 as pb
@@ -19,8 +19,9 @@ from services.common.matrix.codec import encode
 from services.common.rpc.calls import open_call
 from services.common.rpc.encoded import Encoded
 from services.common.rpc.logs import current_request_id
-from services.common.rpc.peers import ScenarioPeer, projected_ownership
+from services.common.rpc.peers import ScenarioPeer, connect_scenario, projected_ownership
 from services.common.rpc.server import ServiceBinding
+from services.common.rpc.settings import PeerSettings
 from services.common.rpc.testing import serve
 
 DRIVERS = tuple(Driver(str(number), f"D{number}", 5_000 + 100 * number) for number in range(8))
@@ -151,6 +152,19 @@ def test_what_is_missing_keeps_its_kind(stack):
     with pytest.raises(Exception, match="no set") as caught:
         project(stub)
     assert caught.value.reason == "FAILED_PRECONDITION"
+
+
+def test_what_is_about_the_service_below_names_it(stack):
+    _, front, stub = stack
+    front.peer = connect_scenario("127.0.0.1:1", PeerSettings())
+    with pytest.raises(UnavailableError, match=r"^the scenario service: 127\.0\.0\.1:1 does not answer"):
+        project(stub)
+
+
+def test_what_is_about_the_request_is_said_as_below(stack):
+    _, _, stub = stack
+    with pytest.raises(NotFoundError, match=r"^there is no race 'nowhere'"):
+        project(stub, race_id="nowhere")
 
 
 @pytest.mark.parametrize("kind", ["summarize", "generate"])

@@ -6,7 +6,8 @@ import tempfile
 import pytest
 import sqlalchemy as sa
 
-from pitwall.errors import FailedPreconditionError, InvalidInputError
+import pitwall
+from pitwall.errors import FailedPreconditionError, InvalidInputError, UnavailableError
 from services.common.rpc.server import Server
 from services.common.rpc.settings import ServerSettings
 from services.common.sql import open_engine
@@ -37,6 +38,14 @@ def test_a_folder_for_the_time_of_the_stack(scratch, closed, tmp_path):
     stack.stop(0)
     assert list(scratch.iterdir()) == []
     assert len(closed) == 1
+
+
+def test_a_service_that_cannot_reach_another_names_it(scratch, tmp_path):
+    with pitwall.local(tmp_path / "data") as client:
+        (folder,) = scratch.iterdir()
+        (folder / "inner").unlink()
+        with pytest.raises(UnavailableError, match=f"^the scenario service: .*{folder}/inner"):
+            client.optimizer.count("copper")
 
 
 def test_records_that_cannot_be_read_leave_nothing(scratch, closed, tmp_path):
