@@ -16,6 +16,7 @@ from google.protobuf.message import Message
 from pitwall.common.v1 import progress_pb2
 from services.common.domain.errors import Cancelled, DeadlineExceeded
 from services.common.domain.work import ReportProgress
+from services.common.rpc.ongoing import left_behind
 
 M = TypeVar("M", bound=Message)
 Emit = Callable[[M], None]
@@ -138,9 +139,10 @@ def stream_events(context: grpc.ServicerContext, work: Callable[[Emit[M], Call],
 
     The queue between them is bounded: a slow reader holds the work up instead of filling memory. Errors of
     the work surface on the stream. When the caller goes away or the deadline passes, the work's next
-    ``call.checkpoint()`` raises, and the stream ends once the work has.
+    ``call.checkpoint()`` raises, and the stream ends once the work has: until then it holds its place among the calls
+    of the server. Work that does not stop is left behind when the server does; it can emit nothing more.
     """
-    call = open_call(context)
+    call, given_up = open_call(context), left_behind()
     events: queue.Queue[M] = queue.Queue(maxsize=_QUEUE_LENGTH)
 
     def emit(message: M) -> None:
@@ -171,7 +173,8 @@ def stream_events(context: grpc.ServicerContext, work: Callable[[Emit[M], Call],
             raise failures[0]
     finally:
         call.stop()
-        thread.join()
+        while thread.is_alive() and not given_up.is_set():
+            thread.join(_POLL_SECONDS)
 
 
 def _drain(events: queue.Queue[M], finished: threading.Event, call: Call) -> Iterator[M]:

@@ -36,6 +36,7 @@ from services.common.rpc.guards import (
     token_guard,
 )
 from services.common.rpc.logs import configure_logs
+from services.common.rpc.ongoing import OngoingCalls
 from services.common.rpc.settings import ServerSettings, load_settings
 from services.common.rpc.validation import ValidationInterceptor
 
@@ -46,6 +47,12 @@ MAX_REQUEST_BYTES = 16 << 20
 
 _SPARE_THREADS = MAX_WATCHERS + 8
 """Threads beyond the call limit, so that health checks and refusals are answered when all others are taken."""
+
+_CANCELLED_SECONDS = 5.0
+"""Time for calls to end that were cancelled, by a drain too: work looks up once a second, on a busy machine later."""
+
+_LEFT_SECONDS = 1.0
+"""Time to end for calls whose work is left behind."""
 
 
 def _nothing() -> None:
@@ -92,6 +99,7 @@ class Server:
         self.settings = settings
         self._bindings: list[ServiceBinding] = []
         self._health = health.HealthServicer()
+        self._ongoing = OngoingCalls()
         self._limits = CallLimits(settings.max_concurrent_rpcs, settings.max_heavy_rpcs)
         self._server = self._new_server()
         try:
@@ -105,7 +113,7 @@ class Server:
 
     def _new_server(self) -> grpc.Server:
         settings = self.settings
-        guards: list[Guard] = [log_guard, error_guard]
+        guards: list[Guard] = [self._ongoing.guard, log_guard, error_guard]
         if token := settings.bearer_token.get_secret_value():
             guards.append(token_guard(token))
         guards.append(self._limits.guard)
@@ -183,14 +191,26 @@ class Server:
         _log.info("serving", address=self.address, services=names)
 
     def stop(self, grace_seconds: float | None = None) -> None:
-        """Drain: NOT_SERVING, a pause for balancers, no new calls, wait for those in flight, close."""
+        """Drain: NOT_SERVING, a pause for balancers, no new calls, wait for those in flight, close.
+
+        Calls beyond the grace are cancelled; only work that does not stop even then outlasts the drain.
+        """
         grace = self.settings.grace_seconds if grace_seconds is None else grace_seconds
         self._health.enter_graceful_shutdown()
         if grace > 0:
             time.sleep(min(self.settings.drain_pause_seconds, grace))
         self._server.stop(grace).wait()
+        self._wait_for_cancelled()
         self._close_bindings()
         _log.info("stopped", address=self.address)
+
+    def _wait_for_cancelled(self) -> None:
+        """gRPC is done with a call when it is cancelled; what serves it ends a little later."""
+        n_calls = self._ongoing.wait_for_end(_CANCELLED_SECONDS)
+        if n_calls:
+            _log.warning("calls do not end", address=self.address, n_calls=n_calls)
+            self._ongoing.leave_behind()
+            self._ongoing.wait_for_end(_LEFT_SECONDS)
 
     def abandon(self) -> None:
         """Give up before serving: stop listening, and free what the servicers added so far hold."""

@@ -60,7 +60,11 @@ class ServerSettings(BaseSettings):
     )
     max_heavy_rpcs: int = Field(4, ge=1, le=100, description="Of these, calls that compute for long.")
     grace_seconds: float = Field(
-        20.0, ge=0, le=600, description="Time for calls in flight after SIGTERM. Keep it below the orchestrator's."
+        20.0,
+        ge=0,
+        le=600,
+        description="Time for calls in flight after SIGTERM; those cancelled then take some seconds to end. Keep it "
+        "ten below the orchestrator's.",
     )
     drain_pause_seconds: float = Field(
         0.5, ge=0, le=60, description="Pause between NOT_SERVING and refusing calls, for balancers to notice."
