@@ -69,7 +69,7 @@ class Caller:
         return Tries(
             lambda seconds: self._pauses.wait(seconds, cancelling),
             deadline_seconds if timeout_seconds is None else min(timeout_seconds, deadline_seconds),
-            overload_wait_seconds=patience.overload_wait_seconds,
+            patience=patience,
             max_attempts=max_attempts,
         )
 

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import grpc
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 
-from pitwall._waiting import Patience
+from pitwall._waiting import OnWait, Patience, untold
 from pitwall.contestsim.v1 import contestsim_service_pb2
 from pitwall.optimizer.v1 import optimizer_service_pb2
 from pitwall.ownership.v1 import ownership_service_pb2
@@ -46,6 +46,8 @@ class ConnectionConfig:
         Longest time in all that a call waits where the service has too many already (``OverloadedError``), as long as
         its deadline leaves room; it is made again as often as the service says, at growing intervals. 0: the error is
         raised at once. A stream waits until its first message.
+    on_wait
+        Called with the ``OverloadedError`` when a call begins to wait so, in the thread of the call.
     ping_seconds
         Time between pings in a silent call, which keep it open behind NAT; more than the servers'
         ``min_ping_seconds`` (20), as they hang up on who pings oftener.
@@ -69,6 +71,7 @@ class ConnectionConfig:
     long_call_seconds: float = 3600.0
     max_attempts: int = 4
     overload_wait_seconds: float = 300.0
+    on_wait: OnWait = field(default=untold, repr=False, compare=False)
     ping_seconds: float = 30.0
     balancing: Balancing = "round_robin"
     token: str = field(default="", repr=False)
@@ -92,7 +95,7 @@ class ConnectionConfig:
     @property
     def patience(self) -> Patience:
         """How long calls may take and wait."""
-        return Patience(self.overload_wait_seconds, self.call_seconds, self.long_call_seconds)
+        return Patience(self.overload_wait_seconds, self.call_seconds, self.long_call_seconds, self.on_wait)
 
 
 def stays_here(address: str) -> bool:

@@ -15,6 +15,9 @@ from pitwall.errors import CancelledError, OverloadedError, PitwallError, Unavai
 Cancelling = Callable[[Callable[[], object]], AbstractContextManager[None]]
 """Surrounds the wait for an answer; may run the function it is given to cancel the call."""
 
+OnWait = Callable[[OverloadedError], object]
+"""Told of a call that waits for a service that refused it."""
+
 _FIRST_PAUSE_SECONDS = 0.1
 """Before a call is made again, unless the service asks for more; the next pauses are twice as long each."""
 _LONGEST_PAUSE_SECONDS = 10.0
@@ -28,6 +31,10 @@ def never(_cancel: Callable[[], object]) -> AbstractContextManager[None]:
     return nullcontext()
 
 
+def untold(_error: OverloadedError) -> None:
+    """Tell nobody of a wait."""
+
+
 @dataclass(frozen=True)
 class Patience:
     """How long a call may take, and how much of that it may wait for a service that is too busy to take it.
@@ -38,11 +45,14 @@ class Patience:
         Longest wait of a call in all; 0 for none.
     call_seconds, long_call_seconds
         Deadlines by the channel: of short calls, and of those that stream.
+    on_wait
+        Told once of each call that begins to wait.
     """
 
     overload_wait_seconds: float = 0.0
     call_seconds: float = math.inf
     long_call_seconds: float = math.inf
+    on_wait: OnWait = untold
 
 
 NO_PATIENCE = Patience()
@@ -85,18 +95,16 @@ class Tries:
         Pauses for so many seconds.
     seconds
         Deadline of the call, from now.
-    overload_wait_seconds
-        Longest wait for a busy service in all.
+    patience
+        How long it may wait for a busy service, and who is told.
     max_attempts
         How often the call is made while the service is unavailable.
     """
 
-    def __init__(
-        self, wait: Callable[[float], None], seconds: float, *, overload_wait_seconds: float, max_attempts: int
-    ) -> None:
-        self._wait = wait
+    def __init__(self, wait: Callable[[float], None], seconds: float, *, patience: Patience, max_attempts: int) -> None:
+        self._wait, self._on_wait = wait, patience.on_wait
         self._ends = time.monotonic() + seconds
-        self._wait_seconds_left = overload_wait_seconds
+        self._wait_seconds_left = patience.overload_wait_seconds
         self._attempts_left = max_attempts
         self._away_seconds, self._busy_seconds = _FIRST_PAUSE_SECONDS, 0.0
 
@@ -107,7 +115,10 @@ class Tries:
     def wait_after(self, error: PitwallError) -> None:
         """Pause until the next try; where there is to be none, the error that ended this one is raised."""
         if isinstance(error, OverloadedError) and error.retry_seconds is not None:
-            self._wait(self._busy_pause(error, error.retry_seconds))
+            is_first, pause = not self._busy_seconds, self._busy_pause(error, error.retry_seconds)
+            if is_first:
+                self._on_wait(error)
+            self._wait(pause)
         elif isinstance(error, UnavailableError) and self._attempts_left > 1:
             self._attempts_left -= 1
             self._wait(self._away_seconds)

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from pitwall import ConnectionConfig
-from pitwall._waiting import Pauses, Tries, never
+from pitwall._waiting import Patience, Pauses, Tries, never, untold
 from pitwall.errors import CancelledError, InvalidInputError, OverloadedError, UnavailableError
 
 
@@ -15,10 +15,11 @@ def busy(retry_seconds=1.0):
     return OverloadedError("busy", retry_seconds=retry_seconds)
 
 
-def paused(error, *, seconds=math.inf, overload_wait_seconds=math.inf, most=12):
+def paused(error, *, seconds=math.inf, overload_wait_seconds=math.inf, most=12, on_wait=untold):
     """The pauses after the same error again and again, and whether it was raised in the end."""
     pauses = []
-    tries = Tries(pauses.append, seconds, overload_wait_seconds=overload_wait_seconds, max_attempts=3)
+    patience = Patience(overload_wait_seconds, on_wait=on_wait)
+    tries = Tries(pauses.append, seconds, patience=patience, max_attempts=3)
     for _ in range(most):
         try:
             tries.wait_after(error)
@@ -33,6 +34,17 @@ def test_pauses_double_from_what_the_service_asks_for_up_to_a_bound():
     for pause, least in zip(pauses, [1, 2, 4, 8, *[10] * 8], strict=True):
         assert least <= pause <= 1.5 * least
     assert len(set(pauses)) == len(pauses), "those refused together would come back together"
+
+
+def test_a_wait_is_told_once_and_only_if_there_is_one():
+    told = []
+    paused(busy(), on_wait=told.append)
+    assert [error.retry_seconds for error in told] == [1.0]
+    _, ended = paused(busy(), seconds=0.5, on_wait=told.append)
+    assert ended
+    assert len(told) == 1
+    paused(UnavailableError("gone"), on_wait=told.append)
+    assert len(told) == 1
 
 
 def test_a_service_that_asks_for_more_gets_it():

@@ -152,6 +152,7 @@ def test_the_command_line_waits_too(address, servicer, pauses):
     assert done.exit_code == 0, done.output
     assert len(pauses) == 2
     assert servicer.asked == ["list"]
+    assert done.stderr.count("waiting for a place: 1 calls are being served") == 1
 
 
 @pytest.mark.parametrize("name", CALLS)

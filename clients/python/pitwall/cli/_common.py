@@ -18,7 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 
 from pitwall.client import Client, connect, local
-from pitwall.errors import PitwallError, exit_code
+from pitwall.errors import OverloadedError, PitwallError, exit_code
 from pitwall.files import to_json
 from pitwall.problems import invalid, read_bytes
 from pitwall.rpc import ConnectionConfig
@@ -113,11 +113,17 @@ class Connection:
         if self.token_path and not token.strip():
             raise invalid("token_path", f"{self.token_path} is empty; write the token there")
         return ConnectionConfig(
+            on_wait=_tell_wait,
             token=token.strip(),
             tls_ca_path=_path(self.tls_ca_path),
             tls_certificate_path=_path(self.tls_certificate_path),
             tls_key_path=_path(self.tls_key_path),
         )
+
+
+def _tell_wait(error: OverloadedError) -> None:
+    """Say why nothing happens for a while."""
+    errors.print(f"waiting for a place: {error.message}", markup=False)
 
 
 def _own_addresses() -> list[str]:
