@@ -15,7 +15,14 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, ExceptionContext, make_url
 from sqlalchemy.pool import StaticPool
 
-from services.common.domain.errors import FailedPrecondition, InvalidInput, ServiceError, StorageFull, Unavailable
+from services.common.domain.errors import (
+    InvalidInput,
+    ServiceError,
+    StorageDamaged,
+    StorageFull,
+    StorageReadOnly,
+    Unavailable,
+)
 
 _LOCK_WAIT_SECONDS = 30.0
 _RETRY_SECONDS = 0.02
@@ -25,8 +32,9 @@ _PRAGMAS = ("synchronous=NORMAL", "foreign_keys=ON")
 def open_engine(url: str) -> sa.Engine:
     """An engine for a URL; the folder of an SQLite file is made, and writers wait for each other.
 
-    Its statements raise ``StorageFull`` when the disk has no room, ``Unavailable`` when the database cannot
-    be reached or stays locked, and ``FailedPrecondition`` when its file is damaged.
+    Its statements raise ``StorageFull`` when the disk has no room, ``StorageDamaged`` when the file is damaged,
+    ``StorageReadOnly`` when it may not be written, and ``Unavailable`` when the database cannot be reached or read or
+    stays locked.
 
     Raises
     ------
@@ -120,17 +128,17 @@ def service_error(original: BaseException, *, is_disconnect: bool, database: str
     if "full" in text or "no space left" in text:
         return StorageFull("the disk that holds the records is full; free some space and repeat the call")
     if "not a database" in text or "malformed" in text:
-        return FailedPrecondition(
+        return StorageDamaged(
             f"{database} is damaged or no SQLite database ({original}): put a backup in its place, or move it away"
             " and begin anew without its records",
             metadata={"database": database},
         )
     if "readonly" in text or "read-only" in text:
-        return FailedPrecondition(
+        return StorageReadOnly(
             f"{database} may not be written ({original}): give this user the right to, or choose another place"
             " (PITWALL_DATA_DIR)",
             metadata={"database": database},
         )
-    if is_disconnect or "locked" in text or "unable to open" in text or "connection" in text:
+    if is_disconnect or any(word in text for word in ("locked", "unable to open", "connection", "disk i/o error")):
         return Unavailable(f"the database of the records cannot be used now: {original}")
     return None

@@ -38,7 +38,9 @@ BEARABLE_REASONS = frozenset(
         "FAILED_PRECONDITION",
         "NOT_FOUND",
         "OVERLOADED",
+        "STORAGE_DAMAGED",
         "STORAGE_FULL",
+        "STORAGE_READ_ONLY",
         "UNAVAILABLE",
         "UNIMPLEMENTED",
     }

@@ -131,6 +131,18 @@ class StorageFullError(PitwallError):
     reason = "STORAGE_FULL"
 
 
+class StorageDamagedError(PitwallError):
+    """The records of the service are damaged: a backup has to be put in their place."""
+
+    reason = "STORAGE_DAMAGED"
+
+
+class StorageReadOnlyError(PitwallError):
+    """The records of the service may be read but not written."""
+
+    reason = "STORAGE_READ_ONLY"
+
+
 class DeadlineExceededError(PitwallError):
     """The deadline passed before the work was done."""
 
@@ -173,6 +185,8 @@ ERRORS_BY_REASON: dict[str, type[PitwallError]] = {
         OverloadedError,
         ChecksumMismatchError,
         StorageFullError,
+        StorageDamagedError,
+        StorageReadOnlyError,
         DeadlineExceededError,
         CancelledError,
         UnauthenticatedError,

@@ -131,6 +131,20 @@ class StorageFull(ServiceError):
     status = "RESOURCE_EXHAUSTED"
 
 
+class StorageDamaged(ServiceError):
+    """The records are damaged: a backup has to be put in their place."""
+
+    reason = "STORAGE_DAMAGED"
+    status = "DATA_LOSS"
+
+
+class StorageReadOnly(ServiceError):
+    """The records may be read but not written."""
+
+    reason = "STORAGE_READ_ONLY"
+    status = "FAILED_PRECONDITION"
+
+
 class DeadlineExceeded(ServiceError):
     """The deadline of the call passed before the work was done."""
 

@@ -29,7 +29,9 @@ Guard = Callable[[str, grpc.ServicerContext], contextlib.AbstractContextManager[
 _UNGUARDED = ("/grpc.health.", "/grpc.reflection.")
 """Open without a token: orchestrators ask for health, and reflection tells no more than the public contract."""
 _WATCHED = ("/grpc.health.v1.Health/Watch", "/grpc.reflection.")
-_OPERATORS_REASONS = frozenset({"INTERNAL", "UNAVAILABLE", "STORAGE_FULL", "CHECKSUM_MISMATCH"})
+_OPERATORS_REASONS = frozenset(
+    {"INTERNAL", "UNAVAILABLE", "STORAGE_FULL", "STORAGE_DAMAGED", "STORAGE_READ_ONLY", "CHECKSUM_MISMATCH"}
+)
 """What a caller cannot mend: told as warnings."""
 _FAILURE: ContextVar[dict[str, str]] = ContextVar("failure")
 """Why the call of this context has failed, for its line in the log."""

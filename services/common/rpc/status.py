@@ -37,6 +37,8 @@ ERRORS_BY_REASON: dict[str, type[errors.ServiceError]] = {
         errors.Overloaded,
         errors.ChecksumMismatch,
         errors.StorageFull,
+        errors.StorageDamaged,
+        errors.StorageReadOnly,
         errors.DeadlineExceeded,
         errors.Cancelled,
         errors.Unauthenticated,

@@ -10,7 +10,15 @@ from pitwall.optimizer.v1 import optimizer_service_pb2 as pb
 from pitwall.optimizer.v1 import portfolio_pb2 as messages
 from pitwall.optimizer.v1.optimizer_service_pb2_grpc import OptimizerServiceStub
 from services.common import blocks
-from services.common.domain.errors import Cancelled, Overloaded, ServiceError, StorageFull, Unavailable
+from services.common.domain.errors import (
+    Cancelled,
+    Overloaded,
+    ServiceError,
+    StorageDamaged,
+    StorageFull,
+    StorageReadOnly,
+    Unavailable,
+)
 from services.common.rpc.calls import Call
 from services.common.rpc.testing import FakeOwnershipPeer, FakeScenarioPeer, serve
 from services.common.universe.rule_kernels import mark_allowed
@@ -404,7 +412,16 @@ def peers_that_fail(race, matrix, name, error):
 
 
 @pytest.mark.parametrize(("name", "said"), [("scenario", "leverage is not known"), ("ownership", "no ownership")])
-@pytest.mark.parametrize("error", [Overloaded("busy"), StorageFull("full"), Unavailable("gone")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        Overloaded("busy"),
+        StorageFull("full"),
+        StorageDamaged("damaged"),
+        StorageReadOnly("read-only"),
+        Unavailable("gone"),
+    ],
+)
 def test_a_service_that_cannot_tell_what_no_rule_needs_costs_a_warning(race, matrix, name, said, error):
     with serve([build(OptimizerSettings(port=0), *peers_that_fail(race, matrix, name, error))]) as channel:
         lineups, summary = built(OptimizerServiceStub(channel), request(2))

@@ -110,7 +110,9 @@ def test_each_reason_has_the_exit_code_that_is_documented(as_json, capsys):
         "INFEASIBLE",
         "UNAUTHENTICATED",
     }
-    assert {"UNAVAILABLE", "OVERLOADED", "DEADLINE_EXCEEDED"} <= {reason for reason, code in codes.items() if code == 3}
+    of_services = {"UNAVAILABLE", "OVERLOADED", "DEADLINE_EXCEEDED"}
+    of_storage = {"STORAGE_FULL", "STORAGE_DAMAGED", "STORAGE_READ_ONLY"}
+    assert of_services | of_storage <= {reason for reason, code in codes.items() if code == 3}
     if as_json:
         assert capsys.readouterr().err.count('"message": "told"') == len(codes) + 1
 

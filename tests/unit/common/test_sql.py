@@ -4,7 +4,7 @@ import threading
 import pytest
 import sqlalchemy as sa
 
-from services.common.domain.errors import FailedPrecondition, InvalidInput, StorageFull, Unavailable
+from services.common.domain.errors import InvalidInput, StorageDamaged, StorageFull, StorageReadOnly, Unavailable
 from services.common.sql import open_engine, service_error
 
 
@@ -39,7 +39,7 @@ def test_a_database_that_may_not_be_written_is_named_with_the_remedy(tmp_path):
     def forbid(connection, _record):
         connection.execute("PRAGMA query_only=ON")
 
-    with pytest.raises(FailedPrecondition, match=r"records\.db may not be written .*PITWALL_DATA_DIR"):
+    with pytest.raises(StorageReadOnly, match=r"records\.db may not be written .*PITWALL_DATA_DIR"):
         fill(engine)
 
 
@@ -87,6 +87,11 @@ def test_a_file_that_stays_locked_is_unavailable(tmp_path, monkeypatch):
         open_engine(f"sqlite:///{path}").connect()
 
 
+def test_a_disk_that_cannot_be_read_is_unavailable():
+    error = service_error(sqlite3.OperationalError("disk I/O error"), is_disconnect=False, database="records.db")
+    assert isinstance(error, Unavailable)
+
+
 def test_a_server_that_is_gone_is_unavailable():
     with pytest.raises(Unavailable):
         open_engine("postgresql+psycopg://nobody@127.0.0.1:1/none").connect()
@@ -102,7 +107,7 @@ def test_a_defect_of_ours_stays_one(tmp_path):
 def test_a_file_that_is_no_database_is_named_with_the_remedy(tmp_path):
     path = tmp_path / "records.db"
     path.write_bytes(b"notes of another program" * 100)
-    with pytest.raises(FailedPrecondition, match=r"records\.db is damaged.* backup"):
+    with pytest.raises(StorageDamaged, match=r"records\.db is damaged.* backup"):
         open_engine(f"sqlite:///{path}").connect()
 
 
@@ -115,7 +120,7 @@ def test_a_file_with_damaged_pages_is_named_when_they_are_read(tmp_path):
     content[4096:] = b"\xaa" * (len(content) - 4096)
     path.write_bytes(content)
     with (
-        pytest.raises(FailedPrecondition, match=r"records\.db is damaged"),
+        pytest.raises(StorageDamaged, match=r"records\.db is damaged"),
         open_engine(f"sqlite:///{path}").connect() as connection,
     ):
         connection.execute(sa.text("SELECT sum(length(body)) FROM notes")).scalar()

@@ -1,7 +1,8 @@
 """The command line: ``pitwall``.
 
 Exit codes: 0 done; 1 a defect of Pitwall; 2 the input is not right (files, options, rules that cannot hold,
-names that do not exist); 3 a service is unreachable, busy, out of disk or past its deadline; 130 interrupted.
+names that do not exist); 3 a service is unreachable, busy or past its deadline, or its storage is full, damaged or
+read-only; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -51,8 +52,8 @@ _CONNECTION_HELP = "Every verb also takes --address, --data-dir and those of TLS
 app = typer.Typer(
     name="pitwall",
     help="Lineups for NASCAR daily fantasy tournaments, proven optimal in the upper tail.",
-    epilog="Exit codes: 0 done; 1 a defect of Pitwall; 2 the input is not right; "
-    "3 a service is unreachable, busy, out of disk or past its deadline; 130 interrupted.",
+    epilog="Exit codes: 0 done; 1 a defect of Pitwall; 2 the input is not right; 3 a service is unreachable, busy or "
+    "past its deadline, or its storage is full, damaged or read-only; 130 interrupted.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,

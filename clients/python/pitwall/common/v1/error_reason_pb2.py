@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$pitwall/common/v1/error_reason.proto\x12\x11pitwall.common.v1*\xe0\x03\n\x0b\x45rrorReason\x12\x1c\n\x18\x45RROR_REASON_UNSPECIFIED\x10\x00\x12\x1e\n\x1a\x45RROR_REASON_INVALID_INPUT\x10\x01\x12\x1a\n\x16\x45RROR_REASON_NOT_FOUND\x10\x02\x12$\n ERROR_REASON_FAILED_PRECONDITION\x10\x03\x12\x1b\n\x17\x45RROR_REASON_INFEASIBLE\x10\x04\x12\x1c\n\x18\x45RROR_REASON_UNAVAILABLE\x10\x05\x12\x1b\n\x17\x45RROR_REASON_OVERLOADED\x10\x06\x12\"\n\x1e\x45RROR_REASON_CHECKSUM_MISMATCH\x10\x07\x12\x1d\n\x19\x45RROR_REASON_STORAGE_FULL\x10\x08\x12\"\n\x1e\x45RROR_REASON_DEADLINE_EXCEEDED\x10\t\x12\x1a\n\x16\x45RROR_REASON_CANCELLED\x10\n\x12 \n\x1c\x45RROR_REASON_UNAUTHENTICATED\x10\x0b\x12\x19\n\x15\x45RROR_REASON_INTERNAL\x10\x0c\x12\x19\n\x15\x45RROR_REASON_CONFLICT\x10\r\x12\x1e\n\x1a\x45RROR_REASON_UNIMPLEMENTED\x10\x0e\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$pitwall/common/v1/error_reason.proto\x12\x11pitwall.common.v1*\xa6\x04\n\x0b\x45rrorReason\x12\x1c\n\x18\x45RROR_REASON_UNSPECIFIED\x10\x00\x12\x1e\n\x1a\x45RROR_REASON_INVALID_INPUT\x10\x01\x12\x1a\n\x16\x45RROR_REASON_NOT_FOUND\x10\x02\x12$\n ERROR_REASON_FAILED_PRECONDITION\x10\x03\x12\x1b\n\x17\x45RROR_REASON_INFEASIBLE\x10\x04\x12\x1c\n\x18\x45RROR_REASON_UNAVAILABLE\x10\x05\x12\x1b\n\x17\x45RROR_REASON_OVERLOADED\x10\x06\x12\"\n\x1e\x45RROR_REASON_CHECKSUM_MISMATCH\x10\x07\x12\x1d\n\x19\x45RROR_REASON_STORAGE_FULL\x10\x08\x12\"\n\x1e\x45RROR_REASON_DEADLINE_EXCEEDED\x10\t\x12\x1a\n\x16\x45RROR_REASON_CANCELLED\x10\n\x12 \n\x1c\x45RROR_REASON_UNAUTHENTICATED\x10\x0b\x12\x19\n\x15\x45RROR_REASON_INTERNAL\x10\x0c\x12\x19\n\x15\x45RROR_REASON_CONFLICT\x10\r\x12\x1e\n\x1a\x45RROR_REASON_UNIMPLEMENTED\x10\x0e\x12 \n\x1c\x45RROR_REASON_STORAGE_DAMAGED\x10\x0f\x12\"\n\x1e\x45RROR_REASON_STORAGE_READ_ONLY\x10\x10\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,5 +32,5 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'pitwall.common.v1.error_rea
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_ERRORREASON']._serialized_start=60
-  _globals['_ERRORREASON']._serialized_end=540
+  _globals['_ERRORREASON']._serialized_end=610
 # @@protoc_insertion_point(module_scope)

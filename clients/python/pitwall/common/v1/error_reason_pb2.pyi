@@ -51,6 +51,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """ABORTED. What was read has changed meanwhile; read again and retry."""
     ERROR_REASON_UNIMPLEMENTED: _ErrorReason.ValueType  # 14
     """UNIMPLEMENTED. This version of the service does not do what was asked."""
+    ERROR_REASON_STORAGE_DAMAGED: _ErrorReason.ValueType  # 15
+    """DATA_LOSS. The records are damaged; a backup has to be put in their place."""
+    ERROR_REASON_STORAGE_READ_ONLY: _ErrorReason.ValueType  # 16
+    """FAILED_PRECONDITION. The records may be read but not written."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The stable reasons of Pitwall's errors. Every error carries a google.rpc.ErrorInfo whose domain is
@@ -86,4 +90,8 @@ ERROR_REASON_CONFLICT: ErrorReason.ValueType  # 13
 """ABORTED. What was read has changed meanwhile; read again and retry."""
 ERROR_REASON_UNIMPLEMENTED: ErrorReason.ValueType  # 14
 """UNIMPLEMENTED. This version of the service does not do what was asked."""
+ERROR_REASON_STORAGE_DAMAGED: ErrorReason.ValueType  # 15
+"""DATA_LOSS. The records are damaged; a backup has to be put in their place."""
+ERROR_REASON_STORAGE_READ_ONLY: ErrorReason.ValueType  # 16
+"""FAILED_PRECONDITION. The records may be read but not written."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
