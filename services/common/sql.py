@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, ExceptionContext, make_url
 from sqlalchemy.pool import StaticPool
 
+from services.common.database_file import DatabaseFile
 from services.common.domain.errors import (
     InvalidInput,
     ServiceError,
@@ -33,8 +34,8 @@ def open_engine(url: str) -> sa.Engine:
     """An engine for a URL; the folder of an SQLite file is made, and writers wait for each other.
 
     Its statements raise ``StorageFull`` when the disk has no room, ``StorageDamaged`` when the file is damaged,
-    ``StorageReadOnly`` when it may not be written, and ``Unavailable`` when the database cannot be reached or read or
-    stays locked.
+    ``StorageReadOnly`` when it may not be written, and ``Unavailable`` when the database cannot be reached or read,
+    stays locked, or is no longer the file that was opened.
 
     Raises
     ------
@@ -88,6 +89,7 @@ def _open_sqlite(url: URL) -> sa.Engine:
     else:
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
         engine = sa.create_engine(url, connect_args=connect_args)
+        DatabaseFile(url.database).watch(engine)
     sa.event.listen(engine, "connect", _set_pragmas)
     return engine
 

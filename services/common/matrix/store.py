@@ -216,7 +216,8 @@ class MatrixStore:
     def _scratch(self, prefix: str) -> Iterator[Path]:
         """A folder for an entry until it is complete."""
         with _storage_errors(self._folder):
-            self._folder.mkdir(parents=True, exist_ok=True)  # it may have been removed under us
+            # It may have been removed under us; with the folder around it, that is to be put back instead.
+            self._folder.mkdir(exist_ok=True)
             scratch = Path(tempfile.mkdtemp(prefix=prefix, dir=self._folder))
             try:
                 yield scratch

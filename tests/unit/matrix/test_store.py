@@ -1,5 +1,6 @@
 import errno
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -203,6 +204,14 @@ def test_a_folder_that_has_been_removed_is_made_anew(tmp_path):
     store = MatrixStore(str(tmp_path / "matrices"))
     (tmp_path / "matrices").rmdir()
     assert store.put(KEY, built()).ticks.shape == (100, 4)
+
+
+def test_a_folder_that_has_gone_with_the_one_around_it_is_not_made_anew(tmp_path):
+    store = MatrixStore(str(tmp_path / "data" / "matrices"))
+    shutil.rmtree(tmp_path / "data")
+    with pytest.raises(Unavailable, match="data/matrices"):
+        store.put(KEY, built())
+    assert folders(tmp_path) == []
 
 
 @pytest.mark.parametrize("url", ["nothing://bucket/x", "s3"])

@@ -1,0 +1,63 @@
+"""The file of an SQLite database while it is in use: once it is gone or another, no call may pass for done."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+
+import sqlalchemy as sa
+
+from services.common.domain.errors import Unavailable
+
+
+class DatabaseFile:
+    """Refuses connections while the file at its place is not the one that was opened first.
+
+    SQLite goes on writing to a file that has been removed, makes a missing one anew without tables, and reads one that
+    was put in its place whatever the version of its tables: each loses records, or finds none, in silence.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._opened: tuple[int, int] | None = None
+
+    def watch(self, engine: sa.Engine) -> None:
+        """Check whenever a connection is opened or taken from the pool, at the price of one look at the folder."""
+        sa.event.listen(engine, "do_connect", lambda *_: self.check())
+        sa.event.listen(engine, "connect", lambda *_: self._remember())
+        sa.event.listen(engine, "checkout", lambda *_: self.check())
+
+    def check(self) -> None:
+        """Nothing, while the file is there and the same.
+
+        Raises
+        ------
+        Unavailable
+            Naming the file and the remedy; it holds again as soon as the file is back.
+        """
+        if self._opened is None:
+            return
+        try:
+            found = _identity(self._path)
+        except OSError as error:
+            raise self._refusal(
+                f"is not there any more ({error.strerror}): put its folder back, or restart the service to begin anew "
+                "without its records"
+            ) from error
+        if found != self._opened:
+            raise self._refusal(
+                "is not the file that the service has opened: restart the service to use it, or put the other back"
+            )
+
+    def _remember(self) -> None:
+        if self._opened is None:
+            with suppress(OSError):  # SQLite's own URIs name no file that could be looked at
+                self._opened = _identity(self._path)
+
+    def _refusal(self, problem: str) -> Unavailable:
+        return Unavailable(f"{self._path} {problem}", metadata={"database": self._path})
+
+
+def _identity(path: str) -> tuple[int, int]:
+    found = os.stat(path)
+    return found.st_dev, found.st_ino
