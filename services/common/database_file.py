@@ -9,20 +9,29 @@ import sqlalchemy as sa
 
 from services.common.domain.errors import Unavailable
 
+_OPTION = "database_file"
+
 
 class DatabaseFile:
     """Refuses connections while the file at its place is not the one that was opened first.
 
     SQLite goes on writing to a file that has been removed, makes a missing one anew without tables, and reads one that
     was put in its place whatever the version of its tables: each loses records, or finds none, in silence.
+
+    Attributes
+    ----------
+    met_damage
+        Whether a statement has met damage in the file since it was last found sound.
     """
 
     def __init__(self, path: str) -> None:
+        self.met_damage = False
         self._path = path
         self._opened: tuple[int, int] | None = None
 
     def watch(self, engine: sa.Engine) -> None:
         """Check whenever a connection is opened or taken from the pool, at the price of one look at the folder."""
+        engine.update_execution_options(**{_OPTION: self})
         sa.event.listen(engine, "do_connect", lambda *_: self.check())
         sa.event.listen(engine, "connect", lambda *_: self._remember())
         sa.event.listen(engine, "checkout", lambda *_: self.check())
@@ -56,6 +65,12 @@ class DatabaseFile:
 
     def _refusal(self, problem: str) -> Unavailable:
         return Unavailable(f"{self._path} {problem}", metadata={"database": self._path})
+
+
+def watched_file(engine: sa.Engine) -> DatabaseFile | None:
+    """What watches the file of an engine; None where there is no file to watch."""
+    file: DatabaseFile | None = engine.get_execution_options().get(_OPTION)
+    return file
 
 
 def _identity(path: str) -> tuple[int, int]:

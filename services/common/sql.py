@@ -13,9 +13,9 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, ExceptionContext, make_url
-from sqlalchemy.pool import StaticPool
+from sqlalchemy.pool import NullPool, StaticPool
 
-from services.common.database_file import DatabaseFile
+from services.common.database_file import DatabaseFile, watched_file
 from services.common.domain.errors import (
     InvalidInput,
     ServiceError,
@@ -26,6 +26,8 @@ from services.common.domain.errors import (
 )
 
 _LOCK_WAIT_SECONDS = 30.0
+_PROBE_WAIT_SECONDS = 2.0
+"""For a lock; whoever looks is not to be held up for as long as a writer."""
 _RETRY_SECONDS = 0.02
 _PRAGMAS = ("synchronous=NORMAL", "foreign_keys=ON")
 
@@ -53,8 +55,22 @@ def open_engine(url: str) -> sa.Engine:
             "is no URL of a database that can be used; write such as sqlite:////folder/records.db or "
             "postgresql+psycopg://user@host/database",
         ) from error
-    sa.event.listen(engine, "handle_error", partial(_raise_service_error, parsed.database or ""))
+    _map_errors(engine)
     return engine
+
+
+def fresh_engine(engine: sa.Engine) -> sa.Engine:
+    """For looks at an SQLite file: an engine that opens it each time, as an open connection may answer from memory.
+
+    For any other database it is the engine itself.
+    """
+    file = watched_file(engine)
+    if file is None:
+        return engine
+    fresh = sa.create_engine(engine.url, poolclass=NullPool, connect_args={"timeout": _PROBE_WAIT_SECONDS})
+    file.watch(fresh)
+    _map_errors(fresh)
+    return fresh
 
 
 def place_of(engine: sa.Engine) -> str:
@@ -118,8 +134,15 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
             return
 
 
+def _map_errors(engine: sa.Engine) -> None:
+    sa.event.listen(engine, "handle_error", partial(_raise_service_error, engine.url.database or ""))
+
+
 def _raise_service_error(database: str, context: ExceptionContext) -> None:
     error = service_error(context.original_exception, is_disconnect=context.is_disconnect, database=database)
+    file = watched_file(context.engine) if context.engine is not None else None
+    if file is not None and isinstance(error, StorageDamaged):
+        file.met_damage = True
     if error is not None:
         raise error from context.original_exception
 
@@ -130,11 +153,7 @@ def service_error(original: BaseException, *, is_disconnect: bool, database: str
     if "full" in text or "no space left" in text:
         return StorageFull("the disk that holds the records is full; free some space and repeat the call")
     if "not a database" in text or "malformed" in text:
-        return StorageDamaged(
-            f"{database} is damaged or no SQLite database ({original}): put a backup in its place, or move it away"
-            " and begin anew without its records",
-            metadata={"database": database},
-        )
+        return damaged(database, str(original))
     if "readonly" in text or "read-only" in text:
         return StorageReadOnly(
             f"{database} may not be written ({original}): give this user the right to, or choose another place"
@@ -144,3 +163,12 @@ def service_error(original: BaseException, *, is_disconnect: bool, database: str
     if is_disconnect or any(word in text for word in ("locked", "unable to open", "connection", "disk i/o error")):
         return Unavailable(f"the database of the records cannot be used now: {original}")
     return None
+
+
+def damaged(database: str, found: str) -> StorageDamaged:
+    """The error of a file in which damage was found."""
+    return StorageDamaged(
+        f"{database} is damaged or no SQLite database ({found}): put a backup in its place, or move it away"
+        " and begin anew without its records",
+        metadata={"database": database},
+    )

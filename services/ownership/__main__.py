@@ -28,6 +28,7 @@ def build(settings: OwnershipSettings, scenario: ScenarioPeer) -> ServiceBinding
         name=NAME,
         add_to=lambda server: add_OwnershipServiceServicer_to_server(servicer, server),
         heavy_methods=HEAVY_METHODS,
+        probe=store.probe,
         close=store.close,
     )
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from services.common.database_probe import DatabaseProbe
 from services.common.domain.errors import NotFound
 from services.common.migration import upgrade
 from services.common.sql import alone
@@ -50,6 +51,7 @@ class OwnershipStore:
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
         upgrade(engine, "ownership", MIGRATIONS)
+        self.probe = DatabaseProbe(engine, "ownership")
 
     def close(self) -> None:
         """Close all connections."""

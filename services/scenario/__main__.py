@@ -25,10 +25,16 @@ def build(settings: ScenarioSettings) -> ServiceBinding:
     )
     calibration = read_calibration(settings.calibration_path)
     sets = ScenarioSets(records, store, calibration, workers=settings.workers, max_simulations=settings.max_heavy_rpcs)
+
+    def probe() -> None:
+        records.probe()
+        store.probe()
+
     return ServiceBinding(
         name=DESCRIPTOR.services_by_name["ScenarioService"].full_name,
         add_to=partial(add_ScenarioServiceServicer_to_server, ScenarioServicer(records, sets)),
         heavy_methods=HEAVY_METHODS,
+        probe=probe,
         close=records.close,
     )
 

@@ -18,6 +18,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from sqlalchemy.orm.exc import StaleDataError
 
 from pitwall.scenario.v1 import race_pb2
+from services.common.database_probe import DatabaseProbe
 from services.common.domain.errors import InvalidInput, NotFound
 from services.common.domain.race import Race
 from services.common.mapping import race_from_proto, race_to_proto
@@ -102,6 +103,7 @@ class Records:
         self._engine = open_engine(url)
         self._clock = clock
         upgrade(self._engine, "scenario", MIGRATIONS)
+        self.probe = DatabaseProbe(self._engine, "scenario")
 
     def close(self) -> None:
         """Close all connections."""

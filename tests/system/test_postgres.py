@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 import pitwall
 from pitwall.tracks import find_track
-from services.common.domain.errors import FailedPrecondition, InvalidInput
+from services.common.domain.errors import FailedPrecondition, InvalidInput, StorageReadOnly
 from services.common.migration import upgrade
 from services.common.rpc.peers import ScenarioPeer
 from services.common.rpc.testing import serve
@@ -172,6 +172,16 @@ def test_a_newer_database_is_refused_without_telling_its_password(empty):
     with pytest.raises(FailedPrecondition, match=r"\*\*\*@127.* newer version") as refused:
         Records(empty.replace("pitwall@", "pitwall:secret@"))
     assert "secret" not in str(refused.value)
+
+
+def test_a_probe_tells_a_server_that_takes_no_writes(empty):
+    records = Records(empty)
+    records.probe()
+    records.close()
+    standby = Records(f"{empty}?options=-c%20default_transaction_read_only%3Don")
+    with pytest.raises(StorageReadOnly, match="may not be written"):
+        standby.probe()
+    standby.close()
 
 
 def test_of_racing_writers_one_gets_the_contest(empty):

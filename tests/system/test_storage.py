@@ -5,8 +5,11 @@ import subprocess
 import sys
 
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from pitwall.rpc import open_channel
 from tests.system.command import pitwall
+from tests.system.processes import start
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -33,3 +36,25 @@ def test_damaged_records_end_the_start_of_a_service_with_code_3(damaged):
     ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
     assert ended.returncode == 3
     assert "scenario.db is damaged" in ended.stderr
+
+
+def test_health_of_a_running_service_follows_its_storage_down_and_up_again(tmp_path):
+    folder = tmp_path / "scenario"
+    settings = {"PORT": "0", "DATA_DIR": str(folder), "PROBE_SECONDS": "0.1"}
+    service = start("services.scenario", {f"PITWALL_SCENARIO_{name}": value for name, value in settings.items()})
+    try:
+        with open_channel(service.address) as channel:
+            watched = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(), timeout=60)
+            told = [next(watched).status]
+            aside = folder.rename(tmp_path / "aside")
+            told.append(next(watched).status)
+            aside.rename(folder)
+            told.append(next(watched).status)
+        assert service.terminate() == 0
+    finally:
+        service.process.kill()
+    statuses = health_pb2.HealthCheckResponse
+    assert told == [statuses.SERVING, statuses.NOT_SERVING, statuses.SERVING]
+    (failed,) = service.lines_with("storage fails")
+    assert "scenario.db is not there any more" in failed
+    assert len(service.lines_with("storage works again")) == 1

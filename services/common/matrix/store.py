@@ -9,6 +9,7 @@ a local folder.
 from __future__ import annotations
 
 import errno
+import os
 import re
 import shutil
 import tempfile
@@ -141,6 +142,19 @@ class MatrixStore:
         if self._remote is not None and self._remote.exists(self._remote_path(key)):
             self._remote.rm(self._remote_path(key), recursive=True)
 
+    def probe(self) -> None:
+        """Nothing, while entries can be written; of a remote URL, the local folder is looked at.
+
+        Raises
+        ------
+        Unavailable
+            If the folder is gone with the one around it, or may not be written.
+        """
+        with _storage_errors(self._folder):
+            self._make_folder()
+            if not os.access(self._folder, os.W_OK | os.X_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(self._folder))
+
     def memory_bytes(self) -> int:
         """Bytes in the cache."""
         with self._lock:
@@ -212,12 +226,15 @@ class MatrixStore:
             move_into_place(scratch, target)
             return entry
 
+    def _make_folder(self) -> None:
+        """It may have been removed under us; with the folder around it, that is to be put back instead."""
+        self._folder.mkdir(exist_ok=True)
+
     @contextmanager
     def _scratch(self, prefix: str) -> Iterator[Path]:
         """A folder for an entry until it is complete."""
         with _storage_errors(self._folder):
-            # It may have been removed under us; with the folder around it, that is to be put back instead.
-            self._folder.mkdir(exist_ok=True)
+            self._make_folder()
             scratch = Path(tempfile.mkdtemp(prefix=prefix, dir=self._folder))
             try:
                 yield scratch

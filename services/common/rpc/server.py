@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import signal
 import ssl
 import sys
-import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent import futures
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import TypeVar
 
 import grpc
 import structlog
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from pitwall.errors import EXIT_INPUT, InvalidInputError, PitwallError, exit_code
@@ -38,6 +35,8 @@ from services.common.rpc.guards import (
 from services.common.rpc.logs import configure_logs
 from services.common.rpc.ongoing import OngoingCalls
 from services.common.rpc.settings import ServerSettings, load_settings
+from services.common.rpc.stopping import StopSignal
+from services.common.rpc.storage_health import Probe, StorageHealth
 from services.common.rpc.validation import ValidationInterceptor
 
 _log = structlog.get_logger("pitwall.server")
@@ -72,6 +71,8 @@ class ServiceBinding:
         Registers the servicer with a server.
     heavy_methods
         Short names of methods that compute for long; they share a limit of their own.
+    probe
+        Looks at the storage that the servicer uses, if any; health says NOT_SERVING while it raises.
     close
         Frees what the servicer holds, after the last call.
     """
@@ -79,6 +80,7 @@ class ServiceBinding:
     name: str
     add_to: Callable[[grpc.Server], None]
     heavy_methods: frozenset[str] = frozenset()
+    probe: Probe = _nothing
     close: Callable[[], None] = _nothing
 
 
@@ -98,7 +100,7 @@ class Server:
     def __init__(self, settings: ServerSettings, *, inner_address: str = "") -> None:
         self.settings = settings
         self._bindings: list[ServiceBinding] = []
-        self._health = health.HealthServicer()
+        self._health = StorageHealth()
         self._ongoing = OngoingCalls()
         self._limits = CallLimits(settings.max_concurrent_rpcs, settings.max_heavy_rpcs)
         self._server = self._new_server()
@@ -177,18 +179,29 @@ class Server:
         """Register a servicer, which is closed with the server from now on."""
         self._bindings.append(binding)
         binding.add_to(self._server)
+        if binding.name:
+            self._health.add(binding.name, binding.probe)
         self._limits.add_heavy(f"/{binding.name}/{method}" for method in binding.heavy_methods)
 
     def start(self) -> None:
-        """Serve what was added; health says SERVING from now on."""
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        """Serve what was added; health answers from now on."""
+        health_pb2_grpc.add_HealthServicer_to_server(self._health.servicer, self._server)
         names = [binding.name for binding in self._bindings if binding.name]
         if self.settings.reflection:
             reflection.enable_server_reflection([*names, health.SERVICE_NAME, reflection.SERVICE_NAME], self._server)
+        self.probe()
         self._server.start()
-        for name in ["", *names]:
-            self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
         _log.info("serving", address=self.address, services=names)
+
+    def probe(self) -> None:
+        """Look at the storage of each service, and let health say what was found."""
+        self._health.look()
+
+    def serve_until(self, stop: StopSignal) -> None:
+        """Look at the storage from time to time until told to stop, then drain."""
+        while not stop.comes_within(self.settings.probe_seconds):
+            self.probe()
+        self.stop()
 
     def stop(self, grace_seconds: float | None = None) -> None:
         """Drain: NOT_SERVING, a pause for balancers, no new calls, wait for those in flight, close.
@@ -196,7 +209,7 @@ class Server:
         Calls beyond the grace are cancelled; only work that does not stop even then outlasts the drain.
         """
         grace = self.settings.grace_seconds if grace_seconds is None else grace_seconds
-        self._health.enter_graceful_shutdown()
+        self._health.drain()
         if grace > 0:
             time.sleep(min(self.settings.drain_pause_seconds, grace))
         self._server.stop(grace).wait()
@@ -278,15 +291,7 @@ def _where_kept(kind: type[ServerSettings]) -> str:
 
 
 def _serve_until_signal(settings: S, build: Callable[[S], Sequence[ServiceBinding]]) -> None:
-    stopping = threading.Event()
-
-    def on_signal(_number: int, _frame: FrameType | None) -> None:
-        stopping.set()
-
-    signal.signal(signal.SIGTERM, on_signal)
-    signal.signal(signal.SIGINT, on_signal)
+    stop = StopSignal()
     bindings = build(settings)
     configure_logs(settings)
-    server = start_server(bindings, settings)
-    stopping.wait()
-    server.stop()
+    start_server(bindings, settings).serve_until(stop)

@@ -72,6 +72,9 @@ class ServerSettings(BaseSettings):
     min_ping_seconds: float = Field(
         20.0, ge=0.01, le=600, description="Clients that ping oftener than this in a silent call are hung up on."
     )
+    probe_seconds: float = Field(
+        5.0, gt=0, le=600, description="Time between looks at the storage, by which health says SERVING or not."
+    )
     reflection: bool = Field(True, description="Let grpcurl and other tools ask for the contract.")
     bearer_token: SecretStr = Field(
         SecretStr(""),

@@ -206,12 +206,29 @@ def test_a_folder_that_has_been_removed_is_made_anew(tmp_path):
     assert store.put(KEY, built()).ticks.shape == (100, 4)
 
 
-def test_a_folder_that_has_gone_with_the_one_around_it_is_not_made_anew(tmp_path):
+@pytest.mark.parametrize("use", [lambda store: store.put(KEY, built()), MatrixStore.probe])
+def test_a_folder_that_has_gone_with_the_one_around_it_is_not_made_anew(tmp_path, use):
     store = MatrixStore(str(tmp_path / "data" / "matrices"))
     shutil.rmtree(tmp_path / "data")
     with pytest.raises(Unavailable, match="data/matrices"):
-        store.put(KEY, built())
+        use(store)
     assert folders(tmp_path) == []
+
+
+def test_a_probe_asks_whether_the_folder_takes_entries(tmp_path, monkeypatch):
+    store = MatrixStore(str(tmp_path / "matrices"))
+    store.probe()
+    with monkeypatch.context() as forbidding:
+        # By a stand-in, as nothing is forbidden to a superuser that may run this.
+        forbidding.setattr(os, "access", lambda *_: False)
+        with pytest.raises(Unavailable, match=r"Permission denied: .*/matrices"):
+            store.probe()
+    (tmp_path / "matrices").rmdir()
+    store.probe()
+    (tmp_path / "matrices").rmdir()
+    (tmp_path / "matrices").touch()
+    with pytest.raises(Unavailable, match="File exists"):
+        store.probe()
 
 
 @pytest.mark.parametrize("url", ["nothing://bucket/x", "s3"])

@@ -1,13 +1,15 @@
-"""A stack that cannot start leaves nothing behind: no folder, no open records, no port."""
+"""A stack that cannot start leaves nothing behind, no folder, no open records, no port; health of one that does."""
 
 import socket
 import tempfile
 
 import pytest
 import sqlalchemy as sa
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 import pitwall
 from pitwall.errors import FailedPreconditionError, InvalidInputError, UnavailableError
+from pitwall.rpc import open_channel
 from services.common.rpc.server import Server
 from services.common.rpc.settings import ServerSettings
 from services.common.sql import open_engine
@@ -94,3 +96,16 @@ def test_a_start_that_fails_at_its_end_leaves_nothing(scratch, closed, tmp_path,
         start_stack(tmp_path / "data")
     assert list(scratch.iterdir()) == []
     assert len(closed) == 1
+
+
+def test_health_tells_the_service_whose_storage_fails_from_the_others(tmp_path):
+    stack = start_stack(tmp_path / "data")
+    (tmp_path / "data" / "ownership").rename(tmp_path / "aside")
+    stack.probe()
+    names = ("", "pitwall.ownership.v1.OwnershipService", "pitwall.scenario.v1.ScenarioService")
+    with open_channel(stack.address) as channel:
+        stub = health_pb2_grpc.HealthStub(channel)
+        told = [stub.Check(health_pb2.HealthCheckRequest(service=name)).status for name in names]
+    stack.stop(0)
+    statuses = health_pb2.HealthCheckResponse
+    assert told == [statuses.NOT_SERVING, statuses.NOT_SERVING, statuses.SERVING]

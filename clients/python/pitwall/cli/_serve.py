@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import signal
 import socket
-import threading
 from pathlib import Path
 from typing import Annotated
 
@@ -32,12 +30,11 @@ def serve(
     """
     from services.common.rpc.settings import ServerSettings, load_settings
     from services.common.rpc.status import as_call_errors
+    from services.common.rpc.stopping import StopSignal
     from services.stack import default_data_dir, start_stack
 
     _refuse_taken(host, port)
-    stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: stopping.set())
+    stop = StopSignal()
     data_dir = connection_of(context).data_dir
     with as_call_errors():
         settings = load_settings(ServerSettings, host=host, port=port)
@@ -49,8 +46,7 @@ def serve(
         print_json({"address": stack.address})
     else:
         output.print(f"serving on {stack.address}; stop with Ctrl-C", markup=False)
-    stopping.wait()
-    stack.stop()
+    stack.serve_until(stop)
 
 
 def _refuse_taken(host: str, port: int) -> None:

@@ -1,0 +1,87 @@
+"""Health by what probes find, and what is logged of it."""
+
+from unittest.mock import MagicMock
+
+import pytest
+from grpc_health.v1 import health_pb2
+
+from services.common.domain.errors import StorageDamaged, Unavailable
+from services.common.rpc.storage_health import StorageHealth
+
+SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+class Storage:
+    """One that fails to order."""
+
+    error = None
+
+    def probe(self):
+        if self.error:
+            raise self.error
+
+
+@pytest.fixture
+def storage():
+    return Storage()
+
+
+@pytest.fixture
+def health(storage):
+    health = StorageHealth()
+    health.add("first", storage.probe)
+    health.add("second", Storage().probe)
+    return health
+
+
+@pytest.fixture
+def log(monkeypatch):
+    log = MagicMock()
+    monkeypatch.setattr("services.common.rpc.storage_health._log", log)
+    return log
+
+
+def statuses(health):
+    """Of the whole server, and of its two services."""
+    names = ("", "first", "second")
+    return [health.servicer.Check(health_pb2.HealthCheckRequest(service=name), None).status for name in names]
+
+
+def test_a_service_serves_while_its_storage_works_and_the_server_while_all_do(health, storage):
+    health.look()
+    assert statuses(health) == [SERVING, SERVING, SERVING]
+    storage.error = Unavailable("gone")
+    health.look()
+    assert statuses(health) == [NOT_SERVING, NOT_SERVING, SERVING]
+    storage.error = None
+    health.look()
+    assert statuses(health) == [SERVING, SERVING, SERVING]
+
+
+def test_storage_that_fails_from_the_start_never_serves(health, storage):
+    storage.error = Unavailable("gone")
+    health.look()
+    assert statuses(health) == [NOT_SERVING, NOT_SERVING, SERVING]
+
+
+def test_a_defect_of_a_probe_is_a_failure_too(health, storage):
+    storage.error = ZeroDivisionError("division by zero")
+    health.look()
+    assert statuses(health) == [NOT_SERVING, NOT_SERVING, SERVING]
+
+
+def test_each_change_is_logged_once(health, storage, log):
+    for error in (None, Unavailable("gone"), StorageDamaged("damaged"), None):
+        storage.error = error
+        for _ in range(3):
+            health.look()
+    failures = [(line.kwargs["service"], line.kwargs["reason"]) for line in log.warning.call_args_list]
+    assert failures == [("first", "UNAVAILABLE"), ("first", "STORAGE_DAMAGED")]
+    log.info.assert_called_once_with("storage works again", service="first")
+
+
+def test_a_server_that_drains_does_not_come_back(health):
+    health.look()
+    health.drain()
+    health.look()
+    assert statuses(health) == [NOT_SERVING, NOT_SERVING, NOT_SERVING]
