@@ -105,7 +105,7 @@ class InfeasibleError(FailedPreconditionError):
 
 
 class UnavailableError(PitwallError):
-    """A service cannot be reached."""
+    """A service, or the storage that it depends on, cannot be reached."""
 
     reason = "UNAVAILABLE"
     retriable = True

@@ -100,7 +100,7 @@ class Infeasible(ServiceError):
 
 
 class Unavailable(ServiceError):
-    """A service this one depends on cannot be reached."""
+    """A service or storage that this one depends on cannot be reached."""
 
     reason = "UNAVAILABLE"
     status = "UNAVAILABLE"

@@ -32,7 +32,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_INFEASIBLE: _ErrorReason.ValueType  # 4
     """FAILED_PRECONDITION. No lineup or portfolio satisfies all rules; metadata names the conflict."""
     ERROR_REASON_UNAVAILABLE: _ErrorReason.ValueType  # 5
-    """UNAVAILABLE. A service this one depends on cannot be reached; may be retried."""
+    """UNAVAILABLE. A service or storage that this one depends on cannot be reached; may be retried."""
     ERROR_REASON_OVERLOADED: _ErrorReason.ValueType  # 6
     """RESOURCE_EXHAUSTED. Too many calls at once; google.rpc.RetryInfo says when to retry."""
     ERROR_REASON_CHECKSUM_MISMATCH: _ErrorReason.ValueType  # 7
@@ -71,7 +71,7 @@ ERROR_REASON_FAILED_PRECONDITION: ErrorReason.ValueType  # 3
 ERROR_REASON_INFEASIBLE: ErrorReason.ValueType  # 4
 """FAILED_PRECONDITION. No lineup or portfolio satisfies all rules; metadata names the conflict."""
 ERROR_REASON_UNAVAILABLE: ErrorReason.ValueType  # 5
-"""UNAVAILABLE. A service this one depends on cannot be reached; may be retried."""
+"""UNAVAILABLE. A service or storage that this one depends on cannot be reached; may be retried."""
 ERROR_REASON_OVERLOADED: ErrorReason.ValueType  # 6
 """RESOURCE_EXHAUSTED. Too many calls at once; google.rpc.RetryInfo says when to retry."""
 ERROR_REASON_CHECKSUM_MISMATCH: ErrorReason.ValueType  # 7
