@@ -254,7 +254,8 @@ class PortfolioBuilder:
         if not self.outcome.entries:
             what = f"portfolio of {self._spec.n_lineups} lineups" if impossible else "lineup"
             raise Infeasible(
-                f"no {what} within the salary cap keeps all rules; these collide: {'; '.join(names)}. Loosen one of them",
+                f"no {what} within the salary cap keeps all rules; these collide: {'; '.join(names)}. "
+                "Loosen one of them",
                 conflict=names,
             )
         return names
