@@ -8,7 +8,8 @@ import grpc
 
 from pitwall.contestsim.v1 import contestsim_service_pb2, contestsim_service_pb2_grpc
 from services.common.rpc.peers import OwnershipPeer, ScenarioPeer, connect_ownership, connect_scenario
-from services.common.rpc.server import ServiceBinding, serve_forever
+from services.common.rpc.process import serve_forever
+from services.common.rpc.server import ServiceBinding
 from services.common.rpc.settings import PeerSettings, load_settings
 from services.contest_sim.field_library import FieldLibrary
 from services.contest_sim.opposition import OppositionFinder

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from pitwall.optimizer.v1.optimizer_service_pb2_grpc import add_OptimizerServiceServicer_to_server
 from services.common.rpc.peers import OwnershipPeer, ScenarioPeer, connect_ownership, connect_scenario
-from services.common.rpc.server import ServiceBinding, serve_forever
+from services.common.rpc.process import serve_forever
+from services.common.rpc.server import ServiceBinding
 from services.common.rpc.settings import PeerSettings, load_settings
 from services.optimizer.inputs import Peers
 from services.optimizer.servicer import OptimizerServicer

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from pitwall.ownership.v1.ownership_service_pb2_grpc import add_OwnershipServiceServicer_to_server
 from services.common.rpc.peers import ScenarioPeer, connect_scenario
-from services.common.rpc.server import ServiceBinding, serve_forever
+from services.common.rpc.process import serve_forever
+from services.common.rpc.server import ServiceBinding
 from services.common.rpc.settings import PeerSettings, load_settings
 from services.common.sql import open_engine
 from services.ownership.application import Ownership

@@ -7,7 +7,8 @@ from functools import partial
 from pitwall.scenario.v1.scenario_service_pb2 import DESCRIPTOR
 from pitwall.scenario.v1.scenario_service_pb2_grpc import add_ScenarioServiceServicer_to_server
 from services.common.matrix.store import MatrixStore
-from services.common.rpc.server import ServiceBinding, serve_forever
+from services.common.rpc.process import serve_forever
+from services.common.rpc.server import ServiceBinding
 from services.scenario.calibration_file import read_calibration
 from services.scenario.records import Records
 from services.scenario.servicer import HEAVY_METHODS, ScenarioServicer

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
-import ssl
-import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent import futures
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TypeVar
 
 import grpc
 import structlog
 from grpc_health.v1 import health, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from pitwall.errors import EXIT_INPUT, InvalidInputError, PitwallError, exit_code
-from services.common.domain.errors import ServiceError
+from pitwall.errors import InvalidInputError
 from services.common.rpc.encoded import EncodedInterceptor
 from services.common.rpc.guards import (
     INNER_HEADER,
@@ -32,11 +26,11 @@ from services.common.rpc.guards import (
     log_guard,
     token_guard,
 )
-from services.common.rpc.logs import configure_logs
 from services.common.rpc.ongoing import OngoingCalls
-from services.common.rpc.settings import ServerSettings, load_settings
+from services.common.rpc.settings import ServerSettings
 from services.common.rpc.stopping import StopSignal
 from services.common.rpc.storage_health import Probe, StorageHealth
+from services.common.rpc.tls import server_credentials
 from services.common.rpc.validation import ValidationInterceptor
 
 _log = structlog.get_logger("pitwall.server")
@@ -144,7 +138,7 @@ class Server:
     def _listen(self) -> tuple[int, str]:
         settings = self.settings
         target = f"unix:{settings.uds_path}" if settings.uds_path else f"{settings.host}:{settings.port}"
-        port = self._bind(target, self._credentials())
+        port = self._bind(target, server_credentials(settings))
         return port, target if settings.uds_path else f"{settings.host}:{port}"
 
     def _bind(self, target: str, credentials: grpc.ServerCredentials | None) -> int:
@@ -157,23 +151,6 @@ class Server:
             if target.startswith("unix:"):
                 hint = "is another process using it, is its folder there, is the path longer than 100 characters?"
             raise InvalidInputError(f"cannot listen on {target}: {hint}") from error
-
-    def _credentials(self) -> grpc.ServerCredentials | None:
-        settings = self.settings
-        if not (settings.tls_key_path and settings.tls_certificate_path):
-            return None
-        pair = (_content(settings.tls_key_path), _content(settings.tls_certificate_path))
-        try:
-            ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(
-                settings.tls_certificate_path, settings.tls_key_path, password=""
-            )
-        except ssl.SSLError as error:
-            raise InvalidInputError(
-                f"{settings.tls_certificate_path} and {settings.tls_key_path} are no certificate and its key "
-                f"({error.reason or error}); are they of one pair, unencrypted PEM, and not swapped?"
-            ) from error
-        authorities = _content(settings.tls_client_ca_path) if settings.tls_client_ca_path else None
-        return grpc.ssl_server_credentials([pair], authorities, require_client_auth=authorities is not None)
 
     def add(self, binding: ServiceBinding) -> None:
         """Register a servicer, which is closed with the server from now on."""
@@ -237,13 +214,6 @@ class Server:
             binding.close()
 
 
-def _content(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InvalidInputError(f"cannot read {path} ({error.strerror}), which the TLS settings name") from error
-
-
 def start_server(bindings: Sequence[ServiceBinding], settings: ServerSettings) -> Server:
     """Serve some bindings at once."""
     server = Server(settings)
@@ -251,47 +221,3 @@ def start_server(bindings: Sequence[ServiceBinding], settings: ServerSettings) -
         server.add(binding)
     server.start()
     return server
-
-
-S = TypeVar("S", bound=ServerSettings)
-
-_PLACES = ("data_dir", "database_url", "matrix_url")
-"""Settings that say where a service keeps things, of those that keep any."""
-
-
-def serve_forever(kind: type[S], build: Callable[[S], Sequence[ServiceBinding]]) -> None:
-    """Body of every ``__main__``: print the settings when asked, else serve until SIGTERM or SIGINT.
-
-    What stands in the way of a start is told in a sentence, and the exit code is that of the command line.
-    """
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--print-config", action="store_true", help="print the settings in force and exit")
-    only_print = parser.parse_args().print_config
-    try:
-        settings = load_settings(kind)
-        if only_print:
-            with contextlib.suppress(BrokenPipeError):
-                print(settings.model_dump_json(indent=2), flush=True)
-        else:
-            _serve_until_signal(settings, build)
-    except (ServiceError, PitwallError) as error:
-        print(f"cannot start: {error}", file=sys.stderr)
-        sys.exit(exit_code(error.reason))
-    except OSError as error:
-        told = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-        print(f"cannot start: {told}{_where_kept(kind)}", file=sys.stderr)
-        sys.exit(EXIT_INPUT)
-
-
-def _where_kept(kind: type[ServerSettings]) -> str:
-    """The settings of a service that name folders, as the end of a sentence."""
-    prefix = kind.model_config.get("env_prefix", "")
-    names = [f"{prefix}{name.upper()}" for name in _PLACES if name in kind.model_fields]
-    return f"; see {', '.join(names)}" if names else ""
-
-
-def _serve_until_signal(settings: S, build: Callable[[S], Sequence[ServiceBinding]]) -> None:
-    stop = StopSignal()
-    bindings = build(settings)
-    configure_logs(settings)
-    start_server(bindings, settings).serve_until(stop)
