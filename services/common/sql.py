@@ -28,6 +28,8 @@ from services.common.domain.errors import (
 _LOCK_WAIT_SECONDS = 30.0
 _PROBE_WAIT_SECONDS = 2.0
 """For a lock; whoever looks is not to be held up for as long as a writer."""
+_CONNECT_SECONDS = 10
+"""For a server that does not answer, unless the URL has another ``connect_timeout``; without, TCP tries for minutes."""
 _RETRY_SECONDS = 0.02
 _PRAGMAS = ("synchronous=NORMAL", "foreign_keys=ON")
 
@@ -47,7 +49,7 @@ def open_engine(url: str) -> sa.Engine:
     try:
         parsed = make_url(url)
         is_sqlite = parsed.get_backend_name() == "sqlite"
-        engine = _open_sqlite(parsed) if is_sqlite else sa.create_engine(parsed, pool_pre_ping=True)
+        engine = _open_sqlite(parsed) if is_sqlite else _open_server(parsed)
     except (sa.exc.ArgumentError, ModuleNotFoundError) as error:
         # The URL itself may hold a password.
         raise InvalidInput.field(
@@ -95,6 +97,12 @@ def alone(connection: sa.Connection, purpose: str) -> Iterator[None]:
         connection.commit()
     finally:
         connection.rollback()
+
+
+def _open_server(url: URL) -> sa.Engine:
+    bounded = url.get_driver_name() == "psycopg" and "connect_timeout" not in url.query
+    connect_args = {"connect_timeout": _CONNECT_SECONDS} if bounded else {}
+    return sa.create_engine(url, pool_pre_ping=True, connect_args=connect_args)
 
 
 def _open_sqlite(url: URL) -> sa.Engine:

@@ -43,6 +43,20 @@ def test_a_database_that_may_not_be_written_is_named_with_the_remedy(tmp_path):
         fill(engine)
 
 
+@pytest.mark.parametrize(("query", "seconds"), [("", 10), ("?connect_timeout=3", 3)])
+def test_a_server_that_does_not_answer_is_given_up(query, seconds):
+    engine, asked = open_engine(f"postgresql+psycopg://user@host/database{query}"), []
+
+    @sa.event.listens_for(engine, "do_connect")
+    def note(_dialect, _record, _arguments, options):
+        asked.append(int(options["connect_timeout"]))
+        raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        engine.connect()
+    assert asked == [seconds]
+
+
 def test_the_folder_of_a_file_is_made(tmp_path):
     fill(open_engine(f"sqlite:///{tmp_path / 'deep' / 'records.db'}"))
     assert (tmp_path / "deep" / "records.db").exists()
