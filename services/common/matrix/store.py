@@ -135,12 +135,19 @@ class MatrixStore:
         return entry
 
     def delete(self, key: str) -> None:
-        """Remove an entry; nothing happens when there is none."""
+        """Remove an entry; nothing happens when there is none.
+
+        Raises
+        ------
+        Unavailable
+            If the storage does not let it be removed now; to be repeated.
+        """
         with self._lock:
             self._memory.pop(key, None)
-        remove_entry(self._entry_folder(key))
-        if self._remote is not None and self._remote.exists(self._remote_path(key)):
-            self._remote.rm(self._remote_path(key), recursive=True)
+        with _storage_errors(self._folder):
+            remove_entry(self._entry_folder(key))
+            if self._remote is not None and self._remote.exists(self._remote_path(key)):
+                self._remote.rm(self._remote_path(key), recursive=True)
 
     def probe(self) -> None:
         """Nothing, while entries can be written; of a remote URL, the local folder is looked at.

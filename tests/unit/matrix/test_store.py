@@ -398,6 +398,23 @@ def test_an_original_that_cannot_be_fetched_stays(tmp_path, monkeypatch, shared)
     assert folders(tmp_path / "two") == []
 
 
+def test_an_original_that_cannot_be_deleted_is_told_and_the_call_can_be_repeated(tmp_path, monkeypatch, shared):
+    store = MatrixStore(shared, local_folder=tmp_path / "one")
+    store.put(KEY, built())
+
+    def refuse(*_arguments, **_options):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("fsspec.implementations.memory.MemoryFileSystem.rm", refuse)
+        with pytest.raises(Unavailable, match="Permission denied"):
+            store.delete(KEY)
+    assert store.get(KEY) is not None, "the original is still there"
+    store.delete(KEY)
+    assert remote_files(shared) == {}
+    assert store.get(KEY) is None
+
+
 def test_an_original_that_was_never_complete_is_none(tmp_path, shared):
     MatrixStore(shared, local_folder=tmp_path / "one").put(KEY, built())
     filesystem, root = fsspec.core.url_to_fs(shared)
