@@ -32,9 +32,10 @@ $ grpcurl -plaintext localhost:50050 list
 ```
 
 Errors carry `google.rpc.ErrorInfo` with domain `pitwall` and a reason of `pitwall.common.v1.ErrorReason`;
-`BadRequest` lists fields, `RetryInfo` says when to try again: it comes with `ERROR_REASON_OVERLOADED`, and nothing was
-stored. The Python client and the command line wait and try again by themselves; a service that needs another which is
-busy passes the refusal on instead, since its call holds a place that others could have.
+`BadRequest` lists fields, `RetryInfo` says when to try again: it comes with `ERROR_REASON_OVERLOADED`, of a call that
+was refused before its work. The Python client and the command line wait and try again by themselves; a service that
+needs another which is busy does not wait, since its call holds a place that others could have: it passes the refusal
+on, or goes on without what it can spare (ownership, fresh scenarios), with a warning.
 """
 
 Path_ = tuple[int, ...]

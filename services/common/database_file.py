@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import weakref
 from contextlib import suppress
 
 import sqlalchemy as sa
@@ -30,11 +31,12 @@ class DatabaseFile:
         self._opened: tuple[int, int] | None = None
 
     def watch(self, engine: sa.Engine) -> None:
-        """Check whenever a connection is opened or taken from the pool, at the price of one look at the folder."""
+        """Check whenever a connection is opened, taken from the pool or commits, at the price of one look each."""
         engine.update_execution_options(**{_OPTION: self})
         sa.event.listen(engine, "do_connect", lambda *_: self.check())
         sa.event.listen(engine, "connect", lambda *_: self._remember())
         sa.event.listen(engine, "checkout", lambda *_: self.check())
+        sa.event.listen(engine, "commit", self._check_commit)
 
     def check(self) -> None:
         """Nothing, while the file is there and the same.
@@ -55,13 +57,23 @@ class DatabaseFile:
             ) from error
         if found != self._opened:
             raise self._refusal(
-                "is not the file that the service has opened: restart the service to use it, or put the other back"
+                "is not the file that the service has opened: put that one back, or to use this one stop the service, "
+                "remove the -wal and -shm files beside it if they are of the other, and start again"
             )
+
+    def _check_commit(self, connection: sa.Connection) -> None:
+        try:
+            self.check()
+        except Unavailable:
+            # Or the pool would give the connection on with the changes in it.
+            connection.connection.rollback()
+            raise
 
     def _remember(self) -> None:
         if self._opened is None:
             with suppress(OSError):  # SQLite's own URIs name no file that could be looked at
                 self._opened = _identity(self._path)
+                _hold(self, self._path)
 
     def _refusal(self, problem: str) -> Unavailable:
         return Unavailable(f"{self._path} {problem}", metadata={"database": self._path})
@@ -71,6 +83,13 @@ def watched_file(engine: sa.Engine) -> DatabaseFile | None:
     """What watches the file of an engine; None where there is no file to watch."""
     file: DatabaseFile | None = engine.get_execution_options().get(_OPTION)
     return file
+
+
+def _hold(owner: object, path: str) -> None:
+    """Keep the number of a file from being given to another as long as the owner lives."""
+    flag = getattr(os, "O_PATH", None)  # unlike others, it takes no locks away when it is closed
+    if flag is not None:
+        weakref.finalize(owner, os.close, os.open(path, flag))
 
 
 def _identity(path: str) -> tuple[int, int]:

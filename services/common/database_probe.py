@@ -31,6 +31,8 @@ class DatabaseProbe:
         ServiceError
             As the statements of the engine do.
         """
+        if self._engine is None:
+            return
         with self._engine.connect() as connection:
             connection.execute(self._no_change)
             connection.rollback()
@@ -39,7 +41,7 @@ class DatabaseProbe:
 
 
 def _read_all(connection: sa.Connection, file: DatabaseFile) -> None:
-    found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
+    found = connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar_one()
     if found != "ok":
         raise damaged(place_of(connection.engine), found)
     file.met_damage = False

@@ -26,8 +26,6 @@ from services.common.domain.errors import (
 )
 
 _LOCK_WAIT_SECONDS = 30.0
-_PROBE_WAIT_SECONDS = 2.0
-"""For a lock; whoever looks is not to be held up for as long as a writer."""
 _CONNECT_SECONDS = 10
 """For a server that does not answer, unless the URL has another ``connect_timeout``; without, TCP tries for minutes."""
 _RETRY_SECONDS = 0.02
@@ -61,16 +59,18 @@ def open_engine(url: str) -> sa.Engine:
     return engine
 
 
-def fresh_engine(engine: sa.Engine) -> sa.Engine:
-    """For looks at an SQLite file: an engine that opens it each time, as an open connection may answer from memory.
+def fresh_engine(engine: sa.Engine) -> sa.Engine | None:
+    """For looks at a database: an engine that connects each time, as an open connection may answer from memory.
 
-    For any other database it is the engine itself.
+    It takes no connection from calls either. None for a database in memory, whose one connection they share.
     """
+    if isinstance(engine.pool, StaticPool):
+        return None
     file = watched_file(engine)
-    if file is None:
-        return engine
-    fresh = sa.create_engine(engine.url, poolclass=NullPool, connect_args={"timeout": _PROBE_WAIT_SECONDS})
-    file.watch(fresh)
+    connect_args = _server_arguments(engine.url) if file is None else {"timeout": _LOCK_WAIT_SECONDS}
+    fresh = sa.create_engine(engine.url, poolclass=NullPool, connect_args=connect_args)
+    if file is not None:
+        file.watch(fresh)
     _map_errors(fresh)
     return fresh
 
@@ -100,9 +100,13 @@ def alone(connection: sa.Connection, purpose: str) -> Iterator[None]:
 
 
 def _open_server(url: URL) -> sa.Engine:
-    bounded = url.get_driver_name() == "psycopg" and "connect_timeout" not in url.query
-    connect_args = {"connect_timeout": _CONNECT_SECONDS} if bounded else {}
-    return sa.create_engine(url, pool_pre_ping=True, connect_args=connect_args)
+    return sa.create_engine(url, pool_pre_ping=True, connect_args=_server_arguments(url))
+
+
+def _server_arguments(url: URL) -> dict[str, Any]:
+    if url.get_driver_name() != "psycopg" or "connect_timeout" in url.query:
+        return {}
+    return {"connect_timeout": _CONNECT_SECONDS}
 
 
 def _open_sqlite(url: URL) -> sa.Engine:
@@ -158,16 +162,15 @@ def _raise_service_error(database: str, context: ExceptionContext) -> None:
 def service_error(original: BaseException, *, is_disconnect: bool, database: str) -> ServiceError | None:
     """The error of the tree that an error of a database (a file, or a name) stands for; None for a defect of ours."""
     text = str(original).lower()
-    if "full" in text or "no space left" in text:
+    if "disk is full" in text or "no space left" in text:
         return StorageFull("the disk that holds the records is full; free some space and repeat the call")
     if "not a database" in text or "malformed" in text:
         return damaged(database, str(original))
     if "readonly" in text or "read-only" in text:
-        return StorageReadOnly(
-            f"{database} may not be written ({original}): give this user the right to, or choose another place"
-            " (PITWALL_DATA_DIR)",
-            metadata={"database": database},
-        )
+        remedy = "give this user the right to, or choose another place (PITWALL_DATA_DIR)"
+        if not isinstance(original, sqlite3.Error):
+            remedy = "connect to the server that takes changes, as a user who may make them"
+        return StorageReadOnly(f"{database} may not be written ({original}): {remedy}", metadata={"database": database})
     if is_disconnect or any(word in text for word in ("locked", "unable to open", "connection", "disk i/o error")):
         return Unavailable(f"the database of the records cannot be used now: {original}")
     return None
@@ -176,7 +179,7 @@ def service_error(original: BaseException, *, is_disconnect: bool, database: str
 def damaged(database: str, found: str) -> StorageDamaged:
     """The error of a file in which damage was found."""
     return StorageDamaged(
-        f"{database} is damaged or no SQLite database ({found}): put a backup in its place, or move it away"
-        " and begin anew without its records",
+        f"{database} is damaged or no SQLite database ({found}): stop what uses it, move it away together with its "
+        "-wal and -shm files, put a backup in its place or none to begin anew, and start again",
         metadata={"database": database},
     )

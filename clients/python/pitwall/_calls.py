@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import grpc
@@ -76,6 +77,15 @@ class Caller:
     def _told(self, error: grpc.RpcError) -> PitwallError:
         return from_rpc_error(error, address=self._address, service=self._service)
 
+    @contextmanager
+    def _cancelled_by_close(self) -> Iterator[None]:
+        try:
+            yield
+        except ValueError:  # as gRPC says that the channel is closed
+            if not self._pauses.closed:
+                raise
+            raise CancelledError("the client is closed") from None
+
     def unary(
         self,
         method: grpc.UnaryUnaryMultiCallable[Any, R] | grpc.StreamUnaryMultiCallable[Any, R],
@@ -110,9 +120,10 @@ class Caller:
         cancelling: Cancelling | None,
     ) -> Any:
         try:
-            if cancelling is None:
-                return method(request, timeout=timeout_seconds, metadata=metadata)
-            future = method.future(request, timeout=timeout_seconds, metadata=metadata)
+            with self._cancelled_by_close():
+                if cancelling is None:
+                    return method(request, timeout=timeout_seconds, metadata=metadata)
+                future = method.future(request, timeout=timeout_seconds, metadata=metadata)
             with cancelling(future.cancel):
                 return future.result()
         except grpc.FutureCancelledError:
@@ -133,7 +144,8 @@ class Caller:
         tries = self._tries(timeout_seconds, cancelling, long=True, max_attempts=self._max_attempts)
         metadata = self._metadata(race_id)
         while True:
-            call = method(request, timeout=tries.timeout_seconds(), metadata=metadata)
+            with self._cancelled_by_close():
+                call = method(request, timeout=tries.timeout_seconds(), metadata=metadata)
             begun = False
             try:
                 with cancelling(call.cancel):

@@ -43,9 +43,9 @@ class ConnectionConfig:
     max_attempts
         Attempts of a call that finds the service unavailable, 1-5; a stream is retried until its first message.
     overload_wait_seconds
-        Longest time in all that a call waits where the service has too many already (``OverloadedError``), as long as
-        its deadline leaves room; it is made again as often as the service says, at growing intervals. 0: the error is
-        raised at once. A stream waits until its first message.
+        Longest time in all that a call, or each stream of a download, waits where the service has too many already
+        (``OverloadedError``), as long as its deadline leaves room; it is made again as often as the service says, at
+        growing intervals. 0: the error is raised at once. A stream waits until its first message.
     on_wait
         Called with the ``OverloadedError`` when a call begins to wait so, in the thread of the call.
     ping_seconds
@@ -70,8 +70,8 @@ class ConnectionConfig:
     call_seconds: float = 60.0
     long_call_seconds: float = 3600.0
     max_attempts: int = 4
-    overload_wait_seconds: float = 300.0
-    on_wait: OnWait = field(default=untold, repr=False, compare=False)
+    overload_wait_seconds: float = field(default=300.0, kw_only=True)
+    on_wait: OnWait = field(default=untold, repr=False, compare=False, kw_only=True)
     ping_seconds: float = 30.0
     balancing: Balancing = "round_robin"
     token: str = field(default="", repr=False)

@@ -79,6 +79,11 @@ class Pauses:
             if self._changed.wait_for(lambda: cancelled or self._closed, seconds):
                 raise CancelledError("the call was cancelled")
 
+    @property
+    def closed(self) -> bool:
+        """Whether no pause, and no call, is to come any more."""
+        return self._closed
+
     def close(self) -> None:
         """End all pauses, and those to come."""
         with self._changed:
@@ -119,12 +124,15 @@ class Tries:
             if is_first:
                 self._on_wait(error)
             self._wait(pause)
-        elif isinstance(error, UnavailableError) and self._attempts_left > 1:
+        elif isinstance(error, UnavailableError) and self._attempts_left > 1 and self._has(self._away_seconds):
             self._attempts_left -= 1
             self._wait(self._away_seconds)
             self._away_seconds *= 2
         else:  # without a delay of the service's own, it is a message too large for gRPC that was refused
             raise error
+
+    def _has(self, seconds: float) -> bool:
+        return time.monotonic() + seconds < self._ends
 
     def _busy_pause(self, error: PitwallError, asked_seconds: float) -> float:
         """As long as the service asks for, and longer by at most half of what is left: the call needs time too."""

@@ -70,7 +70,7 @@ class Client:
         addresses: Addresses,
         config: ConnectionConfig | None = None,
         *,
-        on_close: Callable[[], None] | None = None,
+        on_close: Callable[[], object] | None = None,
     ) -> None:
         config = config or ConnectionConfig()
         self.addresses = addresses

@@ -107,12 +107,14 @@ class Unavailable(ServiceError):
 
 
 class Overloaded(ServiceError):
-    """Too many calls at once; retry after ``retry_seconds``."""
+    """Too many calls at once, or too much in one of them; retry after ``retry_seconds``, or not at all if None."""
 
     reason = "OVERLOADED"
     status = "RESOURCE_EXHAUSTED"
 
-    def __init__(self, message: str, *, retry_seconds: float = 1.0, metadata: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, message: str, *, retry_seconds: float | None = 1.0, metadata: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(message, metadata=metadata)
         self.retry_seconds = retry_seconds
 

@@ -155,12 +155,12 @@ class MatrixStore:
         Raises
         ------
         Unavailable
-            If the folder is gone with the one around it, or may not be written.
+            If the folder may not be written, or is gone and cannot be made by the next entry.
         """
-        with _storage_errors(self._folder):
-            self._make_folder()
-            if not os.access(self._folder, os.W_OK | os.X_OK):
-                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(self._folder))
+        place = self._folder if self._folder.exists() else self._folder.parent
+        with _storage_errors(self._folder), os.scandir(place):
+            if not os.access(place, os.W_OK | os.X_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(place))
 
     def memory_bytes(self) -> int:
         """Bytes in the cache."""
@@ -233,15 +233,12 @@ class MatrixStore:
             move_into_place(scratch, target)
             return entry
 
-    def _make_folder(self) -> None:
-        """It may have been removed under us; with the folder around it, that is to be put back instead."""
-        self._folder.mkdir(exist_ok=True)
-
     @contextmanager
     def _scratch(self, prefix: str) -> Iterator[Path]:
         """A folder for an entry until it is complete."""
         with _storage_errors(self._folder):
-            self._make_folder()
+            # It may have been removed under us; with the folder around it, that is to be put back instead.
+            self._folder.mkdir(exist_ok=True)
             scratch = Path(tempfile.mkdtemp(prefix=prefix, dir=self._folder))
             try:
                 yield scratch

@@ -29,8 +29,8 @@ class OngoingCalls:
         try:
             yield
         finally:
-            _LEFT_BEHIND.reset(told)
             self._add(-1)
+            _LEFT_BEHIND.reset(told)
 
     def _add(self, n_calls: int) -> None:
         with self._changed:

@@ -13,7 +13,7 @@ from services.common.domain.errors import ServiceError
 from services.common.rpc.logs import configure_logs
 from services.common.rpc.server import ServiceBinding, start_server
 from services.common.rpc.settings import ServerSettings, load_settings
-from services.common.rpc.stopping import StopSignal
+from services.common.rpc.stopping import StopSignal, end_without
 
 S = TypeVar("S", bound=ServerSettings)
 
@@ -56,4 +56,4 @@ def _serve_until_signal(settings: S, build: Callable[[S], Sequence[ServiceBindin
     stop = StopSignal()
     bindings = build(settings)
     configure_logs(settings)
-    start_server(bindings, settings).serve_until(stop)
+    end_without(start_server(bindings, settings).serve_until(stop))

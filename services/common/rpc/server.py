@@ -174,33 +174,40 @@ class Server:
         """Look at the storage of each service, and let health say what was found."""
         self._health.look()
 
-    def serve_until(self, stop: StopSignal) -> None:
-        """Look at the storage from time to time until told to stop, then drain."""
+    def serve_until(self, stop: StopSignal) -> int:
+        """Look at the storage from time to time until told to stop, then drain; returns what ``stop`` does."""
         while not stop.comes_within(self.settings.probe_seconds):
-            self.probe()
-        self.stop()
+            self._health.look_aside()
+        return self.stop()
 
-    def stop(self, grace_seconds: float | None = None) -> None:
+    def stop(self, grace_seconds: float | None = None) -> int:
         """Drain: NOT_SERVING, a pause for balancers, no new calls, wait for those in flight, close.
 
         Calls beyond the grace are cancelled; only work that does not stop even then outlasts the drain.
+
+        Returns
+        -------
+        int
+            Calls that were left behind with their work.
         """
         grace = self.settings.grace_seconds if grace_seconds is None else grace_seconds
         self._health.drain()
         if grace > 0:
             time.sleep(min(self.settings.drain_pause_seconds, grace))
         self._server.stop(grace).wait()
-        self._wait_for_cancelled()
+        n_left = self._wait_for_cancelled()
         self._close_bindings()
         _log.info("stopped", address=self.address)
+        return n_left
 
-    def _wait_for_cancelled(self) -> None:
-        """gRPC is done with a call when it is cancelled; what serves it ends a little later."""
+    def _wait_for_cancelled(self) -> int:
+        """gRPC is done with a call when it is cancelled; what serves it ends a little later, or is left behind."""
         n_calls = self._ongoing.wait_for_end(_CANCELLED_SECONDS)
         if n_calls:
             _log.warning("calls do not end", address=self.address, n_calls=n_calls)
             self._ongoing.leave_behind()
             self._ongoing.wait_for_end(_LEFT_SECONDS)
+        return n_calls
 
     def abandon(self) -> None:
         """Give up before serving: stop listening, and free what the servicers added so far hold."""

@@ -61,7 +61,7 @@ def _details(error: errors.ServiceError) -> list[any_pb2.Any]:
     details = [_packed(info)]
     if isinstance(error, errors.InvalidInput) and error.violations:
         details.append(_packed(_bad_request(error.violations)))
-    if isinstance(error, errors.Overloaded):
+    if isinstance(error, errors.Overloaded) and error.retry_seconds is not None:
         delay = duration_pb2.Duration()
         delay.FromNanoseconds(int(error.retry_seconds * 1e9))
         details.append(_packed(error_details_pb2.RetryInfo(retry_delay=delay)))
@@ -113,7 +113,7 @@ def from_peer(error: PitwallError, peer: str = "") -> errors.ServiceError:
         conflict = told.split("; ") if told else []
         return errors.Infeasible(message, conflict=conflict, metadata=error.metadata)
     if error.reason == errors.Overloaded.reason:
-        return errors.Overloaded(message, retry_seconds=error.retry_seconds or 1.0, metadata=error.metadata)
+        return errors.Overloaded(message, retry_seconds=error.retry_seconds, metadata=error.metadata)
     return ERRORS_BY_REASON.get(error.reason, errors.ServiceError)(message, metadata=error.metadata)
 
 

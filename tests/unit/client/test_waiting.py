@@ -47,6 +47,12 @@ def test_a_wait_is_told_once_and_only_if_there_is_one():
     assert len(told) == 1
 
 
+def test_a_pause_that_does_not_fit_is_not_begun():
+    gone = UnavailableError("gone")
+    assert paused(gone, seconds=0.25) == ([0.1, 0.2], True)
+    assert paused(gone, seconds=0.05) == ([], True)
+
+
 def test_a_service_that_asks_for_more_gets_it():
     pauses, _ = paused(busy(60.0))
     assert all(60 <= pause <= 90 for pause in pauses)

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sqlite3
 
 import pytest
 import sqlalchemy as sa
@@ -54,6 +55,31 @@ def test_a_folder_that_comes_back_is_used_again_with_all_that_it_held(engine, fo
     assert notes(engine) == ["first", "second"]
 
 
+def test_a_write_under_way_when_the_folder_goes_is_not_told_to_be_done(engine, folder):
+    with engine.connect() as connection:
+        connection.execute(sa.text("INSERT INTO notes VALUES ('lost')"))
+        aside = folder.rename(folder.with_name("aside"))
+        with pytest.raises(Unavailable, match="is not there any more"):
+            connection.commit()
+    aside.rename(folder)
+    assert notes(engine) == ["first"]
+
+
+@pytest.mark.skipif(not hasattr(os, "O_PATH"), reason="numbers of files are held by O_PATH")
+def test_a_new_file_is_told_from_a_removed_one_whose_number_is_free(engine, folder):
+    shutil.rmtree(folder)
+    with pytest.raises(Unavailable):
+        notes(engine)  # the pool lets the removed file go
+    folder.mkdir()
+    for number in range(20):  # a file system gives a free number to the next file
+        other = sqlite3.connect(folder / "records.db")
+        other.execute("CREATE TABLE notes (body TEXT)")
+        other.close()
+        with pytest.raises(Unavailable, match="is not the file"):
+            notes(engine)
+        (folder / "records.db").rename(folder / f"{number}.db")
+
+
 def test_an_empty_folder_in_its_place_stays_empty(engine, folder):
     shutil.rmtree(folder)
     folder.mkdir()
@@ -69,7 +95,7 @@ def test_another_file_in_its_place_is_opened_by_a_restart_only(engine, folder):
     with other.begin() as connection:
         connection.execute(sa.text("CREATE TABLE notes (body TEXT)"))
     for _ in range(2):
-        with pytest.raises(Unavailable, match="is not the file that the service has opened: restart the service"):
+        with pytest.raises(Unavailable, match=r"is not the file that the service has opened: .*stop the service"):
             note(engine, "lost")
     note(other, "kept")
     assert notes(other) == ["kept"]

@@ -6,6 +6,7 @@ import sqlite3
 import pytest
 import sqlalchemy as sa
 
+from services.common.database_file import watched_file
 from services.common.database_probe import DatabaseProbe
 from services.common.domain.errors import StorageDamaged, StorageReadOnly, Unavailable
 from services.common.sql import open_engine
@@ -94,8 +95,8 @@ def test_records_that_may_not_be_written_are_told(path, engine):
         DatabaseProbe(read_only, "notes")()
 
 
-def test_a_writer_that_holds_on_is_not_waited_for_as_long_as_calls_do(path, engine, monkeypatch):
-    monkeypatch.setattr("services.common.sql._PROBE_WAIT_SECONDS", 0.05)
+def test_a_writer_that_holds_on_is_waited_for_as_calls_do(path, engine, monkeypatch):
+    monkeypatch.setattr("services.common.sql._LOCK_WAIT_SECONDS", 0.05)
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     probe = DatabaseProbe(engine, "notes")
@@ -103,6 +104,31 @@ def test_a_writer_that_holds_on_is_not_waited_for_as_long_as_calls_do(path, engi
         probe()
     other.rollback()
     probe()
+
+
+def test_a_look_at_records_in_memory_leaves_what_others_are_writing():
+    engine = opened("sqlite://")
+    probe = DatabaseProbe(engine, "notes")
+    with engine.connect() as connection:
+        connection.execute(sa.text("INSERT INTO notes VALUES ('kept')"))
+        probe()
+        connection.commit()
+    assert length_of_notes(engine) == 500_004
+
+
+def test_an_index_that_is_not_that_of_its_table_is_damage(path):
+    engine = opened(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE INDEX by_body ON notes (length(body))")
+    with engine.begin() as connection:
+        connection.exec_driver_sql("PRAGMA writable_schema=ON")
+        connection.exec_driver_sql(
+            "UPDATE sqlite_schema SET sql = 'CREATE INDEX by_body ON notes (-length(body))' WHERE name = 'by_body'"
+        )
+    watched_file(engine).met_damage = True
+    engine.dispose()
+    with pytest.raises(StorageDamaged, match="by_body"):
+        DatabaseProbe(engine, "notes")()
 
 
 def test_a_folder_that_was_emptied_stays_so(probe, path):

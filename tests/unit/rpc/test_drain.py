@@ -1,5 +1,7 @@
 """The end of a drain: after the calls that it cancels, and without those that do not stop."""
 
+import subprocess
+import sys
 import threading
 
 import grpc
@@ -75,18 +77,17 @@ def servicer(lines):
     servicer.stuck.set()
 
 
-@pytest.fixture
-def server(servicer, lines):
-    return start_server(
-        [
-            ServiceBinding(
-                "pitwall.scenario.v1.ScenarioService",
-                lambda server: scenario_service_pb2_grpc.add_ScenarioServiceServicer_to_server(servicer, server),
-                close=lambda: lines.info("closed"),
-            )
-        ],
-        ServerSettings(port=0, drain_pause_seconds=0.0),
+def binding_of(servicer):
+    return ServiceBinding(
+        "pitwall.scenario.v1.ScenarioService",
+        lambda server: scenario_service_pb2_grpc.add_ScenarioServiceServicer_to_server(servicer, server),
+        close=lambda: servicer.lines.info("closed"),
     )
+
+
+@pytest.fixture
+def server(servicer):
+    return start_server([binding_of(servicer)], ServerSettings(port=0, drain_pause_seconds=0.0))
 
 
 @pytest.fixture
@@ -130,3 +131,38 @@ def test_a_call_that_does_not_end_does_not_keep_a_server(server, servicer, stub,
     server.stop(0)
     assert lines.names == ["serving", "calls do not end", "closed", "stopped"]
     assert call.exception().code() is not grpc.StatusCode.OK
+
+
+_STUCK = """
+import threading
+
+import grpc
+from pitwall.scenario.v1 import scenario_service_pb2 as pb
+from services.common.rpc import process, server
+from services.common.rpc.settings import ServerSettings
+from tests.unit.rpc.test_drain import Servicer, Lines, binding_of
+
+server._CANCELLED_SECONDS = server._LEFT_SECONDS = 0.1
+servicer = Servicer(Lines())
+serve = server.Server.serve_until
+
+
+def serve_with_a_stuck_call(started, stop):
+    stub = grpc.insecure_channel(started.address).unary_unary("/pitwall.scenario.v1.ScenarioService/ListRaces")
+    call = stub.future(pb.ListRacesRequest().SerializeToString())
+    assert servicer.entered.wait(10)
+    stop._come.put(15)
+    return serve(started, stop)
+
+
+server.Server.serve_until = serve_with_a_stuck_call
+settings = ServerSettings(port=0, drain_pause_seconds=0.0, grace_seconds=0.0)
+process._serve_until_signal(settings, lambda _settings: [binding_of(servicer)])
+"""
+
+
+def test_a_call_that_does_not_end_does_not_keep_the_process():
+    # The call would last a minute, and Python waits for the threads of its pools.
+    ended = subprocess.run([sys.executable, "-c", _STUCK], capture_output=True, text=True, timeout=45)
+    assert ended.returncode == 0, ended.stderr
+    assert '"stopped"' in ended.stdout + ended.stderr

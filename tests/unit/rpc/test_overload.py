@@ -155,6 +155,13 @@ def test_the_command_line_waits_too(address, servicer, pauses):
     assert done.stderr.count("waiting for a place: 1 calls are being served") == 1
 
 
+@pytest.mark.usefixtures("pauses")
+def test_json_on_standard_error_has_no_words_before_it(address):
+    done = CliRunner().invoke(app, ["--address", address, "race", "list", "--json"])
+    assert done.exit_code == 0, done.output
+    assert done.stderr == ""
+
+
 @pytest.mark.parametrize("name", CALLS)
 def test_waiting_can_be_switched_off(address, servicer, pauses, name):
     config = ConnectionConfig(overload_wait_seconds=0)
@@ -231,6 +238,14 @@ def test_a_call_is_cancelled_while_it_waits(stub, servicer):
     with pytest.raises(CancelledError):
         caller.unary(stub.ListRaces, request, cancelling=cancelling)
     assert servicer.asked == ["list"]
+
+
+def test_calls_of_a_closed_client_are_cancelled(address):
+    client = pitwall.connect(address)
+    client.close()
+    for call in CALLS.values():
+        with pytest.raises(CancelledError, match="closed"):
+            call(client)
 
 
 def test_closing_the_client_ends_the_waits_of_other_threads(address, servicer):

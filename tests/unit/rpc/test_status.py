@@ -58,5 +58,9 @@ def test_an_error_that_names_no_rules_in_conflict_names_none_once_relayed(carry)
     assert from_peer(InfeasibleError("no lineup")).conflict == ()
 
 
-def test_a_busy_peer_that_tells_no_time_is_tried_again_after_the_usual_one():
-    assert from_peer(PitwallError("busy", reason="OVERLOADED")).retry_seconds == Overloaded("busy").retry_seconds
+@pytest.mark.parametrize("carry", [from_wire, from_this_process])
+def test_a_refusal_that_tells_no_time_to_come_back_is_passed_on_without_one(carry):
+    # As that of a message which is too large: it would be waited for in vain.
+    refused = carry(Overloaded("message larger than max", retry_seconds=None))
+    assert refused.retry_seconds is None
+    assert from_peer(refused).retry_seconds is None

@@ -17,6 +17,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from pitwall._waiting import OnWait, untold
 from pitwall.client import Client, connect, local
 from pitwall.errors import OverloadedError, PitwallError, exit_code
 from pitwall.files import to_json
@@ -87,8 +88,8 @@ class Connection:
         """Whether the services are those of this process."""
         return not (self.address or any(_own_addresses()))
 
-    def open(self) -> Client:
-        """A client.
+    def open(self, on_wait: OnWait = untold) -> Client:
+        """A client, which tells when it waits for a busy service.
 
         Raises
         ------
@@ -104,16 +105,16 @@ class Connection:
             ownership=ownership,
             optimizer=optimizer,
             contestsim=contestsim,
-            config=self.config(),
+            config=self.config(on_wait),
         )
 
-    def config(self) -> ConnectionConfig:
+    def config(self, on_wait: OnWait = untold) -> ConnectionConfig:
         """How calls reach the addresses."""
         token = read_bytes(Path(self.token_path)).decode(errors="replace") if self.token_path else self.token
         if self.token_path and not token.strip():
             raise invalid("token_path", f"{self.token_path} is empty; write the token there")
         return ConnectionConfig(
-            on_wait=_tell_wait,
+            on_wait=on_wait,
             token=token.strip(),
             tls_ca_path=_path(self.tls_ca_path),
             tls_certificate_path=_path(self.tls_certificate_path),
@@ -143,7 +144,8 @@ def connection_of(context: typer.Context) -> Connection:
 @contextlib.contextmanager
 def client_of(context: typer.Context) -> Iterator[Client]:
     """A client for the time of one verb."""
-    with connection_of(context).open() as client:
+    # What --json writes on standard error is a document.
+    with connection_of(context).open(untold if context.params.get("as_json") else _tell_wait) as client:
         yield client
 
 

@@ -30,7 +30,7 @@ def serve(
     """
     from services.common.rpc.settings import ServerSettings, load_settings
     from services.common.rpc.status import as_call_errors
-    from services.common.rpc.stopping import StopSignal
+    from services.common.rpc.stopping import StopSignal, end_without
     from services.stack import default_data_dir, start_stack
 
     _refuse_taken(host, port)
@@ -46,7 +46,7 @@ def serve(
         print_json({"address": stack.address})
     else:
         output.print(f"serving on {stack.address}; stop with Ctrl-C", markup=False)
-    stack.serve_until(stop)
+    end_without(stack.serve_until(stop))
 
 
 def _refuse_taken(host: str, port: int) -> None:
