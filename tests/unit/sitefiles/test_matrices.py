@@ -3,7 +3,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pitwall.errors import InvalidInputError
@@ -110,6 +110,7 @@ def test_pickled_objects_are_never_loaded(tmp_path):
         read_matrix(tmp_path / "m.npy", IDS)
 
 
+@example(b"PK\x03\x04", ".npy", False)
 @given(st.binary(max_size=120), st.sampled_from([".npy", ".csv"]), st.booleans())
 def test_any_bytes_give_a_matrix_or_a_refusal(tmp_path_factory, content, suffix, with_magic):
     path = tmp_path_factory.getbasetemp() / f"any{suffix}"

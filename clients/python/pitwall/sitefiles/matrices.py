@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -39,7 +40,7 @@ def read_matrix(path: Path, starters: Sequence[str]) -> tuple[npt.NDArray[Any], 
 def _npy(path: Path, starters: Sequence[str]) -> tuple[npt.NDArray[Any], tuple[str, ...]]:
     try:
         points = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
+    except (ValueError, EOFError, OSError, BadZipFile) as error:  # numpy opens what begins like an archive as one
         raise invalid(path.name, f"is no array ({error}); write it with numpy.save") from error
     if not isinstance(points, np.ndarray) or points.dtype.kind not in "if":
         raise invalid(path.name, "must hold one array of numbers; write it with numpy.save")
