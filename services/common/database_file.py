@@ -76,7 +76,7 @@ class DatabaseFile:
                 _hold(self, self._path)
 
     def _refusal(self, problem: str) -> Unavailable:
-        return Unavailable(f"{self._path} {problem}", metadata={"database": self._path})
+        return Unavailable(f"{self._path} {problem}", retry_helps=False, metadata={"database": self._path})
 
 
 def watched_file(engine: sa.Engine) -> DatabaseFile | None:

@@ -48,7 +48,13 @@ def open_engine(url: str) -> sa.Engine:
         parsed = make_url(url)
         is_sqlite = parsed.get_backend_name() == "sqlite"
         engine = _open_sqlite(parsed) if is_sqlite else _open_server(parsed)
-    except (sa.exc.ArgumentError, ModuleNotFoundError) as error:
+    except ModuleNotFoundError as error:
+        raise InvalidInput.field(
+            "database_url",
+            f"needs {error.name}, which is not installed: pip install 'pitwall[postgres]' brings psycopg, for "
+            "postgresql+psycopg://user@host/database",
+        ) from error
+    except sa.exc.ArgumentError as error:
         # The URL itself may hold a password.
         raise InvalidInput.field(
             "database_url",
@@ -163,7 +169,7 @@ def service_error(original: BaseException, *, is_disconnect: bool, database: str
     """The error of the tree that an error of a database (a file, or a name) stands for; None for a defect of ours."""
     text = str(original).lower()
     if "disk is full" in text or "no space left" in text:
-        return StorageFull("the disk that holds the records is full; free some space and repeat the call")
+        return StorageFull(f"the disk that holds the records ({database}) is full; free some space and repeat the call")
     if "not a database" in text or "malformed" in text:
         return damaged(database, str(original))
     if "readonly" in text or "read-only" in text:
@@ -172,7 +178,10 @@ def service_error(original: BaseException, *, is_disconnect: bool, database: str
             remedy = "connect to the server that takes changes, as a user who may make them"
         return StorageReadOnly(f"{database} may not be written ({original}): {remedy}", metadata={"database": database})
     if is_disconnect or any(word in text for word in ("locked", "unable to open", "connection", "disk i/o error")):
-        return Unavailable(f"the database of the records cannot be used now: {original}")
+        return Unavailable(
+            f"the database of the records ({database}) cannot be used now: {original}; if this goes on, look after its "
+            "folder, its disk or its server"
+        )
     return None
 
 

@@ -11,7 +11,7 @@ import grpc
 from google.protobuf.message import Message
 
 from pitwall._waiting import NO_PATIENCE, Cancelling, Patience, Pauses, Tries, never
-from pitwall.errors import CancelledError, PitwallError, from_rpc_error
+from pitwall.errors import ADVICE, Advice, CancelledError, PitwallError, from_rpc_error
 
 R = TypeVar("R", bound=Message)
 
@@ -34,6 +34,8 @@ class Caller:
         How often a call that answers by a stream is made while nothing has come of it and the service is unavailable.
     patience
         How long calls wait for a service that is too busy to take them; by default not at all.
+    advice
+        What messages about such a place advise.
     request_id
         Gives the id of the next call; by default a new one.
     """
@@ -47,10 +49,11 @@ class Caller:
         service: str = "",
         max_attempts: int = 1,
         patience: Patience = NO_PATIENCE,
+        advice: Advice = ADVICE,
         request_id: Callable[[], str] = new_request_id,
     ) -> None:
         token_header = (("authorization", f"Bearer {token}"),) if token else ()
-        self._address, self._service = address, service
+        self._address, self._service, self._advice = address, service, advice
         self._headers = (*token_header, *headers)
         self._max_attempts, self._request_id = max_attempts, request_id
         self._patience, self._pauses = patience, Pauses()
@@ -75,7 +78,7 @@ class Caller:
         )
 
     def _told(self, error: grpc.RpcError) -> PitwallError:
-        return from_rpc_error(error, address=self._address, service=self._service)
+        return from_rpc_error(error, address=self._address, service=self._service, advice=self._advice)
 
     @contextmanager
     def _cancelled_by_close(self) -> Iterator[None]:

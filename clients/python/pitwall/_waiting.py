@@ -20,8 +20,8 @@ OnWait = Callable[[OverloadedError], object]
 
 _FIRST_PAUSE_SECONDS = 0.1
 """Before a call is made again, unless the service asks for more; the next pauses are twice as long each."""
-_LONGEST_PAUSE_SECONDS = 10.0
-"""To which the pauses before a busy service grow; one that asks for longer ones gets them."""
+_LONGEST_PAUSE_SECONDS = 3.0
+"""To which the pauses before a busy service grow: it may be idle meanwhile. One that asks for longer ones gets them."""
 _JITTER = 0.5
 """Share by which such a pause is longer at most: what was refused together is not to come back together."""
 
@@ -124,12 +124,16 @@ class Tries:
             if is_first:
                 self._on_wait(error)
             self._wait(pause)
-        elif isinstance(error, UnavailableError) and self._attempts_left > 1 and self._has(self._away_seconds):
+        elif self._is_away(error) and self._has(self._away_seconds):
             self._attempts_left -= 1
             self._wait(self._away_seconds)
             self._away_seconds *= 2
         else:  # without a delay of the service's own, it is a message too large for gRPC that was refused
             raise error
+
+    def _is_away(self, error: PitwallError) -> bool:
+        """Whether it may be back when the call is made again."""
+        return isinstance(error, UnavailableError) and error.retriable and self._attempts_left > 1
 
     def _has(self, seconds: float) -> bool:
         return time.monotonic() + seconds < self._ends

@@ -212,31 +212,53 @@ _REASON_BY_CODE = {
 }
 
 
+NO_RETRY = ("grpc-retry-pushback-ms", "-1")
+"""Trailing metadata of a failure that no retry heals; gRPC's own retries go by it, too."""
+
 _TOO_MANY_PINGS = "Too many pings"
 """What gRPC says when the other side has closed the connection for that."""
 
 
-def _nobody_there(reason: str, details: str, address: str, service: str) -> str:
+@dataclass(frozen=True)
+class Advice:
+    """What to do about an address that does not answer, in the words of who set it; ``authorities`` turn TLS on."""
+
+    address: str = (
+        "start it (pitwall serve), or correct the address, host:port (--address, PITWALL_ADDRESS or PITWALL_*_ADDRESS)"
+    )
+    authorities: str = "tls_ca_path of the connection (--tls-ca-path)"
+
+
+ADVICE = Advice()
+
+
+def _nobody_there(reason: str, details: str, address: str, service: str, advice: Advice) -> str:
     """What to do about an address that does not answer as one of Pitwall; empty for other errors."""
     if address and reason == UnavailableError.reason:
         if _TOO_MANY_PINGS in details:
             text = "hung up: it allows fewer pings in a silent call than this client sends"
             return f"{address} {text}; raise ping_seconds of the connection, or upgrade the service"
         # Names that are not found and certificates that do not fit are causes that only the details tell.
-        text = "start it (pitwall serve), or correct the address, host:port (--address, PITWALL_ADDRESS)"
+        if "CERTIFICATE_VERIFY_FAILED" in details:
+            return f"{address} shows a certificate that {advice.authorities} does not vouch for ({details})"
+        if "WRONG_VERSION_NUMBER" in details:
+            return f"{address} answers without TLS, which {advice.authorities} turns on; set none for it"
+        tls = f"if it asks for TLS, {advice.authorities} turns it on"
         if "refused" in details:
-            return f"{address} does not answer; {text}"
-        tls = "if it asks for TLS, tls_ca_path of the connection (--tls-ca-path) turns it on"
-        return f"{address} does not answer ({details}); {text}; {tls}"
+            return f"{address} does not answer; {advice.address}; {tls}"
+        return f"{address} does not answer ({details}); {advice.address}; {tls}"
     if address and service and reason == UnimplementedError.reason:
         return f"{address}: this address does not serve {service}"
     return ""
 
 
-def from_rpc_error(error: grpc.RpcError, *, address: str = "", service: str = "") -> PitwallError:
+def from_rpc_error(
+    error: grpc.RpcError, *, address: str = "", service: str = "", advice: Advice = ADVICE
+) -> PitwallError:
     """The class and data of a failed call: by its ErrorInfo where there is one, else by its code.
 
-    Without an ErrorInfo it was not the service that answered; ``address`` and ``service`` then say who did not.
+    Without an ErrorInfo it was not the service that answered; ``address`` and ``service`` then say who did not, and
+    ``advice`` what to do.
     """
     call: Any = error  # what calls raise is a grpc.Call too, which grpc's types cannot say
     info, violations, retry_seconds = error_details_pb2.ErrorInfo(), list[Violation](), None
@@ -254,10 +276,13 @@ def from_rpc_error(error: grpc.RpcError, *, address: str = "", service: str = ""
             retry_seconds = retry.retry_delay.ToNanoseconds() / 1e9
     details = call.details() or str(error)
     reason = info.reason or _REASON_BY_CODE.get(call.code(), "INTERNAL")
-    return ERRORS_BY_REASON.get(reason, PitwallError)(
-        (not info.reason and _nobody_there(reason, details, address, service)) or details,
+    found = ERRORS_BY_REASON.get(reason, PitwallError)(
+        (not info.reason and _nobody_there(reason, details, address, service, advice)) or details,
         reason=reason,
         metadata=info.metadata,
         violations=violations,
         retry_seconds=retry_seconds,
     )
+    if NO_RETRY in map(tuple, call.trailing_metadata() or ()):
+        found.retriable = False
+    return found

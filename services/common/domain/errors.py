@@ -100,10 +100,17 @@ class Infeasible(ServiceError):
 
 
 class Unavailable(ServiceError):
-    """A service or storage that this one depends on cannot be reached."""
+    """A service or storage that this one depends on cannot be reached.
+
+    Where somebody has to mend it first, ``retry_helps`` is false, and callers do not try again by themselves.
+    """
 
     reason = "UNAVAILABLE"
     status = "UNAVAILABLE"
+
+    def __init__(self, message: str, *, retry_helps: bool = True, metadata: Mapping[str, str] | None = None) -> None:
+        super().__init__(message, metadata=metadata)
+        self.retry_helps = retry_helps
 
 
 class Overloaded(ServiceError):

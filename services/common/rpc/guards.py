@@ -192,7 +192,7 @@ class CallLimits:
             yield
             return
         with contextlib.ExitStack() as stack:
-            _enter(stack, self._calls, f"{self._max_calls} calls are being served already")
+            _enter(stack, self._calls, f"as many calls are being served as may be ({self._max_calls})")
             if method in self._heavy_methods:
                 name = method.rpartition("/")[2]
                 running = f"{self._max_heavy_calls} long computations are running already, {name} would be another"

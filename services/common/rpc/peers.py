@@ -9,6 +9,7 @@ import grpc
 import numpy as np
 import numpy.typing as npt
 
+from pitwall.errors import Advice
 from pitwall.ownership.v1 import ownership_pb2, ownership_service_pb2
 from pitwall.ownership.v1.ownership_service_pb2_grpc import OwnershipServiceStub
 from pitwall.rpc import Caller, ConnectionConfig, download, open_channel
@@ -167,13 +168,14 @@ class ScenarioPeer:
             )
 
 
-def peer_caller(config: ConnectionConfig, address: str) -> Caller:
-    """Calls under the request id of the call that they are made for."""
+def peer_caller(config: ConnectionConfig, address: str, name: str) -> Caller:
+    """Calls under the request id of the call that they are made for; ``name`` is that of the peer in settings."""
     return Caller(
         config.token,
         address=address,
         max_attempts=config.max_attempts,
         patience=config.patience,
+        advice=Advice(f"start it, or correct PITWALL_*_{name}_ADDRESS of this service", "PITWALL_PEER_TLS_CA_PATH"),
         request_id=current_request_id,
     )
 
@@ -181,13 +183,15 @@ def peer_caller(config: ConnectionConfig, address: str) -> Caller:
 def connect_scenario(address: str, settings: PeerSettings, cache_bytes: int = DEFAULT_CACHE_BYTES) -> ScenarioPeer:
     """The scenario service at an address."""
     config = settings.connection(address)
-    return ScenarioPeer(open_channel(address, config), caller=peer_caller(config, address), cache_bytes=cache_bytes)
+    return ScenarioPeer(
+        open_channel(address, config), caller=peer_caller(config, address, "SCENARIO"), cache_bytes=cache_bytes
+    )
 
 
 def connect_ownership(address: str, settings: PeerSettings) -> OwnershipPeer:
     """The ownership service at an address."""
     config = settings.connection(address)
-    return OwnershipPeer(open_channel(address, config), caller=peer_caller(config, address))
+    return OwnershipPeer(open_channel(address, config), caller=peer_caller(config, address, "OWNERSHIP"))
 
 
 @dataclass(frozen=True, eq=False)

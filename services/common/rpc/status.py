@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any, cast
 
 import grpc
 from google.protobuf import any_pb2, duration_pb2
@@ -11,7 +12,7 @@ from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
 from pitwall.errors import ERRORS_BY_REASON as CALL_ERRORS_BY_REASON
-from pitwall.errors import PitwallError, Violation
+from pitwall.errors import NO_RETRY, PitwallError, Violation
 from services.common.domain import errors
 
 DOMAIN = "pitwall"
@@ -88,21 +89,28 @@ def _short(text: str) -> str:
 
 def to_status(error: errors.ServiceError) -> grpc.Status:
     """The wire form of an error: code, sentence, ErrorInfo always, BadRequest and RetryInfo when they apply."""
-    return rpc_status.to_status(
+    made: Any = rpc_status.to_status(  # a named tuple, which grpc's types do not say
         status_pb2.Status(
             code=code_pb2.Code.Value(error.status),
             message=_short(error.message),
             details=_details(error),
         )
     )
+    if isinstance(error, errors.Unavailable) and not error.retry_helps:
+        made = made._replace(trailing_metadata=(*made.trailing_metadata, NO_RETRY))
+    return cast(grpc.Status, made)
 
 
 def from_peer(error: PitwallError, peer: str = "") -> errors.ServiceError:
     """The error of a downstream call, to be raised by the service that made it.
 
     What the caller of *this* service cannot act on keeps its reason: a race that the scenario service does
-    not know is not found here either. What is about the ``peer`` itself names it.
+    not know is not found here either. What is about the ``peer`` itself names it; that it does not let this service in
+    is nothing that the caller could mend.
     """
+    if peer and error.reason == errors.Unauthenticated.reason:
+        text = "does not take the token of this service: set its token as PITWALL_PEER_BEARER_TOKEN here"
+        return errors.Unavailable(f"{peer} {text}", retry_helps=False)
     named = peer and error.reason not in _ABOUT_THE_REQUEST
     message = f"{peer}: {error.message}" if named else error.message
     if error.reason == errors.InvalidInput.reason:
@@ -114,6 +122,8 @@ def from_peer(error: PitwallError, peer: str = "") -> errors.ServiceError:
         return errors.Infeasible(message, conflict=conflict, metadata=error.metadata)
     if error.reason == errors.Overloaded.reason:
         return errors.Overloaded(message, retry_seconds=error.retry_seconds, metadata=error.metadata)
+    if error.reason == errors.Unavailable.reason:
+        return errors.Unavailable(message, retry_helps=error.retriable, metadata=error.metadata)
     return ERRORS_BY_REASON.get(error.reason, errors.ServiceError)(message, metadata=error.metadata)
 
 

@@ -2,6 +2,7 @@
 
 import sqlite3
 from contextlib import closing
+from functools import partialmethod
 
 import grpc
 import pytest
@@ -10,6 +11,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from pitwall.rpc import open_channel
 from pitwall.scenario.v1 import scenario_service_pb2 as pb
 from pitwall.scenario.v1.scenario_service_pb2_grpc import ScenarioServiceStub
+from services.common.database_file import DatabaseFile
 from services.common.rpc.server import start_server
 from services.scenario.__main__ import build
 from services.scenario.settings import ScenarioSettings
@@ -52,6 +54,21 @@ def test_calls_are_refused_while_the_data_folder_is_gone_and_nothing_is_lost(cha
     aside.rename(folder)
     assert [race.race_id for race in stub.ListRaces(pb.ListRacesRequest()).races] == ["kept"]
     assert generate(stub, "kept").race_id == "kept"
+
+
+def test_a_folder_that_is_gone_is_told_after_one_call(channel, folder, monkeypatch):
+    asked = []
+    monkeypatch.setattr(DatabaseFile, "_refusal", partialmethod(_noted, DatabaseFile._refusal, asked))
+    aside = folder.rename(folder.with_name("aside"))
+    with pytest.raises(grpc.RpcError):
+        ScenarioServiceStub(channel).GetRace(pb.GetRaceRequest(race_id="kept"))
+    aside.rename(folder)
+    assert len(asked) == 1
+
+
+def _noted(file, refusal, asked, problem):
+    asked.append(problem)
+    return refusal(file, problem)
 
 
 def lose_folder(folder):

@@ -9,6 +9,7 @@ from pitwall import ConnectionConfig, InvalidInputError, UnavailableError, Unimp
 from pitwall._channel import stays_here
 from pitwall.cli._common import Connection
 from pitwall.client import Addresses
+from tests.pki import make_pki, needs_openssl
 
 
 def test_a_server_of_something_else_is_named():
@@ -37,6 +38,32 @@ def test_an_address_without_a_server_says_how_to_start_one():
     told = r"^127\.0\.0\.1:1 does not answer.*pitwall serve"
     with connect("127.0.0.1:1", config=config) as client, pytest.raises(UnavailableError, match=told):
         client.races.get("sample")
+
+
+@pytest.fixture
+def pki(tmp_path):
+    return make_pki(tmp_path)
+
+
+@needs_openssl
+@pytest.mark.parametrize(
+    ("served_by", "told"),
+    [("tls", r"shows a certificate that tls_ca_path .* does not vouch for"), ("plaintext", "answers without TLS")],
+)
+def test_what_is_amiss_with_tls_is_told(pki, tmp_path, served_by, told):
+    (tmp_path / "other").mkdir()
+    config = ConnectionConfig(max_attempts=1, tls_ca_path=make_pki(tmp_path / "other") / "ca.pem")
+    server = grpc.server(futures.ThreadPoolExecutor(1))
+    pair = ((pki / "server.key").read_bytes(), (pki / "server.pem").read_bytes())
+    secure = grpc.ssl_server_credentials([pair])
+    tls = served_by == "tls"
+    port = server.add_secure_port("127.0.0.1:0", secure) if tls else server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        with connect(f"127.0.0.1:{port}", config=config) as client, pytest.raises(UnavailableError, match=told):
+            client.races.get("sample")
+    finally:
+        server.stop(None)
 
 
 @pytest.mark.parametrize(

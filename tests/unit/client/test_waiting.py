@@ -31,7 +31,7 @@ def paused(error, *, seconds=math.inf, overload_wait_seconds=math.inf, most=12, 
 def test_pauses_double_from_what_the_service_asks_for_up_to_a_bound():
     pauses, ended = paused(busy())
     assert not ended
-    for pause, least in zip(pauses, [1, 2, 4, 8, *[10] * 8], strict=True):
+    for pause, least in zip(pauses, [1, 2, *[3] * 10], strict=True):
         assert least <= pause <= 1.5 * least
     assert len(set(pauses)) == len(pauses), "those refused together would come back together"
 
@@ -45,6 +45,12 @@ def test_a_wait_is_told_once_and_only_if_there_is_one():
     assert len(told) == 1
     paused(UnavailableError("gone"), on_wait=told.append)
     assert len(told) == 1
+
+
+def test_a_fault_that_no_retry_heals_is_told_at_once():
+    gone = UnavailableError("gone")
+    gone.retriable = False
+    assert paused(gone) == ([], True)
 
 
 def test_a_pause_that_does_not_fit_is_not_begun():

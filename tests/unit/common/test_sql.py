@@ -21,6 +21,11 @@ def test_a_url_of_no_database_is_refused_without_telling_it(url):
     assert "secret" not in str(caught.value)
 
 
+def test_a_driver_that_is_not_installed_is_told_with_what_brings_it():
+    with pytest.raises(InvalidInput, match=r"needs pg8000.*pitwall\[postgres\]"):
+        open_engine("postgresql+pg8000://user@host/database")
+
+
 def test_a_full_disk_is_named(tmp_path):
     engine = open_engine(f"sqlite:///{tmp_path / 'records.db'}")
 

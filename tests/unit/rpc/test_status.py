@@ -4,7 +4,14 @@ import grpc
 import pytest
 
 from pitwall.errors import InfeasibleError, PitwallError, from_rpc_error
-from services.common.domain.errors import FieldViolation, Infeasible, InvalidInput, Overloaded
+from services.common.domain.errors import (
+    FieldViolation,
+    Infeasible,
+    InvalidInput,
+    Overloaded,
+    Unauthenticated,
+    Unavailable,
+)
 from services.common.rpc.status import ERRORS_BY_REASON, as_call_errors, from_peer, to_status
 
 METADATA = {"race_id": "phoenix", "variable": "value"}
@@ -56,6 +63,19 @@ def test_a_relayed_error_is_the_one_that_was_raised(reason, carry):
 def test_an_error_that_names_no_rules_in_conflict_names_none_once_relayed(carry):
     assert from_peer(carry(Infeasible("no lineup"))).conflict == ()
     assert from_peer(InfeasibleError("no lineup")).conflict == ()
+
+
+@pytest.mark.parametrize("retry_helps", [True, False])
+def test_a_fault_that_somebody_has_to_mend_is_not_tried_again(retry_helps):
+    found = from_wire(Unavailable("gone", retry_helps=retry_helps))
+    assert found.retriable is retry_helps
+    assert from_peer(found, "the scenario service").retry_helps is retry_helps
+
+
+def test_a_peer_that_does_not_let_this_service_in_is_not_blamed_on_the_caller():
+    told = from_peer(from_wire(Unauthenticated("send the metadata")), "the scenario service")
+    assert (told.reason, told.retry_helps) == ("UNAVAILABLE", False)
+    assert "PITWALL_PEER_BEARER_TOKEN" in told.message
 
 
 @pytest.mark.parametrize("carry", [from_wire, from_this_process])
