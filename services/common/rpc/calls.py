@@ -70,7 +70,7 @@ class Call:
         if time.monotonic() >= self._deadline:
             raise DeadlineExceeded("the deadline passed before the work was done; allow more time or ask for less")
         if self._stopped:
-            raise Cancelled("the caller cancelled the call")
+            raise Cancelled("the call was cancelled, by its caller or by the end of this service")
 
     def remaining_seconds(self) -> float:
         """Seconds until the deadline, at most a day."""

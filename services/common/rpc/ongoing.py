@@ -37,6 +37,11 @@ class OngoingCalls:
             self._n_calls += n_calls
             self._changed.notify_all()
 
+    @property
+    def n_calls(self) -> int:
+        """Calls under way."""
+        return self._n_calls
+
     def wait_for_end(self, seconds: float) -> int:
         """Wait until all have ended; returns how many have not by then."""
         with self._changed:

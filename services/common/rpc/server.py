@@ -192,6 +192,7 @@ class Server:
         """
         grace = self.settings.grace_seconds if grace_seconds is None else grace_seconds
         self._health.drain()
+        _log.info("draining", address=self.address, n_calls=self._ongoing.n_calls, grace_seconds=grace)
         if grace > 0:
             time.sleep(min(self.settings.drain_pause_seconds, grace))
         self._server.stop(grace).wait()

@@ -100,7 +100,7 @@ def test_a_server_has_stopped_when_its_last_call_has_ended(server, servicer, stu
     call = stub.GetRace.future(pb.GetRaceRequest(race_id="r"))
     assert servicer.entered.wait(10)
     server.stop(0)
-    assert lines.names == ["serving", "call", "closed", "stopped"]
+    assert lines.names == ["serving", "draining", "call", "closed", "stopped"]
     assert call.exception().code() in (grpc.StatusCode.CANCELLED, grpc.StatusCode.UNAVAILABLE)
 
 
@@ -116,7 +116,7 @@ def test_work_that_does_not_stop_is_left_behind_and_has_nobody_to_write_to(serve
     call = stub.GenerateScenarios(pb.GenerateScenariosRequest(race_id="r", n_scenarios=100))
     assert servicer.entered.wait(10)
     server.stop(0)
-    assert lines.names == ["serving", "calls do not end", "call", "closed", "stopped"]
+    assert lines.names == ["serving", "draining", "calls do not end", "call", "closed", "stopped"]
     assert not servicer.ended.is_set()
     servicer.stuck.set()
     assert servicer.ended.wait(10)
@@ -129,7 +129,7 @@ def test_a_call_that_does_not_end_does_not_keep_a_server(server, servicer, stub,
     call = stub.ListRaces.future(pb.ListRacesRequest())
     assert servicer.entered.wait(10)
     server.stop(0)
-    assert lines.names == ["serving", "calls do not end", "closed", "stopped"]
+    assert lines.names == ["serving", "draining", "calls do not end", "closed", "stopped"]
     assert call.exception().code() is not grpc.StatusCode.OK
 
 
