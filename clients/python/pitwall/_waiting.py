@@ -118,7 +118,10 @@ class Tries:
         return None if math.isinf(self._ends) else max(0.0, self._ends - time.monotonic())
 
     def wait_after(self, error: PitwallError) -> None:
-        """Pause until the next try; where there is to be none, the error that ended this one is raised."""
+        """Pause until the next try; where there is to be none, the error that ended this one is raised.
+
+        A refusal that asks for no delay is final: it is of a message too large for gRPC.
+        """
         if isinstance(error, OverloadedError) and error.retry_seconds is not None:
             is_first, pause = not self._busy_seconds, self._busy_pause(error, error.retry_seconds)
             if is_first:
@@ -128,7 +131,7 @@ class Tries:
             self._attempts_left -= 1
             self._wait(self._away_seconds)
             self._away_seconds *= 2
-        else:  # without a delay of the service's own, it is a message too large for gRPC that was refused
+        else:
             raise error
 
     def _is_away(self, error: PitwallError) -> bool:

@@ -238,7 +238,6 @@ def _nobody_there(reason: str, details: str, address: str, service: str, advice:
         if _TOO_MANY_PINGS in details:
             text = "hung up: it allows fewer pings in a silent call than this client sends"
             return f"{address} {text}; raise ping_seconds of the connection, or upgrade the service"
-        # Names that are not found and certificates that do not fit are causes that only the details tell.
         if "CERTIFICATE_VERIFY_FAILED" in details:
             return f"{address} shows a certificate that {advice.authorities} does not vouch for ({details})"
         if "WRONG_VERSION_NUMBER" in details:
@@ -246,6 +245,7 @@ def _nobody_there(reason: str, details: str, address: str, service: str, advice:
         tls = f"if it asks for TLS, {advice.authorities} turns it on"
         if "refused" in details:
             return f"{address} does not answer; {advice.address}; {tls}"
+        # A name that is not found, say, is a cause that only the details tell.
         return f"{address} does not answer ({details}); {advice.address}; {tls}"
     if address and service and reason == UnimplementedError.reason:
         return f"{address}: this address does not serve {service}"

@@ -96,7 +96,7 @@ def to_status(error: errors.ServiceError) -> grpc.Status:
             details=_details(error),
         )
     )
-    if isinstance(error, errors.Unavailable) and not error.retry_helps:
+    if _is_final(error):
         made = made._replace(trailing_metadata=(*made.trailing_metadata, NO_RETRY))
     return cast(grpc.Status, made)
 
@@ -144,10 +144,18 @@ def as_call_errors() -> Iterator[None]:
     except errors.ServiceError as error:
         kind = CALL_ERRORS_BY_REASON.get(error.reason, PitwallError)
         found = error.violations if isinstance(error, errors.InvalidInput) else ()
-        raise kind(
+        raised = kind(
             error.message,
             reason=error.reason,
             metadata=error.metadata,
             violations=[Violation(item.field, item.description) for item in found],
             retry_seconds=error.retry_seconds if isinstance(error, errors.Overloaded) else None,
-        ) from error
+        )
+        if _is_final(error):
+            raised.retriable = False
+        raise raised from error
+
+
+def _is_final(error: errors.ServiceError) -> bool:
+    """Whether callers are told not to try again, of a kind of error after which they would."""
+    return isinstance(error, errors.Unavailable) and not error.retry_helps

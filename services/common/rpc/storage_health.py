@@ -44,8 +44,7 @@ class StorageHealth:
         for name, probe in self._probes.items():
             self._probed = (name, time.monotonic())
             self._tell(name, _problem(probe))
-        with self._lock:
-            self._sum_up()
+        self._sum_up()
 
     def look_aside(self) -> None:
         """Look in a thread of its own: storage may hang. One that a look has not come back from is told as well."""
@@ -56,8 +55,7 @@ class StorageHealth:
         name, since = self._probed
         if time.monotonic() - since > _LONGEST_LOOK_SECONDS:
             self._tell(name, Unavailable(f"the storage does not answer within {_LONGEST_LOOK_SECONDS:g} seconds"))
-            with self._lock:
-                self._sum_up()
+            self._sum_up()
 
     def drain(self) -> None:
         """NOT_SERVING from now on, whatever probes find."""
@@ -76,7 +74,8 @@ class StorageHealth:
             _log.info("storage works again", service=name)
 
     def _sum_up(self) -> None:
-        self._set(_WHOLE, next((problem for name in self._probes if (problem := self._problems.get(name))), ""))
+        with self._lock:
+            self._set(_WHOLE, next((problem for name in self._probes if (problem := self._problems.get(name))), ""))
 
     def _set(self, name: str, problem: str) -> bool:
         """Whether this is news."""

@@ -65,9 +65,10 @@ def test_an_error_that_names_no_rules_in_conflict_names_none_once_relayed(carry)
     assert from_peer(InfeasibleError("no lineup")).conflict == ()
 
 
+@pytest.mark.parametrize("carry", [from_wire, from_this_process])
 @pytest.mark.parametrize("retry_helps", [True, False])
-def test_a_fault_that_somebody_has_to_mend_is_not_tried_again(retry_helps):
-    found = from_wire(Unavailable("gone", retry_helps=retry_helps))
+def test_a_fault_that_somebody_has_to_mend_is_not_tried_again(carry, retry_helps):
+    found = carry(Unavailable("gone", retry_helps=retry_helps))
     assert found.retriable is retry_helps
     assert from_peer(found, "the scenario service").retry_helps is retry_helps
 
