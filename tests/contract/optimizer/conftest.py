@@ -24,3 +24,11 @@ def stub(race, matrix):
     peers = FakeScenarioPeer(race, matrix), FakeOwnershipPeer(make_ownership(race))
     with serve([build(OptimizerSettings(port=0), *peers)]) as channel:
         yield OptimizerServiceStub(channel)
+
+
+@pytest.fixture(scope="module")
+def branched(race, matrix):
+    """The same slate, too large for a table."""
+    peers = FakeScenarioPeer(race, matrix), FakeOwnershipPeer(make_ownership(race))
+    with serve([build(OptimizerSettings(port=0, max_table_lineups=10), *peers)]) as channel:
+        yield OptimizerServiceStub(channel)

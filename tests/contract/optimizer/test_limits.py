@@ -1,23 +1,15 @@
-"""The optimizer at its limits: every rule without a table, too few lineups, unreachable levels, calls that stop."""
+"""The optimizer at its limits: few lineups or scenarios, levels out of reach, calls that stop, counted universes."""
 
 import grpc
 import pytest
-from google.protobuf import duration_pb2
 
 from pitwall.common.v1 import lineup_pb2
-from pitwall.errors import from_rpc_error
 from pitwall.optimizer.v1 import optimizer_service_pb2 as pb
 from pitwall.optimizer.v1 import portfolio_pb2 as messages
 from pitwall.optimizer.v1.optimizer_service_pb2_grpc import OptimizerServiceStub
 from services.common import blocks
 from services.common.domain.errors import (
     Cancelled,
-    Overloaded,
-    ServiceError,
-    StorageDamaged,
-    StorageFull,
-    StorageReadOnly,
-    Unavailable,
 )
 from services.common.rpc.calls import Call
 from services.common.rpc.testing import FakeOwnershipPeer, FakeScenarioPeer, serve
@@ -150,76 +142,6 @@ def test_a_share_of_next_to_nothing_is_refused(stub, share, remedy):
     assert remedy in error.details()
 
 
-EVERY_RULE = {
-    "structure": messages.StructureRules(
-        locked_driver_ids=["d05"],
-        excluded_driver_ids=["d01"],
-        salary_floor_dollars=44_000,
-        groups=[
-            messages.GroupRule(driver_ids=["d06", "d07", "d08", "d09"], min=1, max=3),
-            messages.GroupRule(driver_ids=["d10", "d11"], max=0, if_driver_id="d02"),
-        ],
-    ),
-    "stacked": messages.StructureRules(stack=messages.StackRule(min=2, max=3)),
-    "leverage": messages.LeverageRules(
-        ownership_penalty=1,
-        max_driver_ownership_percent=48,
-        min_low_owned=2,
-        low_owned_percent=35,
-        max_total_ownership_percent=230,
-        max_ownership_product=0.01,
-        max_expected_duplicates=40,
-        field_entries=20_000,
-    ),
-    "exposure": messages.ExposureRules(
-        max_driver=0.6, max_team=0.9, drivers=[messages.DriverExposure(driver_id="d15", min=0.5)]
-    ),
-    "diversity": messages.DiversityRules(min_distinct_drivers=3, overlap_penalty=0.5),
-}
-
-
-@pytest.mark.parametrize("names", [["structure", "diversity"], ["stacked"], ["leverage", "exposure"]])
-def test_every_rule_gives_the_same_lineups_with_and_without_a_table(stub, race, matrix, names):
-    fields = {"structure" if name == "stacked" else name: EVERY_RULE[name] for name in names}
-    peers = FakeScenarioPeer(race, matrix), FakeOwnershipPeer(make_ownership(race))
-    with serve([build(OptimizerSettings(port=0, max_table_lineups=10), *peers)]) as channel:
-        branched, summary = built(OptimizerServiceStub(channel), request(5, **fields))
-    listed, other = built(stub, request(5, **fields))
-    assert len(listed) == 5
-    assert [m.lineup for m in branched] == [m.lineup for m in listed]
-    assert [m.certificate.objective for m in branched] == [m.certificate.objective for m in listed]
-    # Limits on ownership cannot be counted without a listing.
-    assert summary.n_allowed_lineups == (0 if "leverage" in fields else other.n_allowed_lineups)
-
-
-@pytest.fixture(scope="module")
-def branched(race, matrix):
-    peers = FakeScenarioPeer(race, matrix), FakeOwnershipPeer(make_ownership(race))
-    with serve([build(OptimizerSettings(port=0, max_table_lineups=10), *peers)]) as channel:
-        yield OptimizerServiceStub(channel)
-
-
-@pytest.mark.parametrize("name", [None, "structure", "stacked"])
-def test_a_time_limit_without_a_table_leaves_a_lineup_with_the_bound_that_is_left(stub, branched, name):
-    fields = {} if name is None else {"structure": EVERY_RULE[name]}
-    limited = request(5, time_limit=duration_pb2.Duration(nanos=1), **fields)
-    lineups, summary = built(branched, limited)
-    best = built(stub, request(1, **fields))[0][0].certificate
-    assert len(lineups) == summary.n_built < 5
-    certificate = lineups[0].certificate
-    assert certificate.method == messages.SEARCH_METHOD_BRANCH_AND_BOUND
-    assert certificate.objective <= best.objective <= certificate.upper_bound
-    assert certificate.gap == pytest.approx(certificate.upper_bound - certificate.objective)
-
-
-def test_a_stack_that_no_lineup_keeps_is_infeasible_without_a_table_too(branched):
-    stack = messages.StructureRules(stack=messages.StackRule(min=6, max=6))
-    error, _ = refused(
-        lambda: branched.BuildPortfolio(request(1, structure=stack)), grpc.StatusCode.FAILED_PRECONDITION
-    )
-    assert "team stack 6-6" in error.details()
-
-
 def test_a_slate_with_fewer_lineups_than_asked_gives_all_and_says_which_are_thrown_away(stub, race):
     locked = messages.StructureRules(locked_driver_ids=["d03", "d07", "d09", "d11", "d13"])
     lineups, summary = built(stub, request(20, structure=locked))
@@ -283,31 +205,6 @@ def test_every_phase_looks_up_and_stops_at_once(race, matrix):
             assert len(call.looks) <= stop_at + 2
 
 
-def never_ready(slate, objective, checkpoint, *, max_lineups):
-    """A table that is made for as long as it may."""
-    while True:
-        checkpoint()
-
-
-@pytest.mark.parametrize("name", [None, "structure", "stacked"])
-@pytest.mark.parametrize("by", ["time_limit", "deadline"])
-def test_time_that_ends_while_the_table_is_made_leaves_a_lineup_with_its_gap(race, matrix, stub, monkeypatch, name, by):
-    fields = {} if name is None else {"structure": EVERY_RULE[name]}
-    best = built(stub, request(1, **fields))[0][0].certificate
-    monkeypatch.setattr("services.optimizer.tables.build_table", never_ready)
-    peers = FakeScenarioPeer(race, matrix), FakeOwnershipPeer(make_ownership(race))
-    limit, timeout = (duration_pb2.Duration(nanos=200_000_000), 60) if by == "time_limit" else (None, 4)
-    with serve([build(OptimizerSettings(port=0), *peers)]) as channel:
-        lineups, summary = built(OptimizerServiceStub(channel), request(5, time_limit=limit, **fields), timeout)
-    certificate = lineups[0].certificate
-    assert len(lineups) == summary.n_built == 1
-    assert certificate.objective <= best.objective <= certificate.upper_bound
-    assert certificate.gap == pytest.approx(certificate.upper_bound - certificate.objective)
-    assert certificate.objective > 0.9 * best.objective
-    assert not lineups[0].broken_rules
-    assert any("1 of 5 lineups built" in text for text in summary.warnings)
-
-
 GROUPED = messages.StructureRules(groups=[messages.GroupRule(driver_ids=["d06", "d07", "d08"], min=1, max=2)])
 
 
@@ -354,85 +251,3 @@ def test_a_universe_that_is_too_large_to_list_is_not_listed(branched):
 def test_counting_and_building_share_the_places_for_long_computations(race, matrix):
     peers = FakeScenarioPeer(race, matrix), FakeOwnershipPeer(make_ownership(race))
     assert build(OptimizerSettings(port=0), *peers).heavy_methods == {"BuildPortfolio", "DescribeUniverse"}
-
-
-class SlowToRate(FakeScenarioPeer):
-    """Works out how often drivers are in the best lineup until it is given up."""
-
-    def summarize(self, race_id, scenario_set_id, call, *, optimal_rates=False):
-        while optimal_rates:
-            call.checkpoint()
-        return super().summarize(race_id, scenario_set_id, call)
-
-
-class SlowToProject(FakeOwnershipPeer):
-    """Projects until it is given up."""
-
-    def project(self, race, scenario_set_id, call, *, contest=None):
-        while True:
-            call.checkpoint()
-
-
-@pytest.mark.parametrize(("slow", "said"), [("scenario", "leverage is not known"), ("ownership", "no ownership")])
-def test_numbers_that_no_rule_needs_do_not_take_the_time_of_the_lineups(race, matrix, slow, said):
-    scenario = (SlowToRate if slow == "scenario" else FakeScenarioPeer)(race, matrix)
-    ownership = (SlowToProject if slow == "ownership" else FakeOwnershipPeer)(make_ownership(race))
-    with serve([build(OptimizerSettings(port=0), scenario, ownership)]) as channel:
-        lineups, summary = built(OptimizerServiceStub(channel), request(2), timeout=8)
-    assert len(lineups) == 2
-    assert summary.all_proven
-    assert any(said in text for text in summary.warnings)
-
-
-class FailsToRate(FakeScenarioPeer):
-    """Cannot say how often drivers are in the best lineup."""
-
-    error: ServiceError
-
-    def summarize(self, race_id, scenario_set_id, call, *, optimal_rates=False):
-        if optimal_rates:
-            raise self.error
-        return super().summarize(race_id, scenario_set_id, call)
-
-
-class FailsToProject(FakeOwnershipPeer):
-    """Cannot project."""
-
-    error: ServiceError
-
-    def project(self, race, scenario_set_id, call, *, contest=None):
-        raise self.error
-
-
-def peers_that_fail(race, matrix, name, error):
-    scenario = (FailsToRate if name == "scenario" else FakeScenarioPeer)(race, matrix)
-    ownership = (FailsToProject if name == "ownership" else FakeOwnershipPeer)(make_ownership(race))
-    scenario.error = ownership.error = error
-    return scenario, ownership
-
-
-@pytest.mark.parametrize(("name", "said"), [("scenario", "leverage is not known"), ("ownership", "no ownership")])
-@pytest.mark.parametrize(
-    "error",
-    [
-        Overloaded("busy"),
-        StorageFull("full"),
-        StorageDamaged("damaged"),
-        StorageReadOnly("read-only"),
-        Unavailable("gone"),
-    ],
-)
-def test_a_service_that_cannot_tell_what_no_rule_needs_costs_a_warning(race, matrix, name, said, error):
-    with serve([build(OptimizerSettings(port=0), *peers_that_fail(race, matrix, name, error))]) as channel:
-        lineups, summary = built(OptimizerServiceStub(channel), request(2))
-    assert len(lineups) == 2
-    assert [text for text in summary.warnings if said in text and error.message in text]
-
-
-def test_a_busy_service_whose_ownership_a_rule_needs_has_the_caller_try_again(race, matrix):
-    needed = request(2, leverage=messages.LeverageRules(ownership_penalty=0.5))
-    busy = peers_that_fail(race, matrix, "ownership", Overloaded("busy", retry_seconds=3.0))
-    with serve([build(OptimizerSettings(port=0), *busy)]) as channel:
-        stub = OptimizerServiceStub(channel)
-        error, details = refused(lambda: stub.BuildPortfolio(needed), grpc.StatusCode.RESOURCE_EXHAUSTED)
-    assert (details["ErrorInfo"].reason, from_rpc_error(error).retry_seconds) == ("OVERLOADED", 3.0)

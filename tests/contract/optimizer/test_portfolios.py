@@ -278,46 +278,6 @@ def test_an_unknown_race_and_a_race_without_scenarios(stub, race):
         refused(lambda: empty.BuildPortfolio(request()), grpc.StatusCode.FAILED_PRECONDITION)
 
 
-def test_a_slate_too_large_for_a_table_is_branched_with_the_same_answers(stub, race, matrix):
-    asked = request(3, structure=messages.StructureRules(locked_driver_ids=["d05"]))
-    peers = FakeScenarioPeer(race, matrix), FakeOwnershipPeer(make_ownership(race))
-    with serve([build(OptimizerSettings(port=0, max_table_lineups=10), *peers)]) as channel:
-        branched, _ = built(OptimizerServiceStub(channel), asked)
-    listed, _ = built(stub, asked)
-    assert [m.lineup for m in branched] == [m.lineup for m in listed]
-    for one, other in zip(branched, listed, strict=True):
-        assert one.certificate.proven_optimal
-        assert one.certificate.objective == other.certificate.objective
-        assert one.certificate.method == messages.SEARCH_METHOD_BRANCH_AND_BOUND
-
-
-@pytest.fixture
-def branched(race, matrix):
-    """The same slate, too large for a table."""
-    peers = FakeScenarioPeer(race, matrix), FakeOwnershipPeer(make_ownership(race))
-    with serve([build(OptimizerSettings(port=0, max_table_lineups=10), *peers)]) as channel:
-        yield OptimizerServiceStub(channel)
-
-
-def test_a_time_limit_on_a_branched_slate_bounds_the_whole_answer(branched, stub):
-    asked = request(20, time_limit=duration_pb2.Duration(nanos=1), stability_resamples=50)
-    (first,), summary = built(branched, asked)
-    (best,), _ = built(stub, request(1))
-    certificate = first.certificate
-    assert certificate.method == messages.SEARCH_METHOD_BRANCH_AND_BOUND
-    assert certificate.objective <= best.certificate.objective <= certificate.upper_bound + 1e-9
-    assert summary.n_built == 1
-    assert not summary.HasField("stability")
-    assert "time ran out: stability is from 0 of 50 resamples" in summary.warnings
-
-
-def test_a_stack_that_no_lineup_keeps_is_infeasible_on_a_branched_slate_too(branched):
-    # Teams have three drivers.
-    asked = request(1, structure=messages.StructureRules(stack=messages.StackRule(min=4, max=6)))
-    _, details = refused(lambda: branched.BuildPortfolio(asked, timeout=60), grpc.StatusCode.FAILED_PRECONDITION)
-    assert details["ErrorInfo"].reason == "INFEASIBLE"
-
-
 def test_expected_duplicates_are_limited(stub, race):
     strict = messages.LeverageRules(max_expected_duplicates=2, field_entries=20_000)
     (first,), summary = built(stub, request(1, leverage=strict))
